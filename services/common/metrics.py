@@ -23,11 +23,11 @@ class Interval(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """One bar of a reliability diagram: how many predictions it holds, their mean confidence and accuracy."""
+    """One bar of a reliability diagram: its size in predictions, their mean confidence and accuracy."""
 
     low: float
     high: float
-    count: int
+    size: int
     confidence: float
     accuracy: float
 
@@ -93,8 +93,8 @@ def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, bins: 
     Source: Guo et al., "On Calibration of Modern Neural Networks", 2017.
     """
     diagram = reliability_bins(confidence, correct, bins)
-    total = sum(bar.count for bar in diagram)
-    return sum(bar.count * abs(bar.confidence - bar.accuracy) for bar in diagram) / total
+    total = sum(bar.size for bar in diagram)
+    return sum(bar.size * abs(bar.confidence - bar.accuracy) for bar in diagram) / total
 
 
 def bootstrap_interval(
