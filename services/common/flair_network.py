@@ -1,0 +1,134 @@
+"""The network behind both FLAIR models: one residual U-Net encoder, a segmentation decoder, a classification head.
+
+The two models are trained together (each helps the other) and shipped apart: every archive carries only the
+parts that it runs. The U-Net is Ronneberger et al., 2015; residual blocks are He et al., 2016; the sub-pixel
+output, which draws a 256 px mask at the cost of a 128 px one, is Shi et al., 2016.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+CHANNELS = (24, 48, 96, 160, 192)
+"""Feature maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the slice's side."""
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and the identity around them: (N, C, H, W) to the same shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _convolution(channels, channels)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return functional.relu(features + self.second(self.first(features)))
+
+
+class Encoder(nn.Module):
+    """(N, 3, H, W) slices to five feature maps, from 1/2 to 1/32 of the side. H and W are multiples of 32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList()
+        previous = 3
+        for level, channels in enumerate(CHANNELS):
+            # The largest map is the dearest: one plain convolution there keeps a slice within its time budget.
+            body = _convolution(channels, channels) if level == 0 else ResidualBlock(channels)
+            self.stages.append(nn.Sequential(_convolution(previous, channels, stride=2), body))
+            previous = channels
+
+    def forward(self, slices: torch.Tensor) -> list[torch.Tensor]:
+        maps = []
+        features = slices
+        for stage in self.stages:
+            features = stage(features)
+            maps.append(features)
+        return maps
+
+
+class Decoder(nn.Module):
+    """The encoder's five maps to (N, 1, H, W) mask logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList()
+        self.merge = nn.ModuleList()
+        for deeper, shallower in zip(CHANNELS[:0:-1], CHANNELS[-2::-1], strict=True):
+            self.lateral.append(nn.Conv2d(deeper, shallower, 1, bias=False))
+            merge = [_convolution(2 * shallower, shallower)]
+            if shallower != CHANNELS[0]:  # the largest map is the dearest: one convolution there saves a tenth
+                merge.append(_convolution(shallower, shallower))
+            self.merge.append(nn.Sequential(*merge))
+        self.output = nn.Conv2d(CHANNELS[0], 4, 3, 1, 1)
+
+    def forward(self, maps: list[torch.Tensor]) -> torch.Tensor:
+        features = maps[-1]
+        for lateral, merge, skip in zip(self.lateral, self.merge, maps[-2::-1], strict=True):
+            raised = functional.interpolate(lateral(features), scale_factor=2.0, mode="nearest")
+            features = merge(torch.cat([raised, skip], dim=1))
+        return functional.pixel_shuffle(self.output(features), 2)
+
+
+class ClassificationHead(nn.Module):
+    """The encoder's maps to (N,) logits of "this slice shows FLAIR abnormality".
+
+    Mean and maximum of the two deepest maps: the mean knows the slice, the maximum finds a small lesion.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        features = 2 * (CHANNELS[-1] + CHANNELS[-2])
+        self.layers = nn.Sequential(nn.Dropout(0.3), nn.Linear(features, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
+
+    def forward(self, maps: list[torch.Tensor]) -> torch.Tensor:
+        pooled = [pool for level in maps[-2:] for pool in (level.mean(dim=(2, 3)), level.amax(dim=(2, 3)))]
+        return self.layers(torch.cat(pooled, dim=1)).squeeze(1)
+
+
+class FlairNetwork(nn.Module):
+    """Encoder, decoder and head together, as they are trained: slices to (mask logits, abnormality logits)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Encoder()
+        self.decoder = Decoder()
+        self.head = ClassificationHead()
+
+    def forward(self, slices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        maps = self.encoder(slices)
+        return self.decoder(maps), self.head(maps)
+
+
+class SliceSegmenter(nn.Module):
+    """Encoder and decoder: (N, 3, 256, 256) to (N, 256, 256) mask logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Encoder()
+        self.decoder = Decoder()
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        return self.decoder(self.encoder(slices)).squeeze(1)
+
+
+class SliceClassifier(nn.Module):
+    """Encoder and head: (N, 3, 256, 256) to (N,) abnormality logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Encoder()
+        self.head = ClassificationHead()
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        return self.head(self.encoder(slices))

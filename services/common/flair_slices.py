@@ -1,0 +1,50 @@
+"""FLAIR slices: from any picture to what the networks read, the same in training, evaluation and serving. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+SIDE = 256
+"""Pixels a side that the networks read and that a mask has."""
+
+MEAN = np.array([0.060, 0.056, 0.058], dtype=np.float32)
+STD = np.array([0.122, 0.114, 0.114], dtype=np.float32)
+"""Rounded intensity statistics of the training patients (pre-contrast, FLAIR, post-contrast), of values in 0..1.
+
+Constants, not statistics of the picture at hand: the service sees one slice, never its volume.
+"""
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return an 8-bit RGB picture of (pre-contrast, FLAIR, post-contrast).
+
+    A grey picture is taken as FLAIR and stands in for the two sequences that are missing, as in the training set.
+    Transparent pixels become black, the background of a slice. 16-bit grey is scaled by its own maximum when that
+    exceeds 8 bits, because scanners rarely use the whole range.
+    """
+    if image.mode in {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}:
+        values = np.asarray(image, dtype=np.float32)
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0).clip(min=0.0)
+        peak = float(values.max(initial=0.0))
+        if peak > 255.0:
+            values = values * (255.0 / peak)
+        image = Image.fromarray(values.round().astype(np.uint8))
+    elif image.mode in {"LA", "La", "PA", "RGBa", "RGBA"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return image.convert("RGB")
+
+
+def prepare_slice(image: Image.Image) -> np.ndarray:
+    """Turn any picture into one network input: float32 of shape (3, 256, 256), normalised by MEAN and STD."""
+    rgb = to_rgb(image)
+    if rgb.size != (SIDE, SIDE):
+        rgb = rgb.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return normalise(np.asarray(rgb, dtype=np.uint8).transpose(2, 0, 1))
+
+
+def normalise(pixels: np.ndarray) -> np.ndarray:
+    """Turn uint8 (3, H, W) pixels into the float32 values that the networks read."""
+    values = pixels.astype(np.float32) / np.float32(255.0)
+    return (values - MEAN[:, None, None]) / STD[:, None, None]
