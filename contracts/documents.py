@@ -1,0 +1,143 @@
+"""The stored documents' shapes, their schema version and upgrades. Times are aware UTC, durations are seconds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.errors import UnknownSchema
+from contracts.states import StepState, SubmissionState
+
+SCHEMA = 1
+INPUT_NAME = "input"
+ATTEMPTS_KEPT = 20
+"""A step's record keeps its latest attempts; ``tries`` counts them all. A document must not grow without end."""
+
+
+class _Document(BaseModel):
+    # A field that a newer release added is kept out of the way, not refused: old and new run side by side.
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+
+class WorkflowRef(_Document):
+    name: str
+    version: str
+    digest: str
+
+
+class ModelRef(_Document):
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+class InputInfo(_Document):
+    """What was uploaded: ``width`` and ``height`` in pixels as stored, ``bytes`` its length."""
+
+    media_type: str
+    bytes: int
+    width: int
+    height: int
+    file_name: str
+    sha256: str
+
+
+class Gate(_Document):
+    """Why a step ran or was skipped: the expression, what it came to, and the values that it saw."""
+
+    expression: str
+    value: bool | None
+    inputs: dict[str, Any]
+    reason: str | None = None
+
+
+class Attempt(_Document):
+    started_at: datetime
+    ended_at: datetime
+    error: str | None = None
+    server: str = ""
+
+
+class Step(_Document):
+    name: str
+    model: ModelRef
+    state: StepState = StepState.PENDING
+    gate: Gate | None = None
+    tries: int = 0
+    attempts: list[Attempt] = Field(default_factory=list)
+    output: dict[str, Any] | None = None
+
+    def record(self, attempt: Attempt) -> None:
+        self.tries += 1
+        self.attempts = [*self.attempts, attempt][-ATTEMPTS_KEPT:]
+
+
+class Artifact(_Document):
+    name: str
+    media_type: str
+    bytes: int
+
+
+class Lease(_Document):
+    owner: str
+    until: datetime
+
+
+class Submission(_Document):
+    """One image on its way through one workflow version.
+
+    ``due_at`` is when a sweep should look at it next: every submission that is not in a terminal state has one, so
+    that one sparse index finds all that was not rung for, was rung for in vain, or lost its orchestrator.
+    ``fence`` counts the claims: a write that carries an older one changes nothing. ``lost_leases`` counts the
+    orchestrators that vanished while they held it.
+    """
+
+    id: str = Field(alias="_id")
+    # Stored as "schema", a name that pydantic keeps for itself.
+    schema_version: int = Field(default=SCHEMA, alias="schema")
+    workflow: WorkflowRef
+    state: SubmissionState
+    reason: str | None = None
+    input: InputInfo
+    steps: list[Step]
+    result: dict[str, Any] | None = None
+    artifacts: list[Artifact] = Field(default_factory=list)
+    lease: Lease | None = None
+    fence: int = 0
+    lost_leases: int = 0
+    created_at: datetime
+    rung_at: datetime | None = None
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+    tenant: str = "default"
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+    def step(self, name: str) -> Step:
+        return next(step for step in self.steps if step.name == name)
+
+
+def to_document(submission: Submission) -> dict[str, Any]:
+    """Return what is stored; absent values are left out, so that sparse indexes stay sparse."""
+    return submission.model_dump(by_alias=True, exclude_none=True)
+
+
+def from_document(document: dict[str, Any]) -> Submission:
+    """Read a stored document of this schema or an older one. Raises UnknownSchema for a newer one."""
+    schema = document.get("schema", SCHEMA)
+    if schema > SCHEMA:
+        raise UnknownSchema(
+            f"Submission {document.get('_id')} has schema {schema}; this release knows {SCHEMA}. Upgrade it."
+        )
+    return Submission.model_validate(document)
+
+
+def image_key(submission_id: str, name: str) -> str:
+    """Return the ``_id`` in ``images`` of a submission's input or artifact."""
+    return f"{submission_id}/{name}"

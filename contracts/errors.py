@@ -1,0 +1,112 @@
+"""Every error that the platform raises on purpose, in one tree::
+
+    ShowcaseError
+    |-- InvalidWorkflow            a workflow file that cannot be run (file and line)
+    |-- UnknownWorkflow            no such workflow is published here
+    |-- UnknownSubmission          no such submission is stored here
+    |-- RejectedUpload             the client's image cannot be accepted
+    |   `-- UploadTooLarge         ... because of its size in bytes
+    |-- IllegalMove                a state change that the state machine forbids
+    |-- InvalidMessage             a queue message that cannot be read
+    |   `-- UnknownSchema          ... because a newer release wrote it
+    |-- LeaseLost                  another orchestrator owns the submission now
+    |-- StoreUnavailable           the database does not answer (retryable)
+    |-- BrokerUnavailable          the message broker does not answer (retryable)
+    `-- ModelFault                 a model server did not give a usable answer
+        |-- ModelUnavailable       it cannot be reached or is overloaded (retryable)
+        |-- ModelCrashed           its worker died or broke on the request (retryable, a few times)
+        |-- ModelTimeout           it did not answer in time (retryable, a few times)
+        `-- ModelRefused           the request will never succeed
+
+Libraries' errors are translated into these once, at the edge, with ``from``.
+"""
+
+from __future__ import annotations
+
+
+class ShowcaseError(Exception):
+    """The root: ``code`` for programs, ``message`` (a sentence for people), ``retryable`` for both."""
+
+    code = "error"
+    retryable = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidWorkflow(ShowcaseError):
+    """A workflow file is wrong; ``message`` starts with ``file:line:``."""
+
+    code = "invalid-workflow"
+
+
+class UnknownWorkflow(ShowcaseError):
+    code = "unknown-workflow"
+
+
+class UnknownSubmission(ShowcaseError):
+    code = "unknown-submission"
+
+
+class RejectedUpload(ShowcaseError):
+    code = "rejected-upload"
+
+
+class UploadTooLarge(RejectedUpload):
+    code = "upload-too-large"
+
+
+class IllegalMove(ShowcaseError):
+    code = "illegal-move"
+
+
+class InvalidMessage(ShowcaseError):
+    code = "invalid-message"
+
+
+class UnknownSchema(InvalidMessage):
+    code = "unknown-schema"
+
+
+class LeaseLost(ShowcaseError):
+    code = "lease-lost"
+
+
+class StoreUnavailable(ShowcaseError):
+    code = "store-unavailable"
+    retryable = True
+
+
+class BrokerUnavailable(ShowcaseError):
+    code = "broker-unavailable"
+    retryable = True
+
+
+class ModelFault(ShowcaseError):
+    """A call to a model server gave no usable answer; ``server`` is its address, for the attempt's record."""
+
+    code = "model-fault"
+
+    def __init__(self, message: str, server: str = "") -> None:
+        super().__init__(message)
+        self.server = server
+
+
+class ModelUnavailable(ModelFault):
+    code = "model-unavailable"
+    retryable = True
+
+
+class ModelCrashed(ModelFault):
+    code = "model-crashed"
+    retryable = True
+
+
+class ModelTimeout(ModelFault):
+    code = "model-timeout"
+    retryable = True
+
+
+class ModelRefused(ModelFault):
+    code = "model-refused"

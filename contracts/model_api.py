@@ -1,0 +1,74 @@
+"""What a model service answers, and how binary values travel inside a JSON answer."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.errors import ModelRefused
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+"""A mask of 256x256 pixels takes some kilobytes. A model that answers megabytes is broken."""
+
+_MAX_DEPTH = 8
+_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A picture that a model answered: stored as an artifact, never inside a submission."""
+
+    field: str
+    media_type: str
+    data: bytes
+
+    @property
+    def extension(self) -> str:
+        return _EXTENSIONS[self.media_type]
+
+
+def read_answer(answer: object) -> tuple[dict[str, Any], list[Binary]]:
+    """Split a model's answer into plain values and pictures.
+
+    A field ``{"media_type": "image/png", "data": "<base64>"}`` at the top level becomes a Binary and is left out of
+    the plain values. Raises ModelRefused when the answer is no object, holds NaN or an infinity (which no JSON
+    reader after us would take), nests too deep or holds something that is no picture.
+    """
+    if not isinstance(answer, dict):
+        raise ModelRefused("The model's answer is not a JSON object.")
+    plain: dict[str, Any] = {}
+    binaries: list[Binary] = []
+    for name, value in answer.items():
+        if isinstance(value, dict) and value.keys() == {"media_type", "data"}:
+            binaries.append(_binary(name, value))
+        else:
+            _check(value, name, _MAX_DEPTH)
+            plain[name] = value
+    return plain, binaries
+
+
+def _binary(name: str, value: dict[str, Any]) -> Binary:
+    media_type = value["media_type"]
+    if media_type not in _EXTENSIONS:
+        raise ModelRefused(f"The model's field {name!r} has the media type {media_type!r}, which is not known here.")
+    try:
+        data = base64.b64decode(value["data"], validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise ModelRefused(f"The model's field {name!r} is not base64.") from error
+    return Binary(name, media_type, data)
+
+
+def _check(value: object, name: str, depth: int) -> None:
+    if depth == 0:
+        raise ModelRefused(f"The model's field {name!r} nests too deep.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ModelRefused(f"The model's field {name!r} is not a finite number.")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check(item, f"{name}.{key}", depth - 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, name, depth - 1)

@@ -1,0 +1,58 @@
+"""The states of a submission and of its steps, and the only legal moves between them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from contracts.errors import IllegalMove
+
+
+class SubmissionState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing moves a submission out of this state."""
+        return not _MOVES[self]
+
+    def may_become(self, other: SubmissionState) -> bool:
+        return other in _MOVES[self]
+
+    def become(self, other: SubmissionState) -> SubmissionState:
+        """Return ``other``. Raises IllegalMove when the state machine has no such move."""
+        if not self.may_become(other):
+            raise IllegalMove(f"A submission that is {self} cannot become {other}.")
+        return other
+
+
+_MOVES: dict[SubmissionState, frozenset[SubmissionState]] = {
+    SubmissionState.QUEUED: frozenset({SubmissionState.RUNNING, SubmissionState.CANCELED}),
+    SubmissionState.RUNNING: frozenset(
+        {
+            SubmissionState.QUEUED,  # set aside, or its lease was lost
+            SubmissionState.SUCCEEDED,
+            SubmissionState.FAILED,
+            SubmissionState.CANCELED,
+        }
+    ),
+    SubmissionState.SUCCEEDED: frozenset(),
+    SubmissionState.FAILED: frozenset(),
+    SubmissionState.CANCELED: frozenset(),
+}
+
+
+class StepState(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+    @property
+    def settled(self) -> bool:
+        """Whether the step will not be called again."""
+        return self in {StepState.SUCCEEDED, StepState.SKIPPED, StepState.FAILED}
