@@ -1,10 +1,15 @@
 # Everything a person types. What each target does lives in deploy/local/ and in the packages; this file only names it.
 .DEFAULT_GOAL := help
-PYTHON_BIN := .venv/bin/python
+BIN := .venv/bin
+CLUSTER := $(BIN)/python -m deploy.local
+MODELS := $(notdir $(patsubst %/,%,$(dir $(wildcard services/*/train.py))))
+# Packages are checked as strictly as they were written; those of the models only as far as torch has types.
+TYPED := $(wildcard contracts gateway orchestrator) deploy/local
+ARGS ?=
 
 .PHONY: help
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: venv
 venv:  ## Make .venv and install the locked packages (costs nothing when they are installed)
@@ -13,3 +18,57 @@ venv:  ## Make .venv and install the locked packages (costs nothing when they ar
 .PHONY: lock
 lock: venv  ## Pin the newest releases that pyproject.toml allows into requirements/*.lock
 	@deploy/local/lock.sh
+
+.PHONY: up
+up: venv  ## Install what is missing, start everything, wait until it is ready (SHOWCASE_PORT=8100)
+	@$(CLUSTER) up $(ARGS)
+
+.PHONY: down
+down: venv  ## Stop everything; the data stays
+	@$(CLUSTER) down $(ARGS)
+
+.PHONY: status
+status: venv  ## Show each part's state, process, port, and whether it is ready
+	@$(CLUSTER) status $(ARGS)
+
+.PHONY: logs
+logs: venv  ## Follow the logs, or one part's (PART=gateway)
+	@$(CLUSTER) logs $(PART) $(ARGS)
+
+.PHONY: reset
+reset: venv  ## Stop everything and delete all data, after asking (FORCE=1 does not ask)
+	@$(CLUSTER) reset $(if $(filter-out 0,$(FORCE)),--force) $(ARGS)
+
+.PHONY: models
+models: venv  ## Build the model archives that changed, into model-store/
+	@$(CLUSTER) models
+
+.PHONY: samples
+samples: venv  ## Write sample images for trying things out, into samples/
+	@$(BIN)/python -m services.samples --out samples
+
+.PHONY: lint
+lint: venv  ## Check style, formatting, types and who may import whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: venv  ## Install what the tests need, build the models, run every test (ARGS="-k words" for some)
+	@$(CLUSTER) prerequisites
+	@$(CLUSTER) models
+	$(BIN)/pytest tests $(ARGS)
+
+.PHONY: test-unit
+test-unit: venv  ## Run the tests that need no other process
+	$(BIN)/pytest tests/unit $(ARGS)
+
+.PHONY: $(MODELS:%=train-%) $(MODELS:%=evaluate-%)
+train-%: venv  ## Train a model again from a data folder (DATA=...): train-digit_recognizer, ...
+	@test -n "$(DATA)" || { echo "Name the folder that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
+	$(BIN)/python -m services.$*.train --data "$(DATA)" $(ARGS)
+
+evaluate-%: venv  ## Measure a model on a data folder (DATA=...): evaluate-digit_recognizer, ...
+	@test -n "$(DATA)" || { echo "Name the folder that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
+	$(BIN)/python -m services.$*.evaluate --data "$(DATA)" $(ARGS)

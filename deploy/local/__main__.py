@@ -1,0 +1,175 @@
+"""The command line of the local cluster: ``python -m deploy.local --help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from deploy.local.archives import build_archives
+from deploy.local.cluster import PART_NAMES, Cluster, assemble
+from deploy.local.errors import ClusterError, explain
+from deploy.local.prerequisites import find_java
+from deploy.local.progress import Progress
+from deploy.local.reporting import (
+    environment_lines,
+    follow_logs,
+    pid_of,
+    run_rabbitmqctl,
+    status_rows,
+    table,
+)
+from deploy.local.settings import CHECKOUT, OWN_HOME, ClusterSettings, recall_settings, resolve_settings
+from deploy.local.starting import bring_up, install
+from deploy.local.stopping import reset, take_down
+from deploy.local.supervision import Supervisor
+
+EPILOGUE = """\
+Settings that `up` reads from the environment:
+  SHOWCASE_PORT           the gateway's port (8100)
+  SHOWCASE_PORT_BASE      the first of the other parts' ports (SHOWCASE_PORT + 10)
+  SHOWCASE_MONGO_URL      a MongoDB to use; the embedded database is then not started
+  SHOWCASE_MONGO_DATABASE the database's name (showcase)
+  SHOWCASE_AMQP_URL       a RabbitMQ to use; the embedded broker is then not started
+  SHOWCASE_MODEL_SERVERS  name=url,... for models served elsewhere; with *=url TorchServe is not started
+  SHOWCASE_LOG_FORMAT     json or text (json)
+Every other SHOWCASE_* setting is handed on to the gateway and the orchestrator.
+Ports are remembered until others are named. Everything listens on 127.0.0.1.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    every = argparse.ArgumentParser(add_help=False)
+    every.add_argument(
+        "--home", type=Path, default=OWN_HOME, metavar="DIR", help="where the cluster keeps its state (.local)"
+    )
+    top = argparse.ArgumentParser(
+        prog="python -m deploy.local",
+        description="Run ML Showcase on this machine: broker, database, model server, orchestrator, gateway.",
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", parents=[every], help="install what is missing, start, wait until all is ready")
+    up.add_argument("--port", type=int, metavar="N", help="the gateway's port")
+    up.add_argument("--port-base", type=int, metavar="N", help="the first of the other parts' ports")
+    up.add_argument(
+        "--model-store", type=Path, metavar="DIR", help="serve the archives of this folder instead of building our own"
+    )
+    up.add_argument(
+        "--only", metavar="PART,...", default="", help=f"start these parts only, of {', '.join(PART_NAMES)}"
+    )
+    up.add_argument("--timeout", type=float, default=240.0, metavar="SECONDS", help="how long to wait (240)")
+    commands.add_parser("down", parents=[every], help="stop everything in order; the data stays")
+    commands.add_parser("status", parents=[every], help="show each part's state; exits 1 when one is not ready")
+    logs = commands.add_parser("logs", parents=[every], help="follow the logs")
+    logs.add_argument("part", nargs="?", help="one part's only")
+    logs.add_argument("--lines", type=int, default=50, metavar="N", help="begin with the last N lines (50)")
+    logs.add_argument("--no-follow", action="store_true", help="print them and end")
+    delete = commands.add_parser("reset", parents=[every], help="stop everything and delete data, logs and passwords")
+    delete.add_argument("--force", action="store_true", help="do not ask first")
+    pid = commands.add_parser("pid", parents=[every], help="print the process id of a part's real process")
+    pid.add_argument("part")
+    commands.add_parser("env", parents=[every], help="print the SHOWCASE_* settings of the cluster as KEY=VALUE lines")
+    control = commands.add_parser("rabbitmqctl", parents=[every], help="run rabbitmqctl on the embedded broker")
+    control.add_argument("arguments", nargs=argparse.REMAINDER)
+    commands.add_parser("models", parents=[every], help="build the model archives that changed")
+    commands.add_parser("prerequisites", parents=[every], help="install what pip cannot: RabbitMQ and a Java runtime")
+    return top
+
+
+def _known(home: Path) -> Cluster:
+    settings = recall_settings(home)
+    if settings is None:
+        raise ClusterError(f"There is no cluster in {home}; start one: make up")
+    return assemble(settings, find_java())
+
+
+def _settings(arguments: argparse.Namespace) -> ClusterSettings:
+    home = arguments.home.resolve()
+    last = recall_settings(home)
+    model_store = getattr(arguments, "model_store", None)
+    return resolve_settings(
+        os.environ,
+        home=home,
+        port=getattr(arguments, "port", None),
+        port_base=getattr(arguments, "port_base", None),
+        model_store=model_store.resolve() if model_store else None,
+        only=frozenset(name.strip() for name in getattr(arguments, "only", "").split(",") if name.strip()),
+        remembered=last.ports if last else None,
+    )
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    cluster = bring_up(settings, os.environ, arguments.timeout)
+    if any(part.name == "gateway" for part in cluster.parts):
+        print(f"ML Showcase is ready: http://127.0.0.1:{settings.ports.gateway}/")
+    else:
+        print(f"{', '.join(part.name for part in cluster.parts)}: ready, without a gateway.")
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    home = arguments.home.resolve()
+    rows, all_ready = status_rows(_known(home), Supervisor(home).processes())
+    print(table(rows))
+    return 0 if all_ready else 1
+
+
+def _reset(arguments: argparse.Namespace) -> int:
+    home = arguments.home.resolve()
+    if not arguments.force:
+        if not sys.stdin.isatty():
+            raise ClusterError("Nobody is there to ask; to delete the data all the same: make reset FORCE=1")
+        if input(f"Delete all submissions, images, logs and passwords in {home}? Type yes: ").strip() != "yes":
+            print("Nothing was deleted.")
+            return 1
+    reset(home)
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    home = arguments.home.resolve()
+    match arguments.command:
+        case "up":
+            return _up(arguments)
+        case "down":
+            take_down(home)
+        case "status":
+            return _status(arguments)
+        case "logs":
+            follow_logs(home, arguments.part or None, arguments.lines, follow=not arguments.no_follow)
+        case "reset":
+            return _reset(arguments)
+        case "pid":
+            print(pid_of(home, arguments.part))
+        case "env":
+            print("\n".join(environment_lines(_known(home))))
+        case "rabbitmqctl":
+            run_rabbitmqctl(_known(home).settings, arguments.arguments)
+        case "models":
+            built = build_archives(CHECKOUT / "model-store", OWN_HOME / "logs" / "archives.log")
+            print(f"The model archives in {CHECKOUT / 'model-store'} are {'built' if built else 'up to date'}.")
+        case "prerequisites":
+            install(_settings(arguments), Progress())
+    return 0
+
+
+def main() -> int:
+    """Run one command; what goes wrong is said in one sentence on standard error."""
+    try:
+        return _run(parser().parse_args())
+    except ClusterError as error:
+        print(explain(error), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; make up goes on from here.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""The two parts that are ours: the gateway and the orchestrator."""
+
+from __future__ import annotations
+
+import sys
+
+from deploy.local.parts import Part, digest_of_files, source_files
+from deploy.local.ports import HOST
+from deploy.local.settings import CHECKOUT, ClusterSettings
+
+APPLICATIONS = ("orchestrator", "gateway")
+
+
+def common_environment(settings: ClusterSettings, amqp_url: str) -> dict[str, str]:
+    """Return the settings that the gateway and the orchestrator share, the user's own ``SHOWCASE_*`` among them."""
+    return {
+        **settings.passed_on,
+        "SHOWCASE_MONGO_URL": settings.mongo_url_in_use,
+        "SHOWCASE_MONGO_DATABASE": settings.mongo_database,
+        "SHOWCASE_AMQP_URL": amqp_url,
+        "SHOWCASE_MODEL_SERVERS": settings.model_servers_in_use,
+        "SHOWCASE_LOG_FORMAT": settings.log_format,
+    }
+
+
+def public_address(settings: ClusterSettings) -> dict[str, str]:
+    """Return where the gateway listens, as settings."""
+    return {"SHOWCASE_HOST": HOST, "SHOWCASE_PORT": str(settings.ports.gateway)}
+
+
+def _part(name: str, environment: dict[str, str], ports: tuple[int, ...], stop_wait_seconds: int) -> Part:
+    # Read at the start and never again: a running process is stale once one of them changes.
+    sources = source_files(CHECKOUT / name, CHECKOUT / "contracts", CHECKOUT / "workflows")
+    return Part(
+        name=name,
+        command=(sys.executable, "-m", name),
+        directory=CHECKOUT,
+        environment={"PYTHONUNBUFFERED": "1", **environment},
+        ports=ports,
+        inputs=(digest_of_files(sources, CHECKOUT),),
+        needs=frozenset({"rabbitmq", "database"}),
+        stop_wait_seconds=stop_wait_seconds,
+    )
+
+
+def application_parts(settings: ClusterSettings, amqp_url: str) -> list[Part]:
+    """Return those of the two that this checkout holds."""
+    common = common_environment(settings, amqp_url)
+    made = [
+        _part("orchestrator", common, (), stop_wait_seconds=10),
+        _part("gateway", common | public_address(settings), (settings.ports.gateway,), stop_wait_seconds=10),
+    ]
+    return [part for part in made if (CHECKOUT / part.name / "__main__.py").exists()]

@@ -1,0 +1,79 @@
+"""Puts a cluster together from its settings: its parts, how to tell that each is ready, and what clients must know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploy.local.application import APPLICATIONS, application_parts, common_environment, public_address
+from deploy.local.broker import amqp_url, broker_parts, broker_secrets
+from deploy.local.database import database_part
+from deploy.local.errors import ClusterError
+from deploy.local.model_server import Archive, model_server_part, read_archives
+from deploy.local.parts import Part
+from deploy.local.readiness import Probe, broker_ready, database_ready, gateway_ready, listens, models_ready
+from deploy.local.settings import CHECKOUT, ClusterSettings
+
+PART_NAMES = ("rabbitmq", "database", "torchserve", *APPLICATIONS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """The parts of one cluster in the order they are shown, and what its clients are given."""
+
+    settings: ClusterSettings
+    parts: tuple[Part, ...]
+    archives: tuple[Archive, ...]
+    client_environment: Mapping[str, str]
+
+    def probe(self, name: str) -> Probe:
+        """Return the question whether the part is ready. The orchestrator listens on nothing: that it runs is all."""
+        ports, environment = self.settings.ports, self.client_environment
+        probes: dict[str, Probe] = {
+            "epmd": lambda: listens(ports.epmd),
+            "rabbitmq": lambda: broker_ready(environment["SHOWCASE_AMQP_URL"]),
+            "database": lambda: database_ready(environment["SHOWCASE_MONGO_URL"]),
+            "torchserve": lambda: models_ready(ports.management, self.archives),
+            "gateway": lambda: gateway_ready(ports.gateway),
+        }
+        return probes.get(name, lambda: None)
+
+
+def embedded_parts(settings: ClusterSettings) -> frozenset[str]:
+    """Return which parts this cluster runs itself: what is not named by a URL, of those that were asked for."""
+    named_elsewhere = {
+        "rabbitmq": settings.amqp_url is not None,
+        "database": settings.mongo_url is not None,
+        "torchserve": not settings.embeds_model_server,
+    }
+    present = {name for name in APPLICATIONS if (CHECKOUT / name / "__main__.py").exists()}
+    wanted = settings.only or (present | named_elsewhere.keys())
+    if unknown := wanted - set(PART_NAMES):
+        raise ClusterError(f"There is no part named {', '.join(sorted(unknown))}; there are {', '.join(PART_NAMES)}.")
+    return frozenset(name for name in wanted if not named_elsewhere.get(name))
+
+
+def assemble(settings: ClusterSettings, java: str | None) -> Cluster:
+    """Put the cluster together; makes the broker's secrets where there are none.
+
+    Raises ClusterError for an archive that is none, or a part that does not exist.
+    """
+    wanted = embedded_parts(settings)
+    known = broker_secrets(settings.home)
+    url = settings.amqp_url or amqp_url(settings, known)
+    parts: list[Part] = []
+    archives: list[Archive] = []
+    if "rabbitmq" in wanted:
+        parts += broker_parts(settings, known)
+    if "database" in wanted:
+        parts.append(database_part(settings))
+    if "torchserve" in wanted and java is not None:
+        archives = read_archives(settings.model_store)
+        parts.append(model_server_part(settings, archives, java))
+    parts += [part for part in application_parts(settings, url) if part.name in wanted]
+    return Cluster(
+        settings=settings,
+        parts=tuple(parts),
+        archives=tuple(archives),
+        client_environment=common_environment(settings, url) | public_address(settings),
+    )

@@ -1,0 +1,36 @@
+"""The embedded database: SecantusDB, a process that speaks MongoDB's protocol."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from deploy.local.parts import Part
+from deploy.local.ports import HOST
+from deploy.local.settings import ClusterSettings
+
+
+def database_part(settings: ClusterSettings) -> Part:
+    """Return the database. Every acknowledged write is on the disk: that is what ``--sync-on-commit`` buys."""
+    folder = settings.home / "database"
+    return Part(
+        name="database",
+        command=(
+            sys.executable,
+            str(Path(sys.executable).with_name("secantusd-py")),
+            # An empty file: without it, one in the user's own folder would count.
+            *("--config", str(folder / "secantusd.toml")),
+            *("--host", HOST, "--port", str(settings.ports.mongo)),
+            *("--storage-path", str(folder / "data")),
+            *("--log-level", "WARNING"),
+            "--standalone",
+            "--sync-on-commit",
+        ),
+        directory=folder,
+        environment={"PYTHONUNBUFFERED": "1"},
+        ports=(settings.ports.mongo,),
+        folders=(folder / "data",),
+        files={folder / "secantusd.toml": ("", 0o600)},
+        # It may be in the middle of a long query, which it does not leave; its journal makes a kill harmless.
+        stop_wait_seconds=6,
+    )

@@ -1,0 +1,94 @@
+"""The programs that pip cannot install: RabbitMQ and a Java runtime. Installed by apt where that is allowed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.broker import SCRIPTS
+from deploy.local.errors import ClusterError
+
+OLDEST_JAVA = 17
+BROKER_PACKAGE = "rabbitmq-server"
+JAVA_PACKAGE = "default-jre-headless"
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def java_version(said: str) -> int:
+    """Return the major version in what ``java -version`` prints, 0 when there is none. "1.8.0" is 8."""
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    return int(found.group(1)) if found else 0
+
+
+def find_java() -> str | None:
+    """Return a Java runtime that is new enough: JAVA_HOME's, the one on PATH, or one that Debian installed."""
+    candidates = [os.environ["JAVA_HOME"] + "/bin/java"] if os.environ.get("JAVA_HOME") else []
+    candidates += [found] if (found := shutil.which("java")) else []
+    candidates += [str(path) for path in sorted(Path("/usr/lib/jvm").glob("*/bin/java"), reverse=True)]
+    for candidate in candidates:
+        try:
+            said = subprocess.run([candidate, "-version"], capture_output=True, text=True, check=False).stderr
+        except OSError:
+            continue
+        if java_version(said) >= OLDEST_JAVA:
+            return candidate
+    return None
+
+
+def has_broker() -> bool:
+    """Return whether RabbitMQ and Erlang's port mapper are installed."""
+    return (SCRIPTS / "rabbitmq-server").exists() and shutil.which("epmd") is not None
+
+
+def missing_packages(*, broker: bool, java: bool) -> list[str]:
+    """Return the Debian packages to install for what is needed and not there."""
+    wanted = [BROKER_PACKAGE] if broker and not has_broker() else []
+    return wanted + ([JAVA_PACKAGE] if java and find_java() is None else [])
+
+
+def ensure_installed(packages: list[str], log: Path) -> None:
+    """Install Debian packages; starts no service. Raises ClusterError with the command to run where it may not."""
+    if not packages:
+        return
+    command = f"apt-get install --no-install-recommends {' '.join(packages)}"
+    if shutil.which("apt-get") is None:
+        raise ClusterError(
+            f"{' and '.join(packages)} must be installed (on Debian: {command}); this machine has no apt-get."
+        )
+    if os.geteuid() != 0:
+        raise ClusterError(f"{' and '.join(packages)} must be installed; as root, run: {command}")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    options = ["-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    with log.open("ab") as output, services_stay_down():
+        for step in (["apt-get", "update", "-qq"], ["apt-get", "install", *options, *packages]):
+            done = subprocess.run(
+                step, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+            )
+            # An update that fails may still leave lists that are good enough; the installation tells.
+            if done.returncode and step[1] == "install":
+                raise ClusterError(f"apt-get could not install {' and '.join(packages)}; run: {command}", log)
+        if BROKER_PACKAGE in packages and Path("/run/systemd/system").exists():
+            # The package enables a system broker for the next boot; ours is private.
+            subprocess.run(
+                ["systemctl", "disable", "--quiet", "rabbitmq-server"], stdout=output, stderr=output, check=False
+            )
+
+
+@contextmanager
+def services_stay_down() -> Iterator[None]:
+    """Keep Debian from starting the services of the packages that are installed meanwhile."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink(missing_ok=True)

@@ -1,0 +1,84 @@
+"""Whether a part really does its work, asked the way its users ask it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterable
+
+import pika
+import pika.exceptions
+import pymongo
+import pymongo.errors
+import requests
+
+from deploy.local.model_server import Archive
+from deploy.local.ports import HOST
+
+ANSWER_SECONDS = 3.0
+
+# None when the part is ready, else what it still lacks.
+Probe = Callable[[], str | None]
+
+
+def listens(port: int) -> str | None:
+    """Probe a TCP port."""
+    try:
+        with socket.create_connection((HOST, port), timeout=ANSWER_SECONDS):
+            return None
+    except OSError as error:
+        return f"port {port} does not answer ({error.strerror or error})"
+
+
+def broker_ready(url: str) -> str | None:
+    """Probe RabbitMQ: a connection with the credentials, and a channel on it."""
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    try:
+        parameters = pika.URLParameters(url)
+        parameters.socket_timeout = parameters.stack_timeout = ANSWER_SECONDS
+        parameters.blocked_connection_timeout = ANSWER_SECONDS
+        connection = pika.BlockingConnection(parameters)
+        connection.channel()
+        connection.close()
+    except (pika.exceptions.AMQPError, OSError, ValueError) as error:
+        return f"no AMQP connection ({type(error).__name__})"
+    return None
+
+
+def database_ready(url: str) -> str | None:
+    """Probe the database: it says hello, and is one that takes writes."""
+    try:
+        with pymongo.MongoClient[dict[str, object]](url, serverSelectionTimeoutMS=int(ANSWER_SECONDS * 1000)) as client:
+            answer = client.admin.command("hello")
+    except pymongo.errors.PyMongoError as error:
+        return f"no answer to hello ({type(error).__name__})"
+    return None if answer.get("isWritablePrimary") else "it does not take writes"
+
+
+def models_ready(management_port: int, archives: Iterable[Archive]) -> str | None:
+    """Probe TorchServe: every archive of the store has a worker that is READY. Its own /ping says so far too early."""
+    lacking = []
+    for archive in archives:
+        try:
+            answer = requests.get(
+                f"http://{HOST}:{management_port}/models/{archive.name}/{archive.version}", timeout=ANSWER_SECONDS
+            )
+            workers = answer.json()[0]["workers"] if answer.ok else []
+        except requests.ConnectionError:
+            return "its management port does not answer"
+        except (requests.RequestException, ValueError, LookupError) as error:
+            return f"its management port answers nonsense ({type(error).__name__})"
+        if not any(worker.get("status") == "READY" for worker in workers):
+            lacking.append(f"{archive.name} {archive.version}")
+    if lacking:
+        return f"no worker is READY for {', '.join(lacking)}"
+    return listens(management_port)
+
+
+def gateway_ready(port: int) -> str | None:
+    """Probe the gateway: it says itself that it can take submissions."""
+    try:
+        answer = requests.get(f"http://{HOST}:{port}/health/ready", timeout=ANSWER_SECONDS)
+    except requests.RequestException as error:
+        return f"GET /health/ready does not answer ({type(error).__name__})"
+    return None if answer.ok else f"GET /health/ready answers {answer.status_code}: {answer.text.strip()[:200]}"

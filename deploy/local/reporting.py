@@ -1,0 +1,95 @@
+"""`status`, `env`, `pid`, `logs` and `rabbitmqctl`: what a cluster tells about itself."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deploy.local.broker import SCRIPTS, broker_environment
+from deploy.local.cluster import Cluster
+from deploy.local.errors import ClusterError
+from deploy.local.settings import ClusterSettings
+from deploy.local.supervision import Process, Supervisor
+
+COLUMNS = ("PART", "STATE", "PID", "PORT", "UPTIME", "READY")
+
+
+def human_duration(seconds: int) -> str:
+    """Return seconds as the largest two units: ``2 d 3 h``, ``5 min 2 s``, ``7 s``."""
+    units = [("d", seconds // 86400), ("h", seconds // 3600 % 24), ("min", seconds // 60 % 60), ("s", seconds % 60)]
+    while len(units) > 1 and units[0][1] == 0:
+        units.pop(0)
+    return " ".join(f"{value} {unit}" for unit, value in units[:2])
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Lay rows out in columns as wide as their widest cell."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def status_rows(cluster: Cluster, processes: Mapping[str, Process]) -> tuple[list[list[str]], bool]:
+    """Return the status table's rows with its heading, and whether every part is ready."""
+    rows = [list(COLUMNS)]
+    all_ready = True
+    for part in cluster.parts:
+        process = processes.get(part.name)
+        is_up = process is not None and process.state == "RUNNING"
+        lack = cluster.probe(part.name)() if is_up else "not running"
+        all_ready = all_ready and lack is None
+        rows.append(
+            [
+                part.name,
+                process.state.lower() if process else "stopped",
+                str(process.pid) if process and process.pid else "-",
+                str(part.ports[0]) if part.ports else "-",
+                human_duration(process.uptime_seconds) if process and is_up else "-",
+                "yes" if lack is None else f"no: {lack}",
+            ]
+        )
+    for name, url in (("rabbitmq", cluster.settings.amqp_url), ("database", cluster.settings.mongo_url)):
+        if url is not None:
+            lack = cluster.probe(name)()
+            all_ready = all_ready and lack is None
+            rows.append([name, "elsewhere", "-", "-", "-", "yes" if lack is None else f"no: {lack}"])
+    return rows, all_ready
+
+
+def pid_of(home: Path, part: str) -> int:
+    """Return the process id of a part: of the real process, not of a wrapper. Raises ClusterError when it has none."""
+    processes = Supervisor(home).processes()
+    if part not in processes:
+        raise ClusterError(
+            f"The cluster in {home} runs no part named {part}; it runs {', '.join(processes) or 'none'}."
+        )
+    if not processes[part].pid:
+        raise ClusterError(f"{part} does not run: it is {processes[part].state.lower()}.")
+    return processes[part].pid
+
+
+def environment_lines(cluster: Cluster) -> list[str]:
+    """Return the cluster's settings as ``KEY=VALUE`` lines that a shell can read."""
+    return [f"{name}={shlex.quote(value)}" for name, value in sorted(cluster.client_environment.items())]
+
+
+def follow_logs(home: Path, part: str | None, lines: int, *, follow: bool) -> None:
+    """Become ``tail`` on one part's log or on all. Raises ClusterError when there is none."""
+    logs = sorted((home / "logs").glob(f"{part}.log" if part else "*.log"))
+    if not logs:
+        known = ", ".join(sorted(path.stem for path in (home / "logs").glob("*.log"))) or "none yet"
+        raise ClusterError(f"There is no log of {part or 'any part'} in {home / 'logs'}; there are: {known}.")
+    # -F goes on with the new file when the supervisor rotates the old one.
+    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, logs)])
+
+
+def run_rabbitmqctl(settings: ClusterSettings, arguments: Sequence[str]) -> None:
+    """Become ``rabbitmqctl`` for the embedded broker."""
+    os.execve(
+        str(SCRIPTS / "rabbitmqctl"),
+        ["rabbitmqctl", *arguments],
+        os.environ | broker_environment(settings) | {"RABBITMQ_CTL_DIST_PORT_MIN": str(settings.ports.amqp + 20)},
+    )

@@ -1,0 +1,143 @@
+"""`up`: from whatever is there to a cluster that is ready."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.archives import build_archives
+from deploy.local.cluster import Cluster, assemble, embedded_parts
+from deploy.local.errors import ClusterError
+from deploy.local.parts import Part
+from deploy.local.ports import is_free, listener, taken_sentence
+from deploy.local.prerequisites import ensure_installed, find_java, missing_packages
+from deploy.local.progress import Progress
+from deploy.local.settings import ClusterSettings, remember_settings
+from deploy.local.supervision import Process, Supervisor, belongs_to, end_strays, write_files
+
+POLL_SECONDS = 0.15
+# A part that ended this often before it was ready will not get there by being started once more.
+ENDINGS_TO_GIVE_UP = 4
+
+
+@contextmanager
+def one_at_a_time(home: Path) -> Iterator[None]:
+    """Let one command change the cluster in ``home`` at a time; another waits its turn."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def install(settings: ClusterSettings, progress: Progress) -> str | None:
+    """Install by apt what the embedded parts lack. Returns the Java runtime, where one is needed."""
+    wanted = embedded_parts(settings)
+    packages = missing_packages(broker="rabbitmq" in wanted, java="torchserve" in wanted)
+    if packages:
+        progress.say(f"installing {' and '.join(packages)} (a minute or two)")
+        ensure_installed(packages, settings.home / "logs" / "apt.log")
+        progress.say(f"installed {' and '.join(packages)}")
+    if "torchserve" not in wanted:
+        return None
+    java = find_java()
+    if java is None:
+        raise ClusterError("There is no Java 17 or newer even after installing one; set JAVA_HOME to one.")
+    return java
+
+
+def bring_up(settings: ClusterSettings, environment: Mapping[str, str], timeout_seconds: float) -> Cluster:
+    """Install, build, start and wait until every part is ready. Parts that run and did not change are left alone.
+
+    Raises ClusterError that names the part that is in the way; what runs by then goes on running.
+    """
+    progress = Progress()
+    home = settings.home
+    with one_at_a_time(home):
+        java = install(settings, progress)
+        builds = java is not None and settings.builds_archives
+        if builds and build_archives(settings.model_store, home / "logs" / "archives.log"):
+            progress.say(f"built the model archives in {settings.model_store}")
+        cluster = assemble(settings, java)
+        supervisor = Supervisor(home)
+        runs = supervisor.is_running()
+        if not runs and (count := end_strays(home)):
+            progress.say(f"ended {count} processes that an earlier cluster had left")
+        _refuse_taken_ports(cluster)
+        write_files(cluster.parts, home)
+        if runs:
+            for name in supervisor.take_over():
+                progress.say(f"stopped {name}: it changed")
+        else:
+            supervisor.start(environment)
+        remember_settings(settings)
+        _start_in_order(cluster, supervisor, progress, timeout_seconds)
+        return cluster
+
+
+def _refuse_taken_ports(cluster: Cluster) -> None:
+    for part in cluster.parts:
+        for port in part.ports:
+            if is_free(port):
+                continue
+            owner = listener(port)
+            if owner is None or not belongs_to(owner, cluster.settings.home):
+                raise ClusterError(taken_sentence(part.name, port, owner, cluster.settings.ports))
+
+
+def _start_in_order(cluster: Cluster, supervisor: Supervisor, progress: Progress, timeout_seconds: float) -> None:
+    # All at once, but for those that would only fail until what they need is there.
+    home = cluster.settings.home
+    names = {part.name for part in cluster.parts}
+    waiting = {part.name: part for part in cluster.parts}
+    begun: set[str] = set()
+    endings: dict[str, set[int]] = {name: set() for name in names}
+    lacks: dict[str, str] = {}
+    deadline = time.monotonic() + timeout_seconds
+    while waiting:
+        for name, part in waiting.items():
+            if name not in begun and not (part.needs & waiting.keys()):
+                supervisor.begin(name)
+                begun.add(name)
+        processes = supervisor.processes()
+        for name in [name for name in waiting if name in begun]:
+            process = processes[name]
+            _give_up_if_it_keeps_ending(process, endings[name], home)
+            lack = cluster.probe(name)() if _may_be_ready(process) else f"it is {process.state.lower()}"
+            if lack is None:
+                progress.say(f"{name} is ready{_where(waiting.pop(name), cluster)}")
+            else:
+                lacks[name] = lack
+        if waiting and time.monotonic() > deadline:
+            name = next(name for name in waiting if name in begun)
+            raise ClusterError(
+                f"{name} is not ready after {timeout_seconds:.0f} s: {lacks[name]}. "
+                "See below, mend it and run make up again; make down stops the rest.",
+                home / "logs" / f"{name}.log",
+            )
+        if waiting:
+            time.sleep(POLL_SECONDS)
+
+
+def _may_be_ready(process: Process) -> bool:
+    # What can be asked counts from the first moment; of the orchestrator only that it has not ended again.
+    return process.state == "RUNNING" or (process.state == "STARTING" and process.name != "orchestrator")
+
+
+def _give_up_if_it_keeps_ending(process: Process, endings: set[int], home: Path) -> None:
+    if process.state in ("BACKOFF", "FATAL"):
+        endings.add(process.stopped_at)
+    if len(endings) >= ENDINGS_TO_GIVE_UP or process.state == "FATAL":
+        raise ClusterError(
+            f"{process.name} ends as soon as it starts. See below, mend it and run make up again; "
+            "make down stops the rest.",
+            home / "logs" / f"{process.name}.log",
+        )
+
+
+def _where(part: Part, cluster: Cluster) -> str:
+    if part.name == "torchserve":
+        return ": " + (", ".join(f"{model.name} {model.version}" for model in cluster.archives) or "no models yet")
+    return f" on port {part.ports[0]}" if part.ports else ""

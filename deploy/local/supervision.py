@@ -1,0 +1,263 @@
+"""The supervisor that keeps the parts running: its configuration, its process, and what one can ask it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from deploy.local.errors import ClusterError
+from deploy.local.files import make_private_folder, write_private
+from deploy.local.parts import MARKER, Part
+from deploy.local.settings import run_folder
+
+START_SECONDS = 10
+# What would make a part behave otherwise than it was set up to, when it is in the shell of whoever starts the cluster.
+UNWANTED = (
+    "ERL_",
+    "JAVA_TOOL_OPTIONS",
+    "MAKE",
+    "MFLAGS",
+    "PYTHON",
+    "RABBITMQ_",
+    "SHOWCASE_",
+    "TS_",
+    "VIRTUAL_ENV",
+    "_JAVA",
+)
+
+
+def configuration(parts: Iterable[Part], home: Path) -> str:
+    """Return the supervisor's configuration file for ``parts``.
+
+    The digest is an argument that the script ignores: a part whose files or inputs changed has another command, and
+    is what the supervisor then reports as changed.
+    """
+
+    def escaped(value: object) -> str:
+        return str(value).replace("%", "%%")
+
+    control = escaped(run_folder(home) / "supervisor.sock")
+    sections = [
+        f"""\
+[unix_http_server]
+file = {control}
+chmod = 0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisord]
+identifier = ml-showcase
+directory = {escaped(home)}
+logfile = {escaped(home / "logs" / "supervisor.log")}
+logfile_maxbytes = 5MB
+logfile_backups = 1
+pidfile = {escaped(home / "supervisor.pid")}
+childlogdir = {escaped(home / "logs")}
+minfds = 1024
+umask = 022
+"""
+    ]
+    for part in parts:
+        script = escaped(home / "parts" / f"{part.name}.sh")
+        sections.append(
+            f"""\
+[program:{part.name}]
+command = /bin/sh "{script}" {part.digest(home)}
+autostart = false
+autorestart = true
+startsecs = 1
+startretries = 1000
+stopsignal = TERM
+stopwaitsecs = {part.stop_wait_seconds}
+killasgroup = true
+redirect_stderr = true
+stdout_logfile = {escaped(home / "logs" / f"{part.name}.log")}
+stdout_logfile_maxbytes = 10MB
+stdout_logfile_backups = 3
+"""
+        )
+    return "\n".join(sections)
+
+
+def write_files(parts: Iterable[Part], home: Path) -> None:
+    """Write the supervisor's configuration, the parts' start scripts, folders and files."""
+    parts = list(parts)
+    make_private_folder(run_folder(home))
+    for folder in (home / "logs", home / "parts"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        part.directory.mkdir(parents=True, exist_ok=True)
+        for folder in part.folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        for path, (text, mode) in part.files.items():
+            write_private(path, text, mode)
+        write_private(home / "parts" / f"{part.name}.sh", part.script(home), 0o700)
+    write_private(home / "supervisor.conf", configuration(parts, home), 0o600)
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment that every part inherits: the user's, without what would change a part's behaviour."""
+    kept = {name: value for name, value in environment.items() if not name.startswith(UNWANTED)}
+    return {"PATH": os.defpath, "LANG": "C.UTF-8"} | kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """What the supervisor knows of a part. ``state`` is its word: RUNNING, STARTING, BACKOFF, STOPPED, …"""
+
+    name: str
+    state: str
+    pid: int
+    uptime_seconds: int
+    stopped_at: int
+
+    @property
+    def is_up(self) -> bool:
+        return self.state in ("RUNNING", "STARTING")
+
+
+class Supervisor:
+    """The supervisor of the cluster in ``home``, running or not."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._server = f"unix://{run_folder(home) / 'supervisor.sock'}"
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        # A connection a call: one that failed is of no more use.
+        transport = SupervisorTransport(None, None, self._server)
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+
+    def is_running(self) -> bool:
+        """Return whether the supervisor answers."""
+        try:
+            return bool(self._call("getState")["statename"] == "RUNNING")
+        except (OSError, xmlrpc.client.Error):
+            return False
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Start the supervisor in the background; no part is started yet. Raises ClusterError when it does not come."""
+        log = self._home / "logs" / "supervisor.log"
+        done = subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._home / "supervisor.conf")],
+            env=clean_environment(environment) | {MARKER: str(self._home)},
+            cwd=self._home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while done.returncode == 0 and time.monotonic() < deadline:
+            if self.is_running():
+                return
+            time.sleep(0.05)
+        said = f" ({done.stdout.strip() or done.stderr.strip()})" if done.returncode else ""
+        raise ClusterError(f"The process supervisor did not start{said}.", log)
+
+    def take_over(self) -> list[str]:
+        """Read the configuration again. Stops and forgets what left it or changed; returns the names of those."""
+        [[added, changed, removed]] = self._call("reloadConfig")
+        self.stop([*changed, *removed])
+        for name in [*changed, *removed]:
+            self._call("removeProcessGroup", name)
+        for name in [*added, *changed]:
+            self._call("addProcessGroup", name)
+        return [*changed, *removed]
+
+    def processes(self) -> dict[str, Process]:
+        """Return every part that the supervisor looks after; none when it does not run."""
+        try:
+            found = self._call("getAllProcessInfo")
+        except (OSError, xmlrpc.client.Error):
+            return {}
+        return {
+            info["name"]: Process(
+                name=info["name"],
+                state=info["statename"],
+                pid=info["pid"],
+                uptime_seconds=info["now"] - info["start"] if info["statename"] == "RUNNING" else 0,
+                stopped_at=info["stop"],
+            )
+            for info in found
+        }
+
+    def begin(self, name: str) -> None:
+        """Start a part without waiting for it. One that runs already is left alone."""
+        try:
+            self._call("startProcess", name, False)
+        except xmlrpc.client.Fault as fault:
+            if "ALREADY_STARTED" not in fault.faultString:
+                raise ClusterError(
+                    f"{name} could not be started: {fault.faultString}", self._home / "logs" / f"{name}.log"
+                ) from fault
+
+    def stop(self, names: Iterable[str]) -> None:
+        """Stop parts, all at the same time, and wait until they are gone (killed after each one's grace period)."""
+        waiting = set()
+        for name in names:
+            try:
+                self._call("stopProcess", name, False)
+                waiting.add(name)
+            except xmlrpc.client.Fault as fault:
+                if "NOT_RUNNING" not in fault.faultString:
+                    raise
+        while any(
+            process.state not in ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
+            for name, process in self.processes().items()
+            if name in waiting
+        ):
+            time.sleep(0.05)
+
+    def shut_down(self) -> None:
+        """End the supervisor itself and wait until it is gone."""
+        pid = self._call("getPID")
+        self._call("shutdown")
+        try:
+            psutil.Process(pid).wait(START_SECONDS)
+        except psutil.NoSuchProcess:
+            pass
+        except psutil.TimeoutExpired as error:
+            raise ClusterError(
+                f"The process supervisor (pid {pid}) does not end.", self._home / "logs" / "supervisor.log"
+            ) from error
+
+
+def belongs_to(process: psutil.Process, home: Path) -> bool:
+    """Return whether a process was started by the cluster in ``home``, by itself or by one of its parts."""
+    try:
+        return process.environ().get(MARKER) == str(home)
+    except psutil.Error:
+        return False
+
+
+def end_strays(home: Path, grace_seconds: float = 5.0) -> int:
+    """End what a cluster left running without a supervisor (which was killed, say). Returns how many there were."""
+    own = psutil.Process()
+    spared = {own.pid, *(parent.pid for parent in own.parents())}
+    strays = [process for process in psutil.process_iter() if process.pid not in spared and belongs_to(process, home)]
+    for process in strays:
+        try:
+            process.terminate()
+        except psutil.NoSuchProcess:
+            continue
+    _gone, stubborn = psutil.wait_procs(strays, timeout=grace_seconds)
+    for process in stubborn:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(stubborn, timeout=grace_seconds)
+    return len(strays)
