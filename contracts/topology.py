@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 JOBS_EXCHANGE = "showcase.jobs"
 DEAD_EXCHANGE = "showcase.dead"
@@ -92,3 +92,23 @@ def topology(workflows: Iterable[str]) -> Topology:
             for seconds in DELAYS_SECONDS
         )
     return Topology((Exchange(JOBS_EXCHANGE, "direct"), Exchange(DEAD_EXCHANGE, "direct")), tuple(queues))
+
+
+class Channel(Protocol):
+    """The part of an AMQP client's channel that declares; pika's blocking channel has it."""
+
+    def exchange_declare(self, exchange: str, exchange_type: str, *, durable: bool) -> Any: ...
+
+    def queue_declare(self, queue: str, *, durable: bool, arguments: dict[str, Any]) -> Any: ...
+
+    def queue_bind(self, queue: str, exchange: str, routing_key: str) -> Any: ...
+
+
+def declare(channel: Channel, wanted: Topology) -> None:
+    """Declare everything; what is there already stays as it is."""
+    for exchange in wanted.exchanges:
+        channel.exchange_declare(exchange.name, exchange.kind, durable=True)
+    for queue in wanted.queues:
+        channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
+        for exchange_name, key in queue.bindings:
+            channel.queue_bind(queue.name, exchange_name, key)

@@ -1,0 +1,104 @@
+"""Settings: the names that both processes share, and how any process reads, explains and refuses its own."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NoReturn, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "SHOWCASE_"
+
+
+class SharedSettings(BaseSettings):
+    """What every process needs. Each setting is the environment variable SHOWCASE_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
+
+    mongo_url: str = Field(
+        default="mongodb://127.0.0.1:27017",
+        pattern=r"^mongodb(\+srv)?://",
+        description="Database (MongoDB's protocol), with credentials and TLS in the URL.",
+    )
+    mongo_database: str = Field(
+        default="showcase", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="Name of the database."
+    )
+    amqp_url: str = Field(
+        default="amqp://guest:guest@127.0.0.1:5672/%2F",
+        pattern=r"^amqps?://",
+        description="Message broker (RabbitMQ), with credentials, virtual host and TLS in the URL.",
+    )
+    workflows: Path = Field(
+        default=Path(__file__).resolve().parent.parent / "workflows",
+        description="Folder of workflow files, <name>/<version>.yaml.",
+    )
+    store_timeout_seconds: float = Field(
+        default=5.0, gt=0, le=120, description="Seconds that one call to the database may take."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="Log lines: json, console, or auto (console in a terminal, else json)."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe log lines that are written."
+    )
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def variable(field: str) -> str:
+    """Return the environment variable of a settings field."""
+    return PREFIX + field.upper()
+
+
+def describe(settings: type[BaseSettings]) -> list[tuple[str, str, str]]:
+    """Return (variable, default, meaning with unit) of every setting, in the order of the class."""
+    rows = []
+    for name, info in settings.model_fields.items():
+        default = info.default
+        if isinstance(default, Path) and default.is_absolute():
+            default = default.name + "/"
+        shown = "true" if default is True else "false" if default is False else str(default)
+        rows.append((variable(name), shown, info.description or ""))
+    return rows
+
+
+def read_settings(settings: type[Settings], program: str, purpose: str, arguments: Sequence[str]) -> Settings:
+    """Read the process's settings from its environment; ``--help`` prints them all and leaves.
+
+    Leaves with status 2 and one sentence that names the setting when one is wrong or misspelt.
+    """
+    rows = describe(settings)
+    width = max(len(name) for name, _, _ in rows)
+    table = "\n".join(f"  {name:<{width}}  {meaning} [{default}]" for name, default, meaning in rows)
+    argparse.ArgumentParser(
+        prog=program,
+        description=purpose,
+        epilog=f"settings (environment variables, defaults in brackets):\n{table}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args(arguments)
+    known = [name for name, _, _ in rows]
+    for name in sorted(os.environ):
+        # A longer name that starts like one of ours (SHOWCASE_PORT_BASE) is another program's, not a slip.
+        if name.startswith(PREFIX) and name not in known and not name.startswith(tuple(f"{k}_" for k in known)):
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.88)
+            if close:
+                leave(program, f"{name} is not a setting. Did you mean {close[0]}?")
+    try:
+        return settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = variable(str(first["loc"][0])) if first["loc"] else PREFIX
+        leave(program, f"{name} is wrong: {first['msg']}.")
+
+
+def leave(program: str, sentence: str) -> NoReturn:
+    """End the process with status 2 and one sentence."""
+    sys.stderr.write(f"{program}: {sentence}\n")
+    raise SystemExit(2)

@@ -1,0 +1,126 @@
+"""``python -m orchestrator``: settings, wiring, run, drain. The one place where the parts meet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from contracts.catalogue import Catalogue, load_catalogue
+from contracts.configuration import leave, read_settings
+from contracts.errors import InvalidWorkflow, ShowcaseError
+from contracts.log_lines import configure_logging
+from contracts.topology import topology
+from orchestrator.broker import Broker
+from orchestrator.calls import Caller
+from orchestrator.clock import SystemClock
+from orchestrator.consumer import Consumer
+from orchestrator.engine import Engine, HeldClaims
+from orchestrator.leases import LeaseKeeper
+from orchestrator.model_servers.torchserve import TorchServeModels
+from orchestrator.retries import Policy
+from orchestrator.settings import OrchestratorSettings, parse_servers
+from orchestrator.store import MongoStore, connect
+from orchestrator.sweep import Sweep
+
+PROGRAM = "python -m orchestrator"
+CLOSING_SECONDS = 3.0
+PURPOSE = "Takes jobs from the queue and drives each submission through its workflow's models."
+
+log = structlog.get_logger()
+
+
+class Process:
+    """Everything that one orchestrator runs, wired from its settings."""
+
+    def __init__(self, settings: OrchestratorSettings, catalogue: Catalogue) -> None:
+        self.settings = settings
+        self.clock, self.lease_clock = SystemClock(), SystemClock()
+        self.held = HeldClaims()
+        self.store = MongoStore(connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database)
+        self.broker = Broker(settings.amqp_url, topology(catalogue.names), catalogue.names, prefetch=settings.threads)
+        policy = Policy(
+            budget_seconds=settings.retry_budget_seconds,
+            patience_seconds=settings.patience_seconds,
+            fault_tries=settings.fault_tries,
+        )
+        models = TorchServeModels(parse_servers(settings.model_servers))
+        self.engine = Engine(
+            store=self.store,
+            caller=Caller(models, self.clock, policy),
+            catalogue=catalogue,
+            clock=self.clock,
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+            lease_seconds=settings.lease_seconds,
+            held=self.held,
+            step_threads=ThreadPoolExecutor(settings.threads * 2, thread_name_prefix="step"),
+        )
+        self.consumer = Consumer(self.engine, self.broker, settings.threads)
+        self.sweep = Sweep(
+            self.store,
+            self.broker,
+            self.clock,
+            ring_again_seconds=settings.ring_again_seconds,
+            lost_leases_limit=settings.lost_leases_limit,
+        )
+        self.keeper = LeaseKeeper(self.store, self.held, self.lease_clock, settings.lease_seconds)
+
+    def start(self) -> None:
+        def thread(name: str, target: Callable[..., None], *arguments: object) -> threading.Thread:
+            started = threading.Thread(target=target, args=arguments, name=name, daemon=True)
+            started.start()
+            return started
+
+        self.connection = thread("broker", self.broker.run, self.consumer.receive, random.random)
+        thread("sweep", self.sweep.run, self.settings.sweep_seconds)
+        thread("leases", self.keeper.run)
+
+    def drain(self) -> None:
+        """Finish what is under way, or hand it back for another orchestrator to go on from its last checkpoint."""
+        self.clock.stop()
+        self.broker.drain()
+        if not self.consumer.drain(self.settings.drain_seconds):
+            for claim, steps, artifacts in self.held.all():
+                try:
+                    reason = "Its orchestrator was stopped; another one goes on."
+                    self.store.set_aside(claim, steps, artifacts, reason, 0)
+                    log.info("handed back", submission_id=claim.submission_id)
+                except ShowcaseError as error:
+                    log.warning("not handed back", submission_id=claim.submission_id, error=error.message)
+        self.lease_clock.stop()
+        self.broker.stop()
+        self.connection.join(CLOSING_SECONDS)  # the last acknowledgements go out with it
+
+
+def main() -> None:
+    settings = read_settings(OrchestratorSettings, PROGRAM, PURPOSE, sys.argv[1:])
+    configure_logging("orchestrator", settings.log_format, settings.log_level)
+    try:
+        catalogue = load_catalogue(settings.workflows)
+    except InvalidWorkflow as error:
+        leave(PROGRAM, error.message)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    process = Process(settings, catalogue)
+    process.start()
+    log.info("orchestrator started", workflows=catalogue.names, threads=settings.threads)
+    stopping.wait()
+    log.info("orchestrator draining", under_way=len(process.held.all()))
+    process.drain()
+    log.info("orchestrator stopped")
+    logging.shutdown()
+    # A thread may still wait for a model that hangs. What it held is handed back, and its writes would be refused.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

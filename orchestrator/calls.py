@@ -1,0 +1,71 @@
+"""One step's call, with its retries: picture in, checked answer or a decision out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.documents import Attempt
+from contracts.errors import ModelFault
+from contracts.model_api import Binary, read_answer
+from contracts.workflows import StepSpec
+from orchestrator.ports import Clock, Models, Picture
+from orchestrator.retries import Again, GiveUp, Policy, SetAside, decide
+
+
+@dataclass
+class CallOutcome:
+    """What came of a step: an ``answer`` with its ``pictures``, or a ``fault`` and what follows it."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    answer: dict[str, Any] | None = None
+    pictures: list[Binary] = field(default_factory=list)
+    fault: ModelFault | None = None
+    follows: SetAside | GiveUp | None = None
+
+
+class Caller:
+    def __init__(
+        self, models: Models, clock: Clock, policy: Policy, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._models = models
+        self._clock = clock
+        self._policy = policy
+        self._chance = chance
+
+    def call(self, spec: StepSpec, picture: Picture, *, tries: int, age_seconds: float) -> CallOutcome:
+        """Call the step's model until it answers or the retry rule says otherwise. Raises nothing of a model's.
+
+        ``tries`` are the step's earlier calls; the loop is bounded by the policy's budget.
+        """
+        outcome = CallOutcome()
+        begun = self._clock.monotonic()
+        while True:
+            started = self._clock.now()
+            try:
+                answer, server = self._models.predict(spec.model, picture, spec.timeout_seconds)
+                outcome.answer, outcome.pictures = read_answer(answer)
+            except ModelFault as fault:
+                outcome.attempts.append(self._attempt(started, fault.message, fault.server))
+                elapsed = self._clock.monotonic() - begun
+                decision = decide(
+                    fault,
+                    tries=tries + len(outcome.attempts),
+                    elapsed_seconds=elapsed,
+                    age_seconds=age_seconds + elapsed,
+                    policy=self._policy,
+                    chance=self._chance(),
+                )
+                if isinstance(decision, Again):
+                    if self._clock.sleep(decision.after_seconds):
+                        continue
+                    decision = SetAside(0)  # the process is to stop: whoever comes next goes on
+                outcome.fault, outcome.follows = fault, decision
+                return outcome
+            outcome.attempts.append(self._attempt(started, None, server))
+            return outcome
+
+    def _attempt(self, started: Any, error: str | None, server: str) -> Attempt:
+        return Attempt(started_at=started, ended_at=self._clock.now(), error=error, server=server)

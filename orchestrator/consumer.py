@@ -1,0 +1,95 @@
+"""Messages in, work on a pool of threads, acknowledgement after the checkpoint."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future as PoolFuture
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Protocol
+
+import structlog
+
+from contracts.errors import BrokerUnavailable, InvalidMessage, StoreUnavailable
+from contracts.messages import Job, decode_job
+from orchestrator.engine import Engine, RingAgain
+from orchestrator.ports import Bell
+
+log = structlog.get_logger()
+
+STORE_AWAY_DELAY_SECONDS = 2
+"""A message that found no database comes back after so many seconds."""
+
+
+class Delivery(Protocol):
+    """A message in hand; exactly one of its methods is called."""
+
+    body: bytes
+
+    def acknowledge(self) -> None: ...
+
+    def give_back(self) -> None: ...
+
+    def dead_letter(self) -> None: ...
+
+
+class Consumer:
+    """Hands deliveries to ``threads`` workers. RabbitMQ's prefetch bounds how many wait here."""
+
+    def __init__(self, engine: Engine, bell: Bell, threads: int) -> None:
+        self._engine = engine
+        self._bell = bell
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="submission")
+        self._draining = threading.Event()
+        self._lock = threading.Lock()
+        self._under_way: set[PoolFuture[None]] = set()
+
+    def receive(self, delivery: Delivery) -> None:
+        """Take a delivery; returns at once."""
+        future = self._pool.submit(self._work, delivery)
+        with self._lock:
+            self._under_way.add(future)
+        future.add_done_callback(self._forget)
+
+    def drain(self, seconds: float) -> bool:
+        """Begin nothing more and wait for what is under way. Returns whether all of it ended in time."""
+        self._draining.set()
+        with self._lock:
+            under_way = set(self._under_way)
+        _, left = wait(under_way, timeout=seconds)
+        return not left
+
+    def _forget(self, future: PoolFuture[None]) -> None:
+        with self._lock:
+            self._under_way.discard(future)
+
+    def _work(self, delivery: Delivery) -> None:
+        if self._draining.is_set():
+            delivery.give_back()
+            return
+        try:
+            job = decode_job(delivery.body)
+        except InvalidMessage as error:
+            log.warning("message refused", error=error.message)
+            delivery.dead_letter()
+            return
+        with structlog.contextvars.bound_contextvars(submission_id=job.submission_id):
+            try:
+                outcome = self._engine.process(job)
+            except StoreUnavailable as error:
+                log.warning("store away", error=error.message)
+                outcome = RingAgain(STORE_AWAY_DELAY_SECONDS)
+            except Exception:
+                # A fault of ours: its lease runs out, the sweep rings again, and after a few rounds it is buried.
+                log.exception("submission broke the engine")
+                delivery.acknowledge()
+                return
+            if isinstance(outcome, RingAgain):
+                self._ring_again(job, outcome.seconds)
+            delivery.acknowledge()
+
+    def _ring_again(self, job: Job, seconds: float) -> None:
+        try:
+            self._bell.ring(job, seconds)
+        except BrokerUnavailable as error:
+            # Whatever is not rung for here, the sweep rings for: the store knows when it is due.
+            log.warning("could not ring", error=error.message)

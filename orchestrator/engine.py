@@ -1,0 +1,164 @@
+"""Drives one submission's plan through the ports: claim, call, checkpoint, finish."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import structlog
+
+from contracts.catalogue import Catalogue
+from contracts.documents import INPUT_NAME, Artifact, Step
+from contracts.errors import LeaseLost, UnknownWorkflow
+from contracts.messages import Job
+from contracts.states import SubmissionState
+from contracts.workflows import StepSpec
+from orchestrator.calls import Caller, CallOutcome
+from orchestrator.journey import Journey
+from orchestrator.plan import Plan
+from orchestrator.ports import Claim, Clock, Picture, Store
+
+log = structlog.get_logger()
+
+UNKNOWN_WORKFLOW_DELAY_SECONDS = 60
+"""A submission of a workflow that only a newer release knows waits so long before it is looked at again."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """Nothing is left to do with the message."""
+
+
+@dataclass(frozen=True)
+class RingAgain:
+    """The message's submission should be rung for after so many seconds."""
+
+    seconds: float
+
+
+class HeldClaims:
+    """The claims that this process holds: the lease keeper renews them, a shutdown hands them back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[str, tuple[Claim, list[Step], list[Artifact]]] = {}
+
+    def add(self, claim: Claim, steps: list[Step], artifacts: list[Artifact]) -> None:
+        with self._lock:
+            self._held[claim.submission_id] = (claim, steps, artifacts)
+
+    def drop(self, claim: Claim) -> None:
+        with self._lock:
+            self._held.pop(claim.submission_id, None)
+
+    def all(self) -> list[tuple[Claim, list[Step], list[Artifact]]]:
+        with self._lock:
+            return list(self._held.values())
+
+
+class Engine:
+    """Thread-safe: many threads process different submissions. Nothing is kept between two messages."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        caller: Caller,
+        catalogue: Catalogue,
+        clock: Clock,
+        owner: str,
+        lease_seconds: float,
+        held: HeldClaims,
+        step_threads: ThreadPoolExecutor,
+    ) -> None:
+        self._store = store
+        self._caller = caller
+        self._catalogue = catalogue
+        self._clock = clock
+        self._owner = owner
+        self._lease_seconds = lease_seconds
+        self._held = held
+        self._step_threads = step_threads
+
+    def process(self, job: Job) -> Done | RingAgain:
+        """Bring the job's submission as far as it goes. Safe to call twice, late, or for nothing.
+
+        Raises StoreUnavailable when the store stays away; the message must then be seen again.
+        """
+        submission = self._store.read(job.submission_id)
+        if submission is None or submission.state is not SubmissionState.QUEUED:
+            return Done()
+        try:
+            workflow = self._catalogue.version(submission.workflow.name, submission.workflow.version)
+        except UnknownWorkflow:
+            workflow = None
+        if workflow is None or workflow.digest != submission.workflow.digest:
+            log.warning("unknown workflow version", submission_id=submission.id, workflow=submission.workflow.name)
+            return RingAgain(UNKNOWN_WORKFLOW_DELAY_SECONDS)
+        journey = Journey(submission, workflow)
+        plan = journey.start()
+        claim = self._store.claim(submission, self._owner, self._lease_seconds, journey.steps)
+        if claim is None:
+            return Done()
+        self._held.add(claim, journey.steps, journey.artifacts)
+        try:
+            return self._drive(claim, journey, plan)
+        except LeaseLost:
+            log.warning("lease lost", submission_id=submission.id, fence=claim.fence)
+            return Done()
+        finally:
+            self._held.drop(claim)
+
+    def _drive(self, claim: Claim, journey: Journey, plan: Plan) -> Done | RingAgain:
+        picture: Picture | None = None
+        calls: dict[Future[CallOutcome], StepSpec] = {}
+        while plan.result is None and plan.failure is None:
+            if plan.calls and picture is None:
+                picture = self._store.picture(claim.submission_id, INPUT_NAME)
+                if picture is None:
+                    journey.failure = "The image is no longer stored. Submit it again."
+                    break
+            assert picture is not None
+            if len(plan.calls) == 1 and not calls:
+                spec = plan.calls[0][0]  # the usual case: no thread is needed for one call at a time
+                self._settle(journey, spec, self._call(journey, spec, picture))
+            else:
+                for spec, _ in plan.calls:
+                    calls[self._step_threads.submit(self._call, journey, spec, picture)] = spec
+                finished, _ = wait(calls, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    self._settle(journey, calls.pop(future), future.result())
+            if journey.stopped:
+                for future in list(calls):
+                    self._settle(journey, calls.pop(future), future.result())
+                break
+            plan = journey.next_plan(frozenset(spec.name for spec in calls.values()))
+            if plan.result is None and plan.failure is None:
+                self._store.checkpoint(claim, journey.steps, journey.artifacts)
+        return self._end(claim, journey, plan)
+
+    def _end(self, claim: Claim, journey: Journey, plan: Plan) -> Done | RingAgain:
+        failure = journey.failure or plan.failure
+        bound = log.bind(submission_id=claim.submission_id, workflow=journey.workflow.name)
+        if failure:
+            self._store.fail(claim, journey.steps, journey.artifacts, failure)
+            bound.warning("submission failed", reason=failure)
+        elif journey.set_aside is not None:
+            seconds, reason = journey.set_aside
+            self._store.set_aside(claim, journey.steps, journey.artifacts, reason, seconds)
+            bound.warning("submission set aside", reason=reason, seconds=seconds)
+            return RingAgain(seconds)
+        else:
+            assert plan.result is not None
+            self._store.succeed(claim, journey.steps, journey.artifacts, plan.result)
+            bound.info("submission succeeded")
+        return Done()
+
+    def _call(self, journey: Journey, spec: StepSpec, picture: Picture) -> CallOutcome:
+        age = (self._clock.now() - journey.submission.created_at).total_seconds()
+        return self._caller.call(spec, picture, tries=journey.step(spec.name).tries, age_seconds=age)
+
+    def _settle(self, journey: Journey, spec: StepSpec, outcome: CallOutcome) -> None:
+        for artifact, data in journey.settle(spec, outcome):
+            self._store.save_artifact(journey.submission, artifact, data)

@@ -1,0 +1,84 @@
+"""The steps of one submission while an owner drives it: outcomes in, changed steps out. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.documents import Artifact, Step, Submission
+from contracts.model_api import Binary
+from contracts.states import StepState
+from contracts.workflows import StepSpec, Workflow
+from orchestrator.calls import CallOutcome
+from orchestrator.plan import Plan, make_plan
+from orchestrator.retries import SetAside
+
+
+class Journey:
+    """The steps of one submission while this owner drives it: outcomes in, changed steps out."""
+
+    def __init__(self, submission: Submission, workflow: Workflow) -> None:
+        self.submission = submission
+        self.workflow = workflow
+        self.steps = [step.model_copy(deep=True) for step in submission.steps]
+        self.artifacts = list(submission.artifacts)
+        self.failure: str | None = None
+        self.set_aside: tuple[float, str] | None = None
+
+    @property
+    def stopped(self) -> bool:
+        return self.failure is not None or self.set_aside is not None
+
+    def step(self, name: str) -> Step:
+        return next(step for step in self.steps if step.name == name)
+
+    def start(self) -> Plan:
+        return self.next_plan(frozenset())
+
+    def next_plan(self, under_way: frozenset[str]) -> Plan:
+        """Plan, and write the plan's skips and starts into the steps, so that one checkpoint says it all."""
+        plan = make_plan(self.workflow, self.steps, under_way)
+        for name, gate in plan.skips:
+            step = self.step(name)
+            step.state, step.gate = StepState.SKIPPED, gate
+        for spec, called_gate in plan.calls:
+            step = self.step(spec.name)
+            step.state, step.gate = StepState.RUNNING, called_gate
+        return plan
+
+    def settle(self, spec: StepSpec, outcome: CallOutcome) -> list[tuple[Artifact, bytes]]:
+        """Record a call's outcome. Returns the artifacts to store before the step counts as done."""
+        step = self.step(spec.name)
+        for attempt in outcome.attempts:
+            step.record(attempt)
+        if outcome.answer is not None:
+            saved = [(self._artifact(spec, picture), picture) for picture in outcome.pictures]
+            step.state = StepState.SUCCEEDED
+            references: dict[str, Any] = {picture.field: {"artifact": artifact.name} for artifact, picture in saved}
+            step.output = outcome.answer | references
+            known = {artifact.name for artifact, _ in saved}
+            self.artifacts[:] = [item for item in self.artifacts if item.name not in known]
+            self.artifacts.extend(artifact for artifact, _ in saved)
+            return [(artifact, picture.data) for artifact, picture in saved]
+        fault, follows = outcome.fault, outcome.follows
+        assert fault is not None
+        if isinstance(follows, SetAside):
+            step.state = StepState.PENDING
+            reason = f"Waiting for the model {spec.model}: {fault.message}"
+            self.set_aside = max(self.set_aside or (0.0, reason), (float(follows.seconds), reason))
+        else:
+            step.state = StepState.FAILED
+            tries = f" after {step.tries} tries" if step.tries > 1 else ""
+            self.failure = f"The step {spec.name} failed{tries}: {fault.message}"
+        return []
+
+    def _artifact(self, spec: StepSpec, picture: Binary) -> Artifact:
+        name = f"{picture.field}.{picture.extension}"
+        # Two steps may answer a field of one name: the later one in the file then carries its step's name.
+        first = next(step.name for step in self.steps if step.name == spec.name or self._has_artifact(step, name))
+        if first != spec.name:
+            name = f"{spec.name}.{name}"
+        return Artifact(name=name, media_type=picture.media_type, bytes=len(picture.data))
+
+    @staticmethod
+    def _has_artifact(step: Step, name: str) -> bool:
+        return any(value == {"artifact": name} for value in (step.output or {}).values())

@@ -1,0 +1,96 @@
+"""What the engine needs from the world: the store, the models, the bell and the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from contracts.documents import Artifact, ModelRef, Step, Submission
+from contracts.messages import Job
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A stored input or artifact."""
+
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to write to a submission for as long as no other owner has claimed it."""
+
+    submission_id: str
+    fence: int
+
+
+class Store(Protocol):
+    """Submissions and pictures. Every method raises StoreUnavailable; writes under a claim raise LeaseLost."""
+
+    def prepare(self) -> None:
+        """Make the indexes that the sweep's query is bounded by, unless they are there."""
+
+    def read(self, submission_id: str) -> Submission | None: ...
+
+    def picture(self, submission_id: str, name: str) -> Picture | None: ...
+
+    def claim(self, submission: Submission, owner: str, lease_seconds: float, steps: list[Step]) -> Claim | None:
+        """Queued to running by compare-and-set on state and fence. None: somebody else was faster."""
+
+    def renew(self, claim: Claim, lease_seconds: float) -> None: ...
+
+    def save_artifact(self, submission: Submission, artifact: Artifact, data: bytes) -> None: ...
+
+    def checkpoint(self, claim: Claim, steps: list[Step], artifacts: list[Artifact]) -> None: ...
+
+    def succeed(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], result: dict[str, Any]) -> None: ...
+
+    def fail(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], reason: str) -> None: ...
+
+    def set_aside(
+        self, claim: Claim, steps: list[Step], artifacts: list[Artifact], reason: str, seconds: float
+    ) -> None:
+        """Running to queued, not before so many seconds from now."""
+
+    def due(self, limit: int) -> list[Submission]:
+        """Return submissions whose ``due_at`` has passed by the database's clock."""
+
+    def mark_rung(self, submission: Submission, due_in_seconds: float) -> None:
+        """Record that it was rung for, and when to look again if nothing happens."""
+
+    def postpone(self, submission: Submission, due_in_seconds: float) -> None:
+        """Look again later, nothing else."""
+
+    def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
+        """Running to queued, because its lease ran out. False: somebody else wrote in the meantime."""
+
+    def bury(self, submission: Submission, reason: str) -> bool:
+        """Running to failed, because too many owners died on it. False as above."""
+
+
+class Models(Protocol):
+    def predict(self, model: ModelRef, picture: Picture, timeout_seconds: float) -> tuple[object, str]:
+        """Return the model's JSON answer and the server that gave it. Raises ModelFault."""
+
+
+class Bell(Protocol):
+    """Rings for submissions. Raises BrokerUnavailable."""
+
+    def ring(self, job: Job, delay_seconds: float = 0.0) -> None: ...
+
+    def bury(self, job: Job) -> None:
+        """Put a job among the dead letters, for an operator to read."""
+
+    def waiting(self, workflow: str) -> int:
+        """Return how many messages wait in the workflow's queue."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait. Returns False, at once, when the process is asked to stop."""

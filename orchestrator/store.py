@@ -1,0 +1,234 @@
+"""Submissions and pictures in MongoDB: claims by compare-and-set, every later write fenced. The one user of pymongo.
+
+Every write is one ``update_one`` whose filter is plain equality on ``_id``, ``state`` and ``fence``: that is a point
+update on MongoDB and on SecantusDB alike. Pipelines let leases be set by the database's clock (``$$NOW``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from pymongo.write_concern import WriteConcern
+
+from contracts import store_layout
+from contracts.documents import Artifact, Step, Submission, from_document, image_key
+from contracts.errors import LeaseLost, StoreUnavailable, UnknownSchema
+from contracts.states import StepState, SubmissionState
+from orchestrator.ports import Claim, Picture
+
+Document = dict[str, Any]
+
+
+def connect(url: str, timeout_seconds: float) -> MongoClient[Document]:
+    """Return a client that connects when it is first used. ``timeout_seconds`` bounds every call, waits included."""
+    milliseconds = round(timeout_seconds * 1000)
+    return MongoClient(
+        url,
+        tz_aware=True,
+        appname="showcase-orchestrator",
+        timeoutMS=milliseconds,
+        serverSelectionTimeoutMS=milliseconds,
+        connectTimeoutMS=milliseconds,
+    )
+
+
+class MongoStore:
+    """The orchestrator's store port on MongoDB's protocol. Thread-safe, as its client is."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._database = client.get_database(
+            database, write_concern=WriteConcern(w=store_layout.WRITE_TO, j=store_layout.JOURNALED)
+        )
+        self._submissions = self._database[store_layout.SUBMISSIONS]
+        self._images = self._database[store_layout.IMAGES]
+
+    def prepare(self) -> None:
+        with _translated():
+            for collection, field in store_layout.SPARSE_INDEXES:
+                self._database[collection].create_index(field, sparse=True)
+
+    def read(self, submission_id: str) -> Submission | None:
+        with _translated():
+            document = self._submissions.find_one({"_id": submission_id})
+        return from_document(document) if document else None
+
+    def picture(self, submission_id: str, name: str) -> Picture | None:
+        with _translated():
+            document = self._images.find_one({"_id": image_key(submission_id, name)})
+        return Picture(document["media_type"], bytes(document["data"])) if document else None
+
+    def claim(self, submission: Submission, owner: str, lease_seconds: float, steps: list[Step]) -> Claim | None:
+        submission.state.become(SubmissionState.RUNNING)
+        until = _from_now(lease_seconds)
+        changed = self._update(
+            Claim(submission.id, submission.fence),
+            submission.state,
+            {
+                "state": SubmissionState.RUNNING.value,
+                "fence": submission.fence + 1,
+                "steps": _literal(steps),
+                "lease": {"owner": {"$literal": owner}, "until": until},
+                "due_at": until,
+                "started_at": {"$ifNull": ["$started_at", "$$NOW"]},
+            },
+            unset=["reason", "not_before"],
+        )
+        return Claim(submission.id, submission.fence + 1) if changed else None
+
+    def renew(self, claim: Claim, lease_seconds: float) -> None:
+        until = _from_now(lease_seconds)
+        self._write(claim, {"lease.until": until, "due_at": until})
+
+    def save_artifact(self, submission: Submission, artifact: Artifact, data: bytes) -> None:
+        key = image_key(submission.id, artifact.name)
+        document: Document = {"media_type": artifact.media_type, "data": data}
+        if submission.expires_at is not None:
+            document["expires_at"] = submission.expires_at
+        with _translated():
+            self._images.replace_one({"_id": key}, document, upsert=True)
+
+    def checkpoint(self, claim: Claim, steps: list[Step], artifacts: list[Artifact]) -> None:
+        self._write(claim, {"steps": _literal(steps), "artifacts": _literal(artifacts)})
+
+    def succeed(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], result: Document) -> None:
+        self._finish(
+            claim, steps, artifacts, {"state": SubmissionState.SUCCEEDED.value, "result": {"$literal": result}}
+        )
+
+    def fail(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], reason: str) -> None:
+        changes = {"state": SubmissionState.FAILED.value, "reason": {"$literal": reason}}
+        self._finish(claim, steps, artifacts, changes)
+
+    def set_aside(
+        self, claim: Claim, steps: list[Step], artifacts: list[Artifact], reason: str, seconds: float
+    ) -> None:
+        resting = [
+            step.model_copy(update={"state": StepState.PENDING}) if step.state is StepState.RUNNING else step
+            for step in steps
+        ]
+        self._write(
+            claim,
+            {
+                "state": SubmissionState.QUEUED.value,
+                "steps": _literal(resting),
+                "artifacts": _literal(artifacts),
+                "reason": {"$literal": reason},
+                "not_before": _from_now(seconds),
+                # The delay queue rings at not_before; the sweep is there for when that message is lost.
+                "due_at": _from_now(seconds + 2.0),
+            },
+            unset=["lease"],
+        )
+
+    def due(self, limit: int) -> list[Submission]:
+        with _translated():
+            found = list(self._submissions.find({"due_at": {"$lt": self._now()}}).limit(limit))
+        submissions = []
+        for document in found:
+            try:
+                submissions.append(from_document(document))
+            except UnknownSchema:
+                continue  # a newer release wrote it, and its sweep looks after it
+        return submissions
+
+    def mark_rung(self, submission: Submission, due_in_seconds: float) -> None:
+        changes = {"rung_at": "$$NOW", "due_at": _from_now(due_in_seconds)}
+        self._update(Claim(submission.id, submission.fence), submission.state, changes)
+
+    def postpone(self, submission: Submission, due_in_seconds: float) -> None:
+        changes = {"due_at": _from_now(due_in_seconds)}
+        self._update(Claim(submission.id, submission.fence), submission.state, changes)
+
+    def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
+        submission.state.become(SubmissionState.QUEUED)
+        return self._expire(
+            submission,
+            {
+                "state": SubmissionState.QUEUED.value,
+                "reason": "The orchestrator that ran it stopped answering; another one goes on.",
+                "due_at": _from_now(due_in_seconds),
+            },
+            unset=["lease"],
+        )
+
+    def bury(self, submission: Submission, reason: str) -> bool:
+        submission.state.become(SubmissionState.FAILED)
+        return self._expire(
+            submission,
+            {"state": SubmissionState.FAILED.value, "reason": {"$literal": reason}, "ended_at": "$$NOW"},
+            unset=["lease", "due_at"],
+        )
+
+    def _expire(self, submission: Submission, changes: Document, unset: list[str]) -> bool:
+        """Write under the next fence, so that the owner that was given up can write nothing any more.
+
+        The lease's end stands in the filter too: an owner that renewed it after our look keeps the submission.
+        """
+        assert submission.lease is not None
+        with _translated():
+            outcome = self._submissions.update_one(
+                {
+                    "_id": submission.id,
+                    "state": submission.state.value,
+                    "fence": submission.fence,
+                    "lease.until": submission.lease.until,
+                },
+                [
+                    {"$set": changes | {"fence": submission.fence + 1, "lost_leases": submission.lost_leases + 1}},
+                    {"$unset": unset},
+                ],
+            )
+        return outcome.matched_count == 1
+
+    def _finish(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], changes: Document) -> None:
+        self._write(
+            claim,
+            changes | {"steps": _literal(steps), "artifacts": _literal(artifacts), "ended_at": "$$NOW"},
+            unset=["lease", "due_at", "not_before"],
+        )
+
+    def _write(self, claim: Claim, changes: Document, unset: list[str] | None = None) -> None:
+        if not self._update(claim, SubmissionState.RUNNING, changes, unset):
+            raise LeaseLost(f"Submission {claim.submission_id} belongs to another owner than fence {claim.fence}.")
+
+    def _update(self, claim: Claim, state: SubmissionState, changes: Document, unset: list[str] | None = None) -> bool:
+        pipeline: list[Document] = [{"$set": changes}]
+        if unset:
+            pipeline.append({"$unset": unset})
+        with _translated():
+            outcome = self._submissions.update_one(
+                {"_id": claim.submission_id, "state": state.value, "fence": claim.fence}, pipeline
+            )
+        return outcome.matched_count == 1
+
+    def _now(self) -> datetime:
+        """Return the database's time: leases are set and judged by one clock."""
+        now: datetime = self._database.command("hello")["localTime"]
+        return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except PyMongoError as error:
+        raise StoreUnavailable(f"The database does not answer as it should: {error}") from error
+
+
+def _literal(models: list[Any]) -> Document:
+    """Keep stored text from being read as an expression: a label "$NOW" is a label."""
+    return {"$literal": [_dump(model) for model in models]}
+
+
+def _dump(model: BaseModel) -> Document:
+    return model.model_dump(by_alias=True, exclude_none=True)
+
+
+def _from_now(seconds: float) -> Document:
+    return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": round(seconds * 1000)}}

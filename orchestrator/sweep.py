@@ -1,0 +1,99 @@
+"""Rings again for whatever the queue has forgotten. Any orchestrator sweeps; it is safe when all do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+from contracts.documents import Submission
+from contracts.errors import BrokerUnavailable, StoreUnavailable
+from contracts.messages import Job
+from contracts.states import SubmissionState
+from orchestrator.ports import Bell, Clock, Store
+
+log = structlog.get_logger()
+
+BATCH = 500
+"""Submissions looked at in one sweep; what is left is due at the next one."""
+
+BUSY_QUEUE_PATIENCE = 20
+"""In a queue that is not empty a rung-for submission may wait so many times longer: its message is likely there."""
+
+
+class Sweep:
+    def __init__(
+        self, store: Store, bell: Bell, clock: Clock, *, ring_again_seconds: float, lost_leases_limit: int
+    ) -> None:
+        self._store = store
+        self._bell = bell
+        self._clock = clock
+        self._ring_again_seconds = ring_again_seconds
+        self._lost_leases_limit = lost_leases_limit
+
+    def once(self) -> int:
+        """Look at what is due and return how many were rung for. Raises StoreUnavailable and BrokerUnavailable."""
+        rung = 0
+        waiting: dict[str, int] = {}
+        for submission in self._store.due(BATCH):
+            if submission.state is SubmissionState.RUNNING:
+                rung += self._take_over(submission)
+            elif submission.state is SubmissionState.QUEUED:
+                name = submission.workflow.name
+                if name not in waiting:
+                    waiting[name] = self._bell.waiting(name)
+                if self._message_waits(submission, waiting[name]):
+                    self._store.postpone(submission, self._ring_again_seconds)
+                else:
+                    self._ring(submission)
+                    rung += 1
+        if rung:
+            log.info("sweep rang", submissions=rung)
+        return rung
+
+    def run(self, seconds: float) -> None:
+        """Sweep every so many seconds until the process is asked to stop."""
+        prepared = False
+        while self._clock.sleep(seconds):
+            try:
+                if not prepared:
+                    self._store.prepare()
+                    prepared = True
+                self.once()
+            except (StoreUnavailable, BrokerUnavailable) as error:
+                log.warning("sweep put off", error=error.message)
+            except Exception:
+                # The thread must live: without it nothing would be taken over until a restart.
+                log.exception("sweep broke")
+
+    def _take_over(self, submission: Submission) -> int:
+        if submission.lost_leases + 1 >= self._lost_leases_limit:
+            reason = (
+                f"It was given up (poison): {submission.lost_leases + 1} orchestrators stopped while they had it. "
+                "Submit it again, or ask an operator to look at the dead letters."
+            )
+            if self._store.bury(submission, reason):
+                log.error("submission buried", submission_id=submission.id)
+                self._bell.bury(_job(submission))
+            return 0
+        if not self._store.take_back(submission, self._ring_again_seconds):
+            return 0
+        log.warning("lease ran out", submission_id=submission.id, owner=submission.lease and submission.lease.owner)
+        self._bell.ring(_job(submission))
+        return 1
+
+    def _ring(self, submission: Submission) -> None:
+        self._bell.ring(_job(submission))
+        self._store.mark_rung(submission, self._ring_again_seconds)
+
+    def _message_waits(self, submission: Submission, waiting: int) -> bool:
+        if submission.rung_at is None or waiting == 0:
+            return False
+        if submission.not_before is not None and submission.not_before > submission.rung_at:
+            return False  # it was set aside since: the message of rung_at is gone
+        patience = timedelta(seconds=self._ring_again_seconds * BUSY_QUEUE_PATIENCE)
+        return self._clock.now() - submission.rung_at < patience
+
+
+def _job(submission: Submission) -> Job:
+    return Job(submission.id, submission.workflow.name, submission.workflow.version)
