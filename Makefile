@@ -2,14 +2,13 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 CLUSTER := $(BIN)/python -m deploy.local
-MODELS := $(notdir $(patsubst %/,%,$(dir $(wildcard services/*/train.py))))
 # Packages are checked as strictly as they were written; those of the models only as far as torch has types.
 TYPED := $(wildcard contracts gateway orchestrator) deploy/local
 ARGS ?=
 
 .PHONY: help
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {gsub("%", "MODEL", $$1); printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: venv
 venv:  ## Make .venv and install the locked packages (costs nothing when they are installed)
@@ -64,11 +63,10 @@ test: venv  ## Install what the tests need, build the models, run every test (AR
 test-unit: venv  ## Run the tests that need no other process
 	$(BIN)/pytest tests/unit $(ARGS)
 
-.PHONY: $(MODELS:%=train-%) $(MODELS:%=evaluate-%)
-train-%: venv  ## Train a model again from a data folder (DATA=...): train-digit_recognizer, ...
+train-%: venv  ## Train a model again from a data folder (DATA=...), say train-digit_recognizer
 	@test -n "$(DATA)" || { echo "Name the folder that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
 	$(BIN)/python -m services.$*.train --data "$(DATA)" $(ARGS)
 
-evaluate-%: venv  ## Measure a model on a data folder (DATA=...): evaluate-digit_recognizer, ...
+evaluate-%: venv  ## Measure a model on a data folder (DATA=...), say evaluate-digit_recognizer
 	@test -n "$(DATA)" || { echo "Name the folder that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
 	$(BIN)/python -m services.$*.evaluate --data "$(DATA)" $(ARGS)

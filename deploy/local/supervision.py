@@ -21,6 +21,7 @@ from deploy.local.parts import MARKER, Part
 from deploy.local.settings import run_folder
 
 START_SECONDS = 10
+SOCKET = "supervisor.sock"
 # What would make a part behave otherwise than it was set up to, when it is in the shell of whoever starts the cluster.
 UNWANTED = (
     "ERL_",
@@ -39,18 +40,14 @@ UNWANTED = (
 def configuration(parts: Iterable[Part], home: Path) -> str:
     """Return the supervisor's configuration file for ``parts``.
 
+    Paths count from ``home``, where the supervisor runs: a checkout may lie under a name that its format cannot hold.
     The digest is an argument that the script ignores: a part whose files or inputs changed has another command, and
     is what the supervisor then reports as changed.
     """
-
-    def escaped(value: object) -> str:
-        return str(value).replace("%", "%%")
-
-    control = escaped(run_folder(home) / "supervisor.sock")
-    sections = [
-        f"""\
+    folder = run_folder(home)
+    own = f"""\
 [unix_http_server]
-file = {control}
+file = {"run" if folder.parent == home else folder}/{SOCKET}
 chmod = 0700
 
 [rpcinterface:supervisor]
@@ -58,22 +55,21 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 [supervisord]
 identifier = ml-showcase
-directory = {escaped(home)}
-logfile = {escaped(home / "logs" / "supervisor.log")}
+logfile = logs/supervisor.log
 logfile_maxbytes = 5MB
 logfile_backups = 1
-pidfile = {escaped(home / "supervisor.pid")}
-childlogdir = {escaped(home / "logs")}
+pidfile = supervisor.pid
+childlogdir = logs
 minfds = 1024
 umask = 022
 """
-    ]
-    for part in parts:
-        script = escaped(home / "parts" / f"{part.name}.sh")
-        sections.append(
-            f"""\
+    return "\n".join([own, *(_program(part, home) for part in parts)])
+
+
+def _program(part: Part, home: Path) -> str:
+    return f"""\
 [program:{part.name}]
-command = /bin/sh "{script}" {part.digest(home)}
+command = /bin/sh parts/{part.name}.sh {part.digest(home)}
 autostart = false
 autorestart = true
 startsecs = 1
@@ -82,12 +78,10 @@ stopsignal = TERM
 stopwaitsecs = {part.stop_wait_seconds}
 killasgroup = true
 redirect_stderr = true
-stdout_logfile = {escaped(home / "logs" / f"{part.name}.log")}
+stdout_logfile = logs/{part.name}.log
 stdout_logfile_maxbytes = 10MB
 stdout_logfile_backups = 3
 """
-        )
-    return "\n".join(sections)
 
 
 def write_files(parts: Iterable[Part], home: Path) -> None:
@@ -132,7 +126,7 @@ class Supervisor:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._server = f"unix://{run_folder(home) / 'supervisor.sock'}"
+        self._server = f"unix://{run_folder(home) / SOCKET}"
 
     def _call(self, method: str, *arguments: Any) -> Any:
         # A connection a call: one that failed is of no more use.
