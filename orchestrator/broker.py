@@ -20,6 +20,7 @@ from contracts.topology import (
     DEAD_QUEUE,
     JOBS_EXCHANGE,
     Topology,
+    declare,
     delay_queue,
     job_queue,
     shortest_delay,

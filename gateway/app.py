@@ -1,0 +1,46 @@
+"""The Flask application, made from its ports: connects to nothing and reads no environment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask, Response
+
+from contracts.catalogue import Catalogue
+from gateway.api import errors, health, v1
+from gateway.pages import routes
+from gateway.ports import Doorbell, Store
+from gateway.uploads import Limits
+
+FORM_BYTES = 64 * 1024
+"""What a request may hold besides the image: part headers and text fields."""
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
+}
+
+
+def create_app(
+    *, store: Store, doorbell: Doorbell, catalogue: Catalogue, limits: Limits, retention: timedelta | None
+) -> Flask:
+    """Return the application. ``retention``: how long submissions are kept; None is for ever."""
+    app = Flask("gateway", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = limits.bytes + FORM_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = FORM_BYTES
+    app.config["MAX_FORM_PARTS"] = 20
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base has not
+    errors.register(app, limits.bytes)
+    app.register_blueprint(v1.blueprint(store, doorbell, catalogue, limits, retention))
+    app.register_blueprint(health.blueprint(store, doorbell))
+    app.register_blueprint(routes.blueprint(catalogue))
+
+    @app.after_request
+    def secure(response: Response) -> Response:
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return app

@@ -1,0 +1,171 @@
+"""Rings RabbitMQ from one thread: publisher confirms in batches, reconnects for ever. The one user of pika."""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pika
+import structlog
+from pika.exceptions import AMQPError
+
+from contracts.errors import StoreUnavailable
+from contracts.messages import Job, encode_job
+from contracts.topology import JOBS_EXCHANGE, Topology, declare, job_queue
+
+log = structlog.get_logger()
+
+WAITING_LIMIT = 10_000
+"""Rings kept while the broker is away; what is beyond is rung for by the sweep."""
+
+BATCH = 100
+RECONNECT_SECONDS = 2.0
+LISTENERS_SECONDS = 2.0
+HEARTBEAT_SECONDS = 10
+
+
+class RabbitDoorbell:
+    """The doorbell port on RabbitMQ. ``confirmed`` is told, in batches, the ids that the broker has on disk."""
+
+    def __init__(
+        self, url: str, topology: Topology, workflows: list[str], confirmed: Callable[[list[str]], None]
+    ) -> None:
+        self._parameters = pika.URLParameters(url)
+        self._parameters.heartbeat = HEARTBEAT_SECONDS
+        self._parameters.blocked_connection_timeout = HEARTBEAT_SECONDS
+        self._parameters.socket_timeout = 5.0
+        self._parameters.stack_timeout = 5.0
+        self._topology = topology
+        self._workflows = workflows
+        self._tell = confirmed
+        self._jobs: deque[Job] = deque(maxlen=WAITING_LIMIT)
+        self._confirmed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._listeners: dict[str, int] = {}
+        self._unconfirmed: dict[int, Job] = {}
+        self._tag = 0
+        self._connection: Any = None
+        self._channel: Any = None
+        self._stopped = threading.Event()
+
+    @property
+    def connected(self) -> bool:
+        return self._channel is not None
+
+    @property
+    def answered(self) -> bool:
+        return self.connected and all(self._listeners.get(name, 0) > 0 for name in self._workflows)
+
+    def ring(self, job: Job) -> None:
+        self._jobs.append(job)
+        connection = self._connection
+        if connection is not None and self._channel is not None:
+            connection.ioloop.add_callback_threadsafe(self._publish)
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="doorbell", daemon=True).start()
+        threading.Thread(target=self._mark, name="doorbell-marks", daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the connection. What was not rung for stays due in the store."""
+        self._stopped.set()
+        self._confirmed.put(None)
+        connection = self._connection
+        if connection is not None:
+            connection.ioloop.add_callback_threadsafe(connection.ioloop.stop)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                # Declaring is a dozen round trips in a row: the blocking connection says it best.
+                with pika.BlockingConnection(self._parameters) as connection:
+                    declare(connection.channel(), self._topology)
+                self._serve()
+            except (AMQPError, OSError) as error:
+                log.warning("broker away", error=str(error) or type(error).__name__)
+            self._channel = None
+            self._listeners.clear()
+            # Nobody confirmed these: ring again. A doubled message changes nothing.
+            self._jobs.extend(self._unconfirmed.values())
+            self._unconfirmed.clear()
+            self._stopped.wait(RECONNECT_SECONDS * random.uniform(0.25, 1.0))
+
+    def _serve(self) -> None:
+        """Publish until the connection ends."""
+        connection = pika.SelectConnection(
+            self._parameters,
+            on_open_callback=lambda opened: opened.channel(on_open_callback=self._opened),
+            on_open_error_callback=lambda failed, _error: failed.ioloop.stop(),
+            on_close_callback=lambda closed, _reason: closed.ioloop.stop(),
+        )
+        self._connection = connection
+        try:
+            connection.ioloop.start()
+        finally:
+            self._connection = self._channel = None
+            if not connection.is_closed and not connection.is_closing:
+                connection.close()
+                connection.ioloop.call_later(1.0, connection.ioloop.stop)
+                connection.ioloop.start()
+            connection.ioloop.close()
+
+    def _opened(self, channel: Any) -> None:
+        self._tag = 0
+        channel.add_on_close_callback(lambda _channel, _reason: self._connection and self._connection.ioloop.stop())
+        channel.confirm_delivery(self._on_confirm)
+        self._channel = channel
+        log.info("broker connected")
+        self._publish()
+        self._count_listeners()
+
+    def _publish(self) -> None:
+        channel = self._channel
+        while self._jobs and channel is not None and channel.is_open:
+            job = self._jobs.popleft()
+            self._tag += 1
+            self._unconfirmed[self._tag] = job
+            properties = pika.BasicProperties(
+                delivery_mode=pika.DeliveryMode.Persistent.value,
+                content_type="application/json",
+                message_id=job.submission_id,
+            )
+            channel.basic_publish(JOBS_EXCHANGE, job.workflow, encode_job(job), properties=properties)
+
+    def _on_confirm(self, frame: Any) -> None:
+        tag: int = frame.method.delivery_tag
+        tags = [known for known in self._unconfirmed if known <= tag] if frame.method.multiple else [tag]
+        for known in tags:
+            job = self._unconfirmed.pop(known, None)
+            # A refused message (nack) is left to the sweep: the store still holds it as not rung for.
+            if job is not None and isinstance(frame.method, pika.spec.Basic.Ack):
+                self._confirmed.put(job.submission_id)
+
+    def _count_listeners(self) -> None:
+        channel = self._channel
+        if channel is None or not channel.is_open:
+            return
+        for name in self._workflows:
+
+            def counted(frame: Any, name: str = name) -> None:
+                self._listeners[name] = int(frame.method.consumer_count)
+
+            channel.queue_declare(job_queue(name), passive=True, callback=counted)
+        self._connection.ioloop.call_later(LISTENERS_SECONDS, self._count_listeners)
+
+    def _mark(self) -> None:
+        """Tell the store what was rung for, a batch at a time and away from the connection's thread."""
+        while True:
+            batch = [self._confirmed.get()]
+            while len(batch) < BATCH and not self._confirmed.empty():
+                batch.append(self._confirmed.get())
+            ids = [item for item in batch if item is not None]
+            try:
+                if ids:
+                    self._tell(ids)
+            except StoreUnavailable as error:
+                log.warning("rings not recorded", submissions=len(ids), error=error.message)
+            if None in batch:
+                return

@@ -1,0 +1,17 @@
+"""The page at /: what this is, which workflows there are, and how to use them."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from contracts.catalogue import Catalogue
+
+
+def blueprint(catalogue: Catalogue) -> Blueprint:
+    pages = Blueprint("pages", __name__, template_folder="templates")
+
+    @pages.get("/")
+    def home() -> str:
+        return render_template("home.html", workflows=[catalogue.stable(name) for name in catalogue.names])
+
+    return pages

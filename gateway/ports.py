@@ -1,0 +1,56 @@
+"""What the gateway needs from the world: the store and the doorbell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from contracts.documents import Submission
+from contracts.messages import Job
+from contracts.workflows import Workflow
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A stored input or artifact."""
+
+    media_type: str
+    data: bytes
+
+
+class Store(Protocol):
+    """Submissions and pictures. Every method raises StoreUnavailable."""
+
+    def accept(self, submission: Submission, image: bytes) -> None:
+        """Store the image, then the submission; when this returns, both are on disk."""
+
+    def fetch(self, submission_id: str) -> Submission | None: ...
+
+    def picture(self, submission_id: str, name: str) -> Picture | None: ...
+
+    def mark_rung(self, submission_ids: list[str]) -> None:
+        """Record that the queue has a message for these, unless somebody works on them already."""
+
+    def now(self) -> datetime:
+        """Return the database's time as last measured: one clock dates all submissions."""
+
+    def ping(self) -> None:
+        """Ask the database for its time."""
+
+    def publish(self, workflows: list[Workflow]) -> None:
+        """Keep the workflows' digests. Raises InvalidWorkflow when a published version has changed."""
+
+
+class Doorbell(Protocol):
+    """Rings the orchestrators. Never blocks and never fails: what it misses, the sweep rings for."""
+
+    def ring(self, job: Job) -> None: ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether an orchestrator listens to every workflow's queue."""

@@ -1,0 +1,49 @@
+"""The WSGI server: waitress reads requests on one thread, so that slow clients hold no worker."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Flask
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+from waitress.task import ErrorTask
+
+REFUSE_BYTES = 64 * 1024 * 1024
+"""A body beyond this is refused while it arrives. Below it, it is read to its end (on disk), so that the client, which
+may look for an answer only after it has sent everything, gets the application's sentence."""
+
+
+class JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
+    """What waitress refuses by itself (a body without end, a broken header), in the API's error shape."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        body = json.dumps({"status": "Failure", "message": f"{error.reason}: {error.body}"}).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers = [("Content-Type", "application/json")]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class JsonErrorChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+    error_task_class = JsonErrorTask
+
+
+def make_server(app: Flask, *, host: str, port: int, threads: int, connections: int, idle_seconds: int) -> Any:
+    """Return a bound waitress server; its run() serves until SystemExit. Raises OSError when the port is taken."""
+    server = create_server(
+        app,
+        host=host,
+        port=port,
+        threads=threads,
+        connection_limit=connections,
+        channel_timeout=idle_seconds,
+        max_request_body_size=REFUSE_BYTES,
+        ident="ml-showcase",
+        asyncore_use_poll=True,
+    )
+    server.channel_class = JsonErrorChannel
+    return server

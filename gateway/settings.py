@@ -1,0 +1,28 @@
+"""The gateway's settings."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from contracts.configuration import SharedSettings
+
+
+class GatewaySettings(SharedSettings):
+    """Settings of ``python -m gateway``."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 is everywhere.")
+    port: int = Field(default=8100, ge=1, le=65535, description="Port to listen on.")
+    threads: int = Field(default=12, ge=1, le=256, description="Requests answered at the same time.")
+    connections: int = Field(default=1000, ge=10, le=65536, description="Connections held open at the same time.")
+    idle_seconds: int = Field(
+        default=60, ge=1, le=3600, description="Seconds after which a connection that sends nothing is closed."
+    )
+    upload_bytes: int = Field(
+        default=10 * 1024 * 1024, ge=1024, le=15 * 1024 * 1024, description="Largest image that is accepted, in bytes."
+    )
+    upload_pixels: int = Field(
+        default=40_000_000, ge=1, le=178_956_970, description="Largest image that is accepted, in pixels."
+    )
+    retention_days: float = Field(
+        default=30.0, ge=0, description="Days that a submission and its images are kept; 0 keeps them for ever."
+    )

@@ -1,0 +1,118 @@
+"""Submissions and pictures in MongoDB, as the gateway writes and reads them. The one user of pymongo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.write_concern import WriteConcern
+
+from contracts import store_layout
+from contracts.documents import INPUT_NAME, Submission, from_document, image_key, to_document
+from contracts.errors import InvalidWorkflow, StoreUnavailable
+from contracts.states import SubmissionState
+from contracts.workflows import Workflow
+from gateway.ports import Picture
+
+Document = dict[str, Any]
+
+RUNG_DUE_SECONDS = 30
+"""A rung-for submission that is still queued after so many seconds is looked at by the sweep."""
+
+
+def connect(url: str, timeout_seconds: float) -> MongoClient[Document]:
+    """Return a client that connects when it is first used. ``timeout_seconds`` bounds every call, waits included."""
+    milliseconds = round(timeout_seconds * 1000)
+    return MongoClient(
+        url,
+        tz_aware=True,
+        appname="showcase-gateway",
+        timeoutMS=milliseconds,
+        serverSelectionTimeoutMS=milliseconds,
+        connectTimeoutMS=milliseconds,
+    )
+
+
+class MongoStore:
+    """The gateway's store port on MongoDB's protocol. Thread-safe, as its client is."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        durable = WriteConcern(w=store_layout.WRITE_TO, j=store_layout.JOURNALED)
+        self._database = client.get_database(database, write_concern=durable)
+        self._submissions = self._database[store_layout.SUBMISSIONS]
+        self._images = self._database[store_layout.IMAGES]
+        self._ahead = timedelta(0)
+
+    def accept(self, submission: Submission, image: bytes) -> None:
+        # The submission comes last: it exists from the moment that its document is there, with all that it needs.
+        picture: Document = {
+            "_id": image_key(submission.id, INPUT_NAME),
+            "media_type": submission.input.media_type,
+            "data": image,
+        }
+        if submission.expires_at is not None:
+            picture["expires_at"] = submission.expires_at
+        with _translated():
+            self._images.insert_one(picture)
+            self._submissions.insert_one(to_document(submission))
+
+    def fetch(self, submission_id: str) -> Submission | None:
+        with _translated():
+            document = self._submissions.find_one({"_id": submission_id})
+        return from_document(document) if document else None
+
+    def picture(self, submission_id: str, name: str) -> Picture | None:
+        with _translated():
+            document = self._images.find_one({"_id": image_key(submission_id, name)})
+        return Picture(document["media_type"], bytes(document["data"])) if document else None
+
+    def mark_rung(self, submission_ids: list[str]) -> None:
+        due = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": RUNG_DUE_SECONDS}}
+        with _translated():
+            self._submissions.update_many(
+                # Fence 0: nobody has claimed it yet. A submission that was set aside keeps its own due time.
+                {"_id": {"$in": submission_ids}, "state": SubmissionState.QUEUED.value, "fence": 0},
+                [{"$set": {"rung_at": "$$NOW", "due_at": due}}],
+            )
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def ping(self) -> None:
+        with _translated():
+            answer = self._database.command("hello")
+        time = answer["localTime"]
+        self._ahead = (time if time.tzinfo else time.replace(tzinfo=UTC)) - datetime.now(UTC)
+
+    def publish(self, workflows: list[Workflow]) -> None:
+        kept = self._database[store_layout.WORKFLOWS]
+        with _translated():
+            for collection, field in store_layout.SPARSE_INDEXES:
+                self._database[collection].create_index(field, sparse=True)
+            for collection, field in store_layout.EXPIRY_INDEXES:
+                self._database[collection].create_index(field, expireAfterSeconds=0)
+            for workflow in workflows:
+                key = f"{workflow.name}/{workflow.version}"
+                try:
+                    kept.insert_one({"_id": key, "digest": workflow.digest, "published_at": self.now()})
+                except DuplicateKeyError:
+                    found = kept.find_one({"_id": key})
+                    if found and found["digest"] != workflow.digest:
+                        raise InvalidWorkflow(
+                            f"{key}: this published version has changed (digest {workflow.digest}, published was "
+                            f"{found['digest']}). Put the old file back and publish the change as a new version."
+                        ) from None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DuplicateKeyError:
+        raise
+    except PyMongoError as error:
+        raise StoreUnavailable(f"The database does not answer as it should: {error}") from error
