@@ -124,7 +124,7 @@ def epoch_steps(slices: Slices, batch: int) -> int:
 
 
 def augment(pixels: torch.Tensor, masks: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Vary geometry (flip, rotation, scale, shear, bending) and intensity (gain, gamma, noise, blur, a sequence missing).
+    """Vary geometry (flip, rotation, scale, shear, bend) and intensity (gain, gamma, noise, blur, missing sequences).
 
     ``pixels`` (B, 3, 256, 256) in 0..1 and ``masks`` (B, 1, 256, 256); returns normalised inputs and binary masks
     of ``side`` pixels and the (B,) labels of what is still in the picture.

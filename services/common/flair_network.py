@@ -111,24 +111,37 @@ class FlairNetwork(nn.Module):
 
 
 class SliceSegmenter(nn.Module):
-    """Encoder and decoder: (N, 3, 256, 256) to (N, 256, 256) mask logits."""
+    """Encoder and decoder: (N, 3, 256, 256) to (N, 256, 256) mask logits, positive where a pixel is abnormal.
+
+    ``threshold`` is the probability above which a pixel counts, chosen on validation patients.
+    """
+
+    threshold: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Encoder()
         self.decoder = Decoder()
+        self.register_buffer("threshold", torch.tensor(0.5))
 
     def forward(self, slices: torch.Tensor) -> torch.Tensor:
-        return self.decoder(self.encoder(slices)).squeeze(1)
+        return self.decoder(self.encoder(slices)).squeeze(1) - torch.logit(self.threshold)
 
 
 class SliceClassifier(nn.Module):
-    """Encoder and head: (N, 3, 256, 256) to (N,) abnormality logits."""
+    """Encoder and head: (N, 3, 256, 256) to (N,) calibrated logits of abnormality.
+
+    ``temperature`` is fitted on validation patients. Source: Guo et al., "On Calibration of Modern Neural
+    Networks", 2017.
+    """
+
+    temperature: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Encoder()
         self.head = ClassificationHead()
+        self.register_buffer("temperature", torch.tensor(1.0))
 
     def forward(self, slices: torch.Tensor) -> torch.Tensor:
-        return self.head(self.encoder(slices))
+        return self.head(self.encoder(slices)) / self.temperature

@@ -137,9 +137,7 @@ def train_network(data: Path, runs: Path, *, coarse_epochs: int, fine_epochs: in
     return network
 
 
-def _train_stage(
-    stage: Stage, start: FlairNetwork, training: Slices, validation: Slices, runs: Path
-) -> FlairNetwork:
+def _train_stage(stage: Stage, start: FlairNetwork, training: Slices, validation: Slices, runs: Path) -> FlairNetwork:
     seed_everything(SEED + stage.side)
     device = pick_device()
     network = FlairNetwork()

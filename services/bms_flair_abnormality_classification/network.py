@@ -1,0 +1,7 @@
+"""The network that is served: the FLAIR encoder with the classification head."""
+
+from __future__ import annotations
+
+from services.common.flair_network import SliceClassifier
+
+__all__ = ["SliceClassifier"]

@@ -1,0 +1,31 @@
+"""Trains the FLAIR network and ships its encoder and classification head.
+
+``python -m services.bms_flair_abnormality_classification.train --data FOLDER``
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from services.bms_flair_abnormality_classification.network import SliceClassifier
+from services.common.flair_training_command import Trained, fit_temperature, run_training
+from services.common.weights import save_weights
+
+WEIGHTS = Path(__file__).parent / "weights" / "bms_flair_abnormality_classification.safetensors"
+
+
+def ship(trained: Trained) -> str:
+    """Calibrate on the validation patients, write the weights, and say so."""
+    temperature = fit_temperature(trained.predictions.logits, trained.validation.labels)
+    model = SliceClassifier()
+    model.encoder.load_state_dict(trained.network.encoder.state_dict())
+    model.head.load_state_dict(trained.network.head.state_dict())
+    model.temperature.copy_(torch.tensor(temperature))
+    save_weights(model, WEIGHTS)
+    return f"temperature {temperature:.3f}; weights in {WEIGHTS}"
+
+
+if __name__ == "__main__":
+    run_training("Train the FLAIR abnormality classifier on the LGG MRI segmentation set.", ship)

@@ -1,0 +1,7 @@
+"""The network that is served: the FLAIR encoder with the segmentation decoder."""
+
+from __future__ import annotations
+
+from services.common.flair_network import SliceSegmenter
+
+__all__ = ["SliceSegmenter"]
