@@ -1,4 +1,4 @@
-"""Files and folders that only their owner may read, written whole or not at all."""
+"""Files and folders that only their owner may read, written whole or not at all; and the parts' logs."""
 
 from __future__ import annotations
 
@@ -26,3 +26,22 @@ def make_private_folder(folder: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise ClusterError(f"{folder} belongs to somebody else; delete it, or use a checkout with a shorter path.")
     folder.chmod(0o700)
+
+
+def log_of(home: Path, part: str) -> Path:
+    """Return where the part's output goes."""
+    return home / "logs" / f"{part}.log"
+
+
+def size_of(log: Path) -> int:
+    """Return a log's size in bytes, 0 when there is none yet."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def text_after(log: Path, offset: int) -> str:
+    """Return what was written to a log after its first ``offset`` bytes; all of it when it was rotated meanwhile."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as handle:
+        handle.seek(offset if offset <= size_of(log) else 0)
+        return handle.read().decode(errors="replace")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import zipfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +51,17 @@ def read_archive(path: Path) -> Archive:
 def read_archives(model_store: Path) -> list[Archive]:
     """Read every archive of the model store, by name and version."""
     return sorted(read_archive(path) for path in model_store.glob("*.mar"))
+
+
+def refused_models(said: str, patience: int = 3) -> dict[str, str]:
+    """Return the models that could not be loaded ``patience`` times, with the reason, from what TorchServe printed.
+
+    It tries again for five minutes and never gives the reason on its management port.
+    """
+    failures = re.findall(r"Failed to load model (\S+), exception (.*)", said)
+    reasons = dict(failures)
+    counts = Counter(name for name, _reason in failures)
+    return {name: reasons[name] for name, count in counts.items() if count >= patience}
 
 
 def model_server_part(settings: ClusterSettings, archives: list[Archive], java: str) -> Part:

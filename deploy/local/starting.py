@@ -11,6 +11,8 @@ from pathlib import Path
 from deploy.local.archives import build_archives
 from deploy.local.cluster import Cluster, assemble, embedded_parts
 from deploy.local.errors import ClusterError
+from deploy.local.files import log_of, size_of, text_after
+from deploy.local.model_server import refused_models
 from deploy.local.parts import Part
 from deploy.local.ports import is_free, listener, taken_sentence
 from deploy.local.prerequisites import ensure_installed, find_java, missing_packages
@@ -95,6 +97,7 @@ def _start_in_order(cluster: Cluster, supervisor: Supervisor, progress: Progress
     begun: set[str] = set()
     endings: dict[str, set[int]] = {name: set() for name in names}
     lacks: dict[str, str] = {}
+    printed_before = size_of(log_of(home, "torchserve"))
     deadline = time.monotonic() + timeout_seconds
     while waiting:
         for name, part in waiting.items():
@@ -105,6 +108,8 @@ def _start_in_order(cluster: Cluster, supervisor: Supervisor, progress: Progress
         for name in [name for name in waiting if name in begun]:
             process = processes[name]
             _give_up_if_it_keeps_ending(process, endings[name], home)
+            if name == "torchserve":
+                _give_up_if_a_model_does_not_load(log_of(home, name), printed_before)
             lack = cluster.probe(name)() if _may_be_ready(process) else f"it is {process.state.lower()}"
             if lack is None:
                 progress.say(f"{name} is ready{_where(waiting.pop(name), cluster)}")
@@ -115,7 +120,7 @@ def _start_in_order(cluster: Cluster, supervisor: Supervisor, progress: Progress
             raise ClusterError(
                 f"{name} is not ready after {timeout_seconds:.0f} s: {lacks[name]}. "
                 "See below, mend it and run make up again; make down stops the rest.",
-                home / "logs" / f"{name}.log",
+                log_of(home, name),
             )
         if waiting:
             time.sleep(POLL_SECONDS)
@@ -133,7 +138,16 @@ def _give_up_if_it_keeps_ending(process: Process, endings: set[int], home: Path)
         raise ClusterError(
             f"{process.name} ends as soon as it starts. See below, mend it and run make up again; "
             "make down stops the rest.",
-            home / "logs" / f"{process.name}.log",
+            log_of(home, process.name),
+        )
+
+
+def _give_up_if_a_model_does_not_load(log: Path, printed_before: int) -> None:
+    for model, reason in refused_models(text_after(log, printed_before)).items():
+        raise ClusterError(
+            f"TorchServe cannot load {model}: {reason}. Mend its folder under services/ and run make up again; "
+            "make down stops the rest.",
+            log,
         )
 
 

@@ -12,7 +12,7 @@ import pytest
 from deploy.local.broker import broker_parts, broker_secrets
 from deploy.local.cluster import assemble, embedded_parts
 from deploy.local.errors import ClusterError, explain
-from deploy.local.model_server import model_server_part, read_archive, read_archives
+from deploy.local.model_server import model_server_part, read_archive, read_archives, refused_models
 from deploy.local.parts import digest_of_files, source_files
 from deploy.local.prerequisites import java_version
 from deploy.local.reporting import human_duration, table
@@ -61,6 +61,12 @@ def test_torchserve_serves_every_version_in_the_store(settings: ClusterSettings)
     assert model_server_part(settings, archives[:1], "/usr/bin/java").digest(settings.home) != part.digest(
         settings.home
     )
+
+
+def test_a_model_that_keeps_failing_to_load_is_named_with_the_reason() -> None:
+    line = "[INFO ] W-9000 MODEL_LOG - Failed to load model digits, exception weights are missing\n"
+    assert refused_models(line * 2) == {}
+    assert refused_models(line * 3) == {"digits": "weights are missing"}
 
 
 def test_the_brokers_secrets_are_made_once_and_kept_private(settings: ClusterSettings) -> None:
