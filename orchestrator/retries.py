@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.errors import ModelFault, ModelUnavailable
+from contracts.errors import ModelFault, ModelNotLoaded, ModelUnavailable
 from contracts.topology import DELAYS_SECONDS
+
+NOT_LOADED_PATIENCE = 3
+"""So many times the tries of a crash: with the delays between them, over half a minute."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,9 @@ def decide(
     """
     if not fault.retryable:
         return GiveUp()
-    waiting_helps = isinstance(fault, ModelUnavailable)
-    if not waiting_helps and tries >= policy.fault_tries:
+    # A server that starts again does not know its models at first; one that never will must not be asked for ever.
+    patience = NOT_LOADED_PATIENCE if isinstance(fault, ModelNotLoaded) else 1
+    if not isinstance(fault, ModelUnavailable) and tries >= policy.fault_tries * patience:
         return GiveUp()
     if age_seconds >= policy.patience_seconds:
         return GiveUp()

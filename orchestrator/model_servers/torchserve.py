@@ -12,7 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from contracts.documents import ModelRef
-from contracts.errors import ModelCrashed, ModelFault, ModelRefused, ModelTimeout, ModelUnavailable
+from contracts.errors import ModelCrashed, ModelFault, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
 from contracts.model_api import MAX_ANSWER_BYTES
 from orchestrator.ports import Picture
 
@@ -105,8 +105,7 @@ def _refuse(model: ModelRef, status: int, body: bytes, server: str) -> NoReturn:
     elif status >= 500:
         fault = ModelCrashed(f"{model} broke on the request ({status} {message or kind}).", server)
     elif status == 404:
-        # A server that starts again answers 404 until it has loaded its archives: worth a few tries.
-        fault = ModelCrashed(f"{server} does not serve {model}.", server)
+        fault = ModelNotLoaded(f"{model} is not loaded on its server.", server)
     else:
         fault = ModelRefused(message or f"{model} refused the request ({status}).", server)
     raise fault
