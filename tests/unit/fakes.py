@@ -1,0 +1,281 @@
+"""The ports in memory. The same tests run against these stores and the real ones (tests/integration)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from contracts.documents import INPUT_NAME, Artifact, Lease, ModelRef, Step, Submission, from_document, to_document
+from contracts.errors import BrokerUnavailable, InvalidWorkflow, LeaseLost, StoreUnavailable
+from contracts.messages import Job
+from contracts.states import StepState, SubmissionState
+from contracts.workflows import Workflow
+from orchestrator import ports
+from tests.unit.factories import NOW
+
+
+class FakeClock:
+    """Time passes only when somebody sleeps, or when a test says so."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+        self.stopped = False
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return (self.time - NOW).total_seconds()
+
+    def sleep(self, seconds: float) -> bool:
+        if self.stopped:
+            return False
+        self.slept.append(seconds)
+        self.advance(seconds)
+        return True
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+class MemoryStore:
+    """The gateway's and the orchestrator's store. ``away`` makes every call fail, as a database that is down."""
+
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.pictures: dict[str, ports.Picture] = {}
+        self.digests: dict[str, str] = {}
+        self.away = False
+        self.writes = 0
+        self._lock = threading.RLock()
+
+    # the gateway's side
+
+    def accept(self, submission: Submission, image: bytes) -> None:
+        self._answer()
+        self.pictures[f"{submission.id}/{INPUT_NAME}"] = ports.Picture(submission.input.media_type, image)
+        self.documents[submission.id] = to_document(submission)
+
+    def mark_rung(self, submission: Any, due_in_seconds: float = 30.0) -> None:
+        """Both processes' method of this name: the gateway gives ids, the orchestrator a submission."""
+        self._answer()
+        if isinstance(submission, Submission):
+            self._update(submission, {"rung_at": self.now(), "due_at": self._later(due_in_seconds)})
+            return
+        for key in submission:
+            document = self.documents.get(key)
+            if document and document["state"] == SubmissionState.QUEUED and document["fence"] == 0:
+                document |= {"rung_at": self.now(), "due_at": self._later(due_in_seconds)}
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def ping(self) -> None:
+        self._answer()
+
+    def publish(self, workflows: list[Workflow]) -> None:
+        self._answer()
+        for workflow in workflows:
+            if self.digests.setdefault(f"{workflow.name}/{workflow.version}", workflow.digest) != workflow.digest:
+                raise InvalidWorkflow(f"{workflow.name}/{workflow.version}: this published version has changed.")
+
+    def fetch(self, submission_id: str) -> Submission | None:
+        self._answer()
+        document = self.documents.get(submission_id)
+        return from_document(document) if document else None
+
+    # both sides
+
+    def picture(self, submission_id: str, name: str) -> ports.Picture | None:
+        self._answer()
+        return self.pictures.get(f"{submission_id}/{name}")
+
+    # the orchestrator's side
+
+    def prepare(self) -> None:
+        self._answer()
+
+    read = fetch
+
+    def claim(self, submission: Submission, owner: str, lease_seconds: float, steps: list[Step]) -> ports.Claim | None:
+        submission.state.become(SubmissionState.RUNNING)
+        until = self._later(lease_seconds)
+        changed = self._update(
+            submission,
+            {
+                "state": SubmissionState.RUNNING,
+                "fence": submission.fence + 1,
+                "steps": _dump(steps),
+                "lease": Lease(owner=owner, until=until).model_dump(),
+                "due_at": until,
+                "started_at": submission.started_at or self.now(),
+            },
+            unset=("reason", "not_before"),
+        )
+        return ports.Claim(submission.id, submission.fence + 1) if changed else None
+
+    def renew(self, claim: ports.Claim, lease_seconds: float) -> None:
+        until = self._later(lease_seconds)
+        with self._lock:
+            lease = dict(self.documents[claim.submission_id].get("lease", {}))
+            self._write(claim, {"lease": lease | {"until": until}, "due_at": until})
+
+    def save_artifact(self, submission: Submission, artifact: Artifact, data: bytes) -> None:
+        self._answer()
+        self.pictures[f"{submission.id}/{artifact.name}"] = ports.Picture(artifact.media_type, data)
+
+    def checkpoint(self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact]) -> None:
+        self._write(claim, {"steps": _dump(steps), "artifacts": _dump(artifacts)})
+
+    def succeed(self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact], result: dict[str, Any]) -> None:
+        self._finish(claim, steps, artifacts, {"state": SubmissionState.SUCCEEDED, "result": result})
+
+    def fail(self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact], reason: str) -> None:
+        self._finish(claim, steps, artifacts, {"state": SubmissionState.FAILED, "reason": reason})
+
+    def set_aside(
+        self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact], reason: str, seconds: float
+    ) -> None:
+        resting = [
+            step.model_copy(update={"state": StepState.PENDING}) if step.state is StepState.RUNNING else step
+            for step in steps
+        ]
+        self._write(
+            claim,
+            {
+                "state": SubmissionState.QUEUED,
+                "steps": _dump(resting),
+                "artifacts": _dump(artifacts),
+                "reason": reason,
+                "not_before": self._later(seconds),
+                "due_at": self._later(seconds + 2),
+            },
+            unset=("lease",),
+        )
+
+    def due(self, limit: int) -> list[Submission]:
+        self._answer()
+        with self._lock:
+            found = [document for document in self.documents.values() if "due_at" in document]
+        return [from_document(document) for document in found if document["due_at"] < self.now()][:limit]
+
+    def postpone(self, submission: Submission, due_in_seconds: float) -> None:
+        self._update(submission, {"due_at": self._later(due_in_seconds)})
+
+    def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
+        submission.state.become(SubmissionState.QUEUED)
+        changes = {"state": SubmissionState.QUEUED, "reason": "taken back", "due_at": self._later(due_in_seconds)}
+        return self._expire(submission, changes, ("lease",))
+
+    def bury(self, submission: Submission, reason: str) -> bool:
+        submission.state.become(SubmissionState.FAILED)
+        changes = {"state": SubmissionState.FAILED, "reason": reason, "ended_at": self.now()}
+        return self._expire(submission, changes, ("lease", "due_at"))
+
+    def _expire(self, submission: Submission, changes: dict[str, Any], unset: tuple[str, ...]) -> bool:
+        with self._lock:
+            assert submission.lease is not None
+            lease = self.documents[submission.id].get("lease")
+            if lease is None or lease["until"] != submission.lease.until:
+                return False
+            counted = {"fence": submission.fence + 1, "lost_leases": submission.lost_leases + 1}
+            return self._update(submission, changes | counted, unset)
+
+    def _finish(
+        self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact], changes: dict[str, Any]
+    ) -> None:
+        ended = {"steps": _dump(steps), "artifacts": _dump(artifacts), "ended_at": self.now()}
+        self._write(claim, changes | ended, unset=("lease", "due_at", "not_before"))
+
+    def _write(self, claim: ports.Claim, changes: dict[str, Any], unset: tuple[str, ...] = ()) -> None:
+        with self._lock:
+            self._answer()
+            document = self.documents.get(claim.submission_id)
+            held = document and document["state"] == SubmissionState.RUNNING and document["fence"] == claim.fence
+            if not document or not held:
+                raise LeaseLost("another owner")
+            self._apply(document, changes, unset)
+
+    def _update(self, submission: Submission, changes: dict[str, Any], unset: tuple[str, ...] = ()) -> bool:
+        with self._lock:
+            self._answer()
+            document = self.documents.get(submission.id)
+            if not document or (document["state"], document["fence"]) != (submission.state, submission.fence):
+                return False
+            self._apply(document, changes, unset)
+            return True
+
+    def _apply(self, document: dict[str, Any], changes: dict[str, Any], unset: tuple[str, ...]) -> None:
+        self.writes += 1
+        document |= changes
+        for name in unset:
+            document.pop(name, None)
+
+    def _later(self, seconds: float) -> datetime:
+        return self.now() + timedelta(seconds=seconds)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise StoreUnavailable("The database does not answer.")
+
+
+def _dump(models: list[Any]) -> list[dict[str, Any]]:
+    return [model.model_dump(by_alias=True, exclude_none=True) for model in models]
+
+
+class FakeModels:
+    """Answers by model name: a value, an exception to raise, or a function of the call's number (from 1)."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self.answers = answers
+        self.calls: list[str] = []
+        self._lock = threading.Lock()
+
+    def predict(self, model: ModelRef, picture: ports.Picture, timeout_seconds: float) -> tuple[object, str]:
+        with self._lock:
+            self.calls.append(model.name)
+            number = self.calls.count(model.name)
+        answer = self.answers[model.name]
+        if isinstance(answer, Callable):  # type: ignore[arg-type]  # mypy has no isinstance for Callable
+            answer = answer(number)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer, "http://model.test"
+
+
+class FakeBell:
+    """Remembers the rings: (submission id, delay in seconds). ``away`` makes every call fail."""
+
+    def __init__(self) -> None:
+        self.rings: list[tuple[str, float]] = []
+        self.buried: list[str] = []
+        self.waits: dict[str, int] = {}
+        self.away = False
+
+    def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
+        self._answer()
+        self.rings.append((job.submission_id, delay_seconds))
+
+    def bury(self, job: Job) -> None:
+        self._answer()
+        self.buried.append(job.submission_id)
+
+    def waiting(self, workflow: str) -> int:
+        self._answer()
+        return self.waits.get(workflow, 0)
+
+    @property
+    def connected(self) -> bool:
+        return not self.away
+
+    @property
+    def answered(self) -> bool:
+        return not self.away
+
+    def _answer(self) -> None:
+        if self.away:
+            raise BrokerUnavailable("The broker is not connected.")
