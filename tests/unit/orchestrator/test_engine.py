@@ -1,0 +1,236 @@
+"""The engine drives a submission from its last checkpoint to its end, whatever happens on the way."""
+
+import base64
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from contracts.catalogue import Catalogue
+from contracts.errors import ModelRefused, ModelUnavailable, StoreUnavailable
+from contracts.messages import Job
+from contracts.states import StepState, SubmissionState
+from orchestrator.calls import Caller
+from orchestrator.engine import Done, Engine, HeldClaims, RingAgain
+from orchestrator.retries import Policy
+from tests.unit.factories import GATED, ONE_STEP, make_submission, make_workflow
+from tests.unit.fakes import FakeClock, FakeModels, MemoryStore
+
+ABNORMAL = {"label": "abnormality", "score": 0.9}
+MASK = {"mask": {"media_type": "image/png", "data": base64.b64encode(b"picture").decode()}, "area": 0.1}
+PARALLEL = """
+workflow: parallel
+version: v1.0.0
+input: {kind: image}
+steps:
+  left: {model: left@1.0}
+  right: {model: right@1.0}
+  last: {model: last@1.0, when: left.mask.artifact != right.mask.artifact}
+output: {left: left.mask, right: right.mask}
+"""
+
+
+class World:
+    """A store with one submission, models, and an engine over them."""
+
+    def __init__(self, text, answers):
+        self.workflow = make_workflow(text)
+        self.clock = FakeClock()
+        self.store = MemoryStore(self.clock)
+        self.models = FakeModels(answers)
+        self.held = HeldClaims()
+        self.submission = make_submission(self.workflow)
+        self.store.accept(self.submission, b"img")
+        self.threads = ThreadPoolExecutor(4)
+        self.engine = self.new_engine("first")
+
+    def new_engine(self, owner, workflows=None):
+        return Engine(
+            store=self.store,
+            caller=Caller(self.models, self.clock, Policy(), chance=lambda: 0.5),
+            catalogue=Catalogue(workflows or [self.workflow]),
+            clock=self.clock,
+            owner=owner,
+            lease_seconds=10,
+            held=self.held,
+            step_threads=self.threads,
+        )
+
+    def process(self, engine=None):
+        return (engine or self.engine).process(Job(self.submission.id, self.workflow.name, "v1.0.0"))
+
+    @property
+    def stored(self):
+        return self.store.read(self.submission.id)
+
+
+@pytest.fixture
+def world():
+    made = []
+
+    def make(text, answers):
+        made.append(World(text, answers))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.threads.shutdown()
+
+
+def test_one_step_succeeds_with_two_writes(world):
+    here = world(ONE_STEP, {"digit_recognizer": {"digit": 7, "score": 0.9}})
+    assert here.process() == Done()
+    stored = here.stored
+    assert stored.state is SubmissionState.SUCCEEDED
+    assert stored.result == {"digit": 7, "score": 0.9}
+    assert stored.steps[0].attempts[0].server == "http://model.test"
+    assert (stored.lease, stored.due_at) == (None, None)
+    assert here.store.writes == 2  # the claim and the end: the step's checkpoint is the end's write
+    assert here.held.all() == []
+
+
+def test_an_open_gate_stores_the_picture_as_an_artifact(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    here.process()
+    stored = here.stored
+    assert stored.result == {"label": "abnormality", "image": {"artifact": "mask.png"}}
+    assert here.store.picture(stored.id, "mask.png").data == b"picture"
+    assert [artifact.name for artifact in stored.artifacts] == ["mask.png"]
+    assert stored.step("segmentation").gate.value is True
+    assert here.store.writes == 3
+
+
+def test_a_closed_gate_makes_no_call_and_says_why(world):
+    here = world(GATED, {"classifier": {"label": "no_abnormality", "score": 0.9}})
+    here.process()
+    assert here.models.calls == ["classifier"]
+    assert here.stored.step("segmentation").state is StepState.SKIPPED
+    assert here.stored.step("segmentation").gate.inputs == {"classification": {"label": "no_abnormality"}}
+
+
+def test_independent_steps_with_one_field_name_keep_both_pictures(world):
+    here = world(PARALLEL, {"left": MASK, "right": MASK, "last": {"x": 1}})
+    here.process()
+    names = {artifact.name for artifact in here.stored.artifacts}
+    assert len(names) == 2
+    assert {value["artifact"] for value in here.stored.result.values()} == names
+
+
+def test_a_refusal_fails_it_with_the_models_sentence(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelRefused("The image is damaged.")})
+    here.process()
+    assert here.stored.state is SubmissionState.FAILED
+    assert here.stored.reason == "The step recognition failed: The image is damaged."
+    assert here.stored.steps[0].state is StepState.FAILED
+
+
+def test_a_short_outage_is_bridged_in_the_thread(world):
+    here = world(
+        ONE_STEP, {"digit_recognizer": lambda n: ModelUnavailable("away") if n < 3 else {"digit": 1, "score": 1}}
+    )
+    here.process()
+    stored = here.stored
+    assert stored.state is SubmissionState.SUCCEEDED
+    assert [attempt.error for attempt in stored.steps[0].attempts] == ["away", "away", None]
+
+
+def test_a_long_outage_sets_it_aside_with_the_reason_and_the_next_time(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("its server cannot be reached.")})
+    outcome = here.process()
+    stored = here.stored
+    assert isinstance(outcome, RingAgain)
+    assert stored.state is SubmissionState.QUEUED
+    assert stored.reason == "Waiting for the model digit_recognizer@1.0.0: its server cannot be reached."
+    assert stored.not_before > here.clock.now()
+    assert stored.steps[0].state is StepState.PENDING
+    assert stored.lease is None
+
+
+def test_after_an_outage_it_goes_on_from_the_checkpoint(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": ModelUnavailable("away")})
+    here.process()
+    here.models.answers["segmenter"] = MASK
+    here.process()
+    assert here.stored.state is SubmissionState.SUCCEEDED
+    assert here.models.calls.count("classifier") == 1
+
+
+def test_a_message_for_what_is_done_running_or_gone_changes_nothing(world):
+    here = world(ONE_STEP, {"digit_recognizer": {"digit": 7, "score": 0.9}})
+    here.process()
+    writes = here.store.writes
+    assert here.process() == Done()
+    here.store.documents[here.submission.id]["state"] = SubmissionState.RUNNING
+    assert here.process() == Done()
+    here.store.documents.clear()
+    assert here.process() == Done()
+    assert (here.store.writes, here.models.calls) == (writes, ["digit_recognizer"])
+
+
+def test_an_owner_that_lost_its_lease_writes_nothing(world):
+    here = world(ONE_STEP, {})
+
+    def taken_over(_number):
+        here.store.documents[here.submission.id]["fence"] += 1
+        return {"digit": 1, "score": 1.0}
+
+    here.models.answers["digit_recognizer"] = taken_over
+    assert here.process() == Done()
+    assert here.stored.state is SubmissionState.RUNNING
+    assert here.stored.result is None
+    assert here.held.all() == []
+
+
+def test_a_crash_between_steps_repeats_no_finished_step(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+
+    def crash(_number):
+        raise KeyboardInterrupt
+
+    here.models.answers["segmenter"] = crash
+    with pytest.raises(KeyboardInterrupt):
+        here.process()
+    here.clock.advance(11)
+    (due,) = here.store.due(10)
+    assert here.store.take_back(due, 30)
+    here.models.answers["segmenter"] = MASK
+    here.process(here.new_engine("second"))
+    assert here.stored.state is SubmissionState.SUCCEEDED
+    assert here.models.calls.count("classifier") == 1
+    assert here.stored.fence == 3
+
+
+def test_an_answer_that_is_nonsense_fails_it(world):
+    for nonsense in ([1, 2], {"digit": float("nan")}, {"mask": {"media_type": "text/html", "data": ""}}):
+        here = world(ONE_STEP, {"digit_recognizer": nonsense})
+        here.process()
+        assert here.stored.state is SubmissionState.FAILED, nonsense
+
+
+def test_an_unknown_or_changed_version_waits_for_a_newer_release(world):
+    here = world(ONE_STEP, {})
+    changed = make_workflow(ONE_STEP + "# changed\n")
+    assert isinstance(here.process(here.new_engine("old", [make_workflow(GATED)])), RingAgain)
+    assert isinstance(here.process(here.new_engine("other", [changed])), RingAgain)
+    assert here.stored.state is SubmissionState.QUEUED
+    assert here.store.writes == 0
+
+
+def test_an_image_that_is_gone_fails_it(world):
+    here = world(ONE_STEP, {})
+    here.store.pictures.clear()
+    here.process()
+    assert here.stored.reason == "The image is no longer stored. Submit it again."
+
+
+def test_a_store_that_stays_away_is_told(world):
+    here = world(ONE_STEP, {})
+    here.store.away = True
+    with pytest.raises(StoreUnavailable):
+        here.process()
+
+
+def test_a_stopping_process_sets_aside_at_once(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
+    here.clock.stopped = True
+    assert here.process() == RingAgain(0)
+    assert len(here.models.calls) == 1
