@@ -38,6 +38,7 @@ def _part(name: str, environment: dict[str, str], ports: tuple[int, ...], stop_w
         environment={"PYTHONUNBUFFERED": "1", **environment},
         ports=ports,
         inputs=(digest_of_files(sources, CHECKOUT),),
+        # Both would wait for a broker that is not there yet; started with it, they only slow it down and complain.
         needs=frozenset({"rabbitmq", "database"}),
         stop_wait_seconds=stop_wait_seconds,
     )

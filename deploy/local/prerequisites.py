@@ -51,17 +51,23 @@ def missing_packages(*, broker: bool, java: bool) -> list[str]:
     return wanted + ([JAVA_PACKAGE] if java and find_java() is None else [])
 
 
-def ensure_installed(packages: list[str], log: Path) -> None:
-    """Install Debian packages; starts no service. Raises ClusterError with the command to run where it may not."""
-    if not packages:
-        return
-    command = f"apt-get install --no-install-recommends {' '.join(packages)}"
+def refuse_without_rights(packages: list[str]) -> None:
+    """Raise ClusterError with the command for somebody else to run where packages cannot be installed from here."""
+    command = _command(packages)
     if shutil.which("apt-get") is None:
         raise ClusterError(
             f"{' and '.join(packages)} must be installed (on Debian: {command}); this machine has no apt-get."
         )
     if os.geteuid() != 0:
         raise ClusterError(f"{' and '.join(packages)} must be installed; as root, run: {command}")
+
+
+def _command(packages: list[str]) -> str:
+    return f"apt-get install --no-install-recommends {' '.join(packages)}"
+
+
+def install_packages(packages: list[str], log: Path) -> None:
+    """Install Debian packages; starts no service. Raises ClusterError when apt cannot."""
     log.parent.mkdir(parents=True, exist_ok=True)
     options = ["-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -72,7 +78,9 @@ def ensure_installed(packages: list[str], log: Path) -> None:
             )
             # An update that fails may still leave lists that are good enough; the installation tells.
             if done.returncode and step[1] == "install":
-                raise ClusterError(f"apt-get could not install {' and '.join(packages)}; run: {command}", log)
+                raise ClusterError(
+                    f"apt-get could not install {' and '.join(packages)}; run: {_command(packages)}", log
+                )
         if BROKER_PACKAGE in packages and Path("/run/systemd/system").exists():
             # The package enables a system broker for the next boot; ours is private.
             subprocess.run(

@@ -15,7 +15,7 @@ from deploy.local.files import log_of, size_of, text_after
 from deploy.local.model_server import refused_models
 from deploy.local.parts import Part
 from deploy.local.ports import is_free, listener, taken_sentence
-from deploy.local.prerequisites import ensure_installed, find_java, missing_packages
+from deploy.local.prerequisites import find_java, install_packages, missing_packages, refuse_without_rights
 from deploy.local.progress import Progress
 from deploy.local.settings import ClusterSettings, remember_settings
 from deploy.local.supervision import Process, Supervisor, belongs_to, end_strays, write_files
@@ -39,8 +39,9 @@ def install(settings: ClusterSettings, progress: Progress) -> str | None:
     wanted = embedded_parts(settings)
     packages = missing_packages(broker="rabbitmq" in wanted, java="torchserve" in wanted)
     if packages:
+        refuse_without_rights(packages)
         progress.say(f"installing {' and '.join(packages)} (a minute or two)")
-        ensure_installed(packages, settings.home / "logs" / "apt.log")
+        install_packages(packages, settings.home / "logs" / "apt.log")
         progress.say(f"installed {' and '.join(packages)}")
     if "torchserve" not in wanted:
         return None

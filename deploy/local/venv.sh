@@ -20,15 +20,25 @@ exec 9>.local/venv.lock
 flock 9
 up_to_date && exit 0
 
-python=
-for candidate in "${PYTHON:-python3}" python3 python3.11 /usr/bin/python3.11; do
-    if is_311 "$candidate"; then python=$candidate; break; fi
-done
-if [ -z "$python" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "Installing python3 and python3-venv."
+can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+install() {
+    say "Installing $*."
+    mkdir -p .local/logs
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        python3 python3-venv; } >/dev/null || fail "apt-get could not install python3 and python3-venv; see above."
-    if is_311 python3; then python=python3; fi
+        -o DPkg::Lock::Timeout=300 "$@"; } >.local/logs/apt.log 2>&1 </dev/null ||
+        { tail -n 15 .local/logs/apt.log >&2; fail "apt-get could not install $*; see above."; }
+}
+find_python() {
+    for candidate in "${PYTHON:-python3}" python3 python3.11 /usr/bin/python3.11; do
+        if is_311 "$candidate"; then python=$candidate; return; fi
+    done
+}
+
+python=
+find_python
+if [ -z "$python" ] && can_install; then
+    install python3 python3-venv
+    find_python
 fi
 [ -n "$python" ] || fail "Python 3.11 is needed and $(python3 --version 2>/dev/null || echo 'no python3') was found. \
 Install Python 3.11 and name it: make venv PYTHON=/path/to/python3.11"
@@ -36,13 +46,8 @@ Install Python 3.11 and name it: make venv PYTHON=/path/to/python3.11"
 if ! is_311 .venv/bin/python; then
     # A Debian python3 without its venv package has no ensurepip.
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-            say "Installing python3-venv."
-            { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-                python3-venv; } >/dev/null || fail "apt-get could not install python3-venv; see above."
-        else
-            fail "$python cannot make virtual environments. As root, run: apt-get install python3-venv"
-        fi
+        can_install || fail "$python cannot make virtual environments. As root, run: apt-get install python3-venv"
+        install python3-venv
     fi
     say "Making .venv with $("$python" --version)."
     "$python" -m venv --clear .venv || fail "$python could not make .venv; see above."
