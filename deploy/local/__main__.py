@@ -162,9 +162,15 @@ def _run(arguments: argparse.Namespace) -> int:
 def main() -> int:
     """Run one command; what goes wrong is said in one sentence on standard error."""
     try:
-        return _run(parser().parse_args())
+        code = _run(parser().parse_args())
+        sys.stdout.flush()
+        return code
     except ClusterError as error:
         print(explain(error), file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (`| head`); what is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("Interrupted; make up goes on from here.", file=sys.stderr)

@@ -72,7 +72,10 @@ def bring_up(settings: ClusterSettings, environment: Mapping[str, str], timeout_
         write_files(cluster.parts, home)
         if runs:
             for name in supervisor.take_over():
-                progress.say(f"stopped {name}: it changed")
+                still_wanted = any(part.name == name for part in cluster.parts)
+                progress.say(
+                    f"stopped {name}: it {'changed' if still_wanted else 'is no part of the cluster any more'}"
+                )
         else:
             supervisor.start(environment)
         remember_settings(settings)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from configparser import RawConfigParser
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +18,18 @@ from supervisor.options import ServerOptions
 from deploy.local.errors import ClusterError
 from deploy.local.files import make_private_folder, write_private
 from deploy.local.parts import MARKER, Part
+from deploy.local.settings import run_folder
 from deploy.local.supervision import clean_environment, configuration, write_files
 
 AWKWARD = "a 'quoted' \"value\" with # and ; and %(here)s and $HOME"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A cluster's home under a name that tries the formats; its path is long enough for sockets to lie elsewhere."""
+    home = tmp_path / "100 % #1 ;"
+    yield home
+    shutil.rmtree(run_folder(home))
 
 
 @pytest.fixture
@@ -34,8 +45,9 @@ def part(tmp_path: Path) -> Part:
     )
 
 
-def test_the_script_hands_every_value_on_unchanged_and_empties_temporary_folders(part: Part, tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_the_script_hands_every_value_on_unchanged_and_empties_temporary_folders(
+    part: Part, home: Path, tmp_path: Path
+) -> None:
     (tmp_path / "temporary folder" / "left over").mkdir(parents=True)
     write_files([part], home)
     script = home / "parts" / "example.sh"
@@ -48,17 +60,16 @@ def test_the_script_hands_every_value_on_unchanged_and_empties_temporary_folders
     assert script.stat().st_mode & 0o077 == 0
 
 
-def test_the_script_becomes_the_process(part: Part, tmp_path: Path) -> None:
+def test_the_script_becomes_the_process(part: Part, home: Path) -> None:
     shows_pid = replace(part, command=(sys.executable, "-c", "import os; print(os.getpid())"))
-    write_files([shows_pid], tmp_path)
-    with subprocess.Popen(["/bin/sh", tmp_path / "parts" / "example.sh"], stdout=subprocess.PIPE, text=True) as process:
+    write_files([shows_pid], home)
+    with subprocess.Popen(["/bin/sh", home / "parts" / "example.sh"], stdout=subprocess.PIPE, text=True) as process:
         assert process.communicate()[0].strip() == str(process.pid)
 
 
 def test_supervisor_accepts_what_is_written_wherever_the_checkout_lies(
-    part: Part, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: Part, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = tmp_path / "100 % #1 ;"
     write_files([part, replace(part, name="other")], home)
     monkeypatch.chdir(home)
     options = ServerOptions()
