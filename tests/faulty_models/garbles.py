@@ -1,0 +1,15 @@
+"""A model that answers nonsense: the request's body says which."""
+
+NONSENSE = {
+    "list": "[1, 2, 3]",
+    "text": "not json at all",
+    "nan": '{"score": NaN}',
+    "deep": "[" * 3000 + "]" * 3000,
+    "media": '{"mask": {"media_type": "text/html", "data": "aGk="}}',
+    "base64": '{"mask": {"media_type": "image/png", "data": "***"}}',
+    "long": '{"text": "' + "x" * (6 * 1024 * 1024) + '"}',
+}
+
+
+def handle(data, context):
+    return [NONSENSE[bytes(item["body"]).decode()] for item in data or []]

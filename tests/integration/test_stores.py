@@ -1,0 +1,225 @@
+"""The same behaviour of the stores in memory and of the real ones: claims, fences, leases, what is due."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+import gateway.store
+import orchestrator.store
+from contracts.catalogue import Catalogue
+from contracts.documents import Artifact
+from contracts.errors import InvalidWorkflow, LeaseLost, StoreUnavailable
+from contracts.states import StepState, SubmissionState
+from tests.local_cluster import free_ports
+from tests.unit.factories import GATED, make_submission, make_workflow
+from tests.unit.fakes import MemoryStore
+
+
+class Stores:
+    """Both processes' stores over the same documents."""
+
+    def __init__(self, front, back):
+        self.front, self.back = front, back
+        back.prepare()
+        front.ping()
+
+    def accepted(self, **changes):
+        now = self.front.now()
+        values = {"created_at": now, "due_at": now - timedelta(seconds=1)} | changes
+        submission = make_submission(make_workflow(GATED), **values)
+        self.front.accept(submission, b"image bytes")
+        return submission
+
+    def claimed(self, lease_seconds=60.0, **changes):
+        submission = self.accepted(**changes)
+        claim = self.back.claim(submission, "owner", lease_seconds, submission.steps)
+        assert claim is not None
+        return submission, claim
+
+    def state(self, submission):
+        return self.back.read(submission.id).state
+
+
+@pytest.fixture(params=["memory", "mongo"])
+def stores(request):
+    if request.param == "memory":
+        store = MemoryStore()
+        return Stores(store, store)
+    client, name = request.getfixturevalue("database")
+    return Stores(gateway.store.MongoStore(client, name), orchestrator.store.MongoStore(client, name))
+
+
+def test_what_is_accepted_is_read_back_whole(stores):
+    submission = stores.accepted(metadata={"$where": "a.b"})
+    assert stores.back.read(submission.id).model_dump(exclude={"created_at", "due_at"}) == submission.model_dump(
+        exclude={"created_at", "due_at"}
+    )
+    assert stores.front.fetch(submission.id).state is SubmissionState.QUEUED
+    assert stores.back.picture(submission.id, "input").data == b"image bytes"
+    assert stores.front.picture(submission.id, "nothing") is None
+    assert stores.front.fetch("nothing") is None
+
+
+def test_a_claim_starts_it_under_a_lease(stores):
+    submission, claim = stores.claimed()
+    stored = stores.back.read(submission.id)
+    assert (stored.state, stored.fence, claim.fence) == (SubmissionState.RUNNING, 1, 1)
+    assert stored.lease.owner == "owner"
+    assert stored.due_at == stored.lease.until
+    assert stored.started_at is not None
+
+
+def test_of_many_claims_one_wins(stores):
+    submission = stores.accepted()
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda n: stores.back.claim(submission, f"owner-{n}", 60, submission.steps), range(16)))
+    assert len([claim for claim in claims if claim]) == 1
+
+
+def test_a_finished_one_has_its_result_and_is_never_due(stores):
+    submission, claim = stores.claimed()
+    stores.back.succeed(claim, submission.steps, [], {"label": "$NOW", "a": [1, {"b": None}]})
+    stored = stores.front.fetch(submission.id)
+    assert stored.result == {"label": "$NOW", "a": [1, {"b": None}]}
+    assert (stored.state, stored.lease, stored.due_at) == (SubmissionState.SUCCEEDED, None, None)
+    assert stored.ended_at >= stored.started_at
+    assert stores.back.due(10) == []
+
+
+def test_a_failed_one_has_its_reason(stores):
+    submission, claim = stores.claimed()
+    stores.back.fail(claim, submission.steps, [], "$because")
+    assert stores.front.fetch(submission.id).reason == "$because"
+
+
+def test_an_old_fence_writes_nothing(stores):
+    submission, claim = stores.claimed(lease_seconds=0.0)
+    _wait_until_due(stores)
+    (due,) = stores.back.due(10)
+    assert stores.back.take_back(due, 30)
+    for write in (
+        lambda: stores.back.checkpoint(claim, submission.steps, []),
+        lambda: stores.back.succeed(claim, submission.steps, [], {}),
+        lambda: stores.back.fail(claim, submission.steps, [], "x"),
+        lambda: stores.back.set_aside(claim, submission.steps, [], "x", 1),
+        lambda: stores.back.renew(claim, 10),
+    ):
+        with pytest.raises(LeaseLost):
+            write()
+    assert stores.state(submission) is SubmissionState.QUEUED
+
+
+def test_a_finished_one_cannot_be_written_again(stores):
+    submission, claim = stores.claimed()
+    stores.back.succeed(claim, submission.steps, [], {"x": 1})
+    with pytest.raises(LeaseLost):
+        stores.back.fail(claim, submission.steps, [], "late")
+    assert stores.front.fetch(submission.id).result == {"x": 1}
+
+
+def test_a_checkpoint_keeps_steps_and_artifacts(stores):
+    submission, claim = stores.claimed()
+    step = submission.steps[0]
+    step.state, step.output = StepState.SUCCEEDED, {"label": "$x.y", "mask": {"artifact": "mask.png"}}
+    artifact = Artifact(name="mask.png", media_type="image/png", bytes=3)
+    for _ in range(2):  # whoever goes on after a crash saves the same artifact again
+        stores.back.save_artifact(submission, artifact, b"png")
+    stores.back.checkpoint(claim, submission.steps, [artifact])
+    stored = stores.back.read(submission.id)
+    assert stored.step("classification").output == step.output
+    assert stored.artifacts == [artifact]
+    assert stores.front.picture(submission.id, "mask.png").data == b"png"
+
+
+def test_what_is_set_aside_is_due_again_and_rests(stores):
+    submission, claim = stores.claimed()
+    submission.steps[0].state = StepState.RUNNING
+    stores.back.set_aside(claim, submission.steps, [], "away", 5)
+    stored = stores.back.read(submission.id)
+    assert (stored.state, stored.reason, stored.lease) == (SubmissionState.QUEUED, "away", None)
+    assert stored.steps[0].state is StepState.PENDING
+    assert stored.not_before < stored.due_at
+    again = stores.back.claim(stored, "other", 10, stored.steps)
+    assert again.fence == 2
+    assert stores.back.read(submission.id).reason is None
+
+
+def test_a_renewed_lease_is_not_taken_back(stores):
+    submission, claim = stores.claimed(lease_seconds=0.0)
+    _wait_until_due(stores)
+    (due,) = stores.back.due(10)
+    stores.back.renew(claim, 60)
+    assert stores.back.take_back(due, 30) is False
+    assert stores.back.bury(due, "poison") is False
+    assert stores.state(submission) is SubmissionState.RUNNING
+
+
+def test_lost_leases_are_counted(stores):
+    submission, _ = stores.claimed(lease_seconds=0.0)
+    _wait_until_due(stores)
+    (due,) = stores.back.due(10)
+    stores.back.take_back(due, -1)
+    stored = stores.back.read(submission.id)
+    assert (stored.lost_leases, stored.fence) == (1, 2)
+    stores.back.claim(stored, "other", 0.0, stored.steps)
+    _wait_until_due(stores)
+    (due,) = stores.back.due(10)
+    assert stores.back.bury(due, "poison")
+    assert stores.front.fetch(submission.id).state is SubmissionState.FAILED
+
+
+def test_what_was_rung_for_is_due_later(stores):
+    first, second = stores.accepted(), stores.accepted()
+    stores.front.mark_rung([first.id])
+    assert [submission.id for submission in stores.back.due(10)] == [second.id]
+    stores.back.mark_rung(second, 30)
+    assert stores.back.due(10) == []
+    assert stores.back.read(second.id).rung_at is not None
+
+
+def test_a_late_ring_does_not_touch_what_is_claimed(stores):
+    submission, _ = stores.claimed()
+    before = stores.back.read(submission.id).due_at
+    stores.front.mark_rung([submission.id])
+    assert stores.back.read(submission.id).due_at == before
+
+
+def test_what_is_postponed_is_due_later(stores):
+    submission = stores.accepted()
+    stores.back.postpone(submission, 60)
+    assert stores.back.due(10) == []
+
+
+def test_what_is_due_is_bounded(stores):
+    for _ in range(5):
+        stores.accepted()
+    assert len(stores.back.due(3)) == 3
+
+
+def test_a_published_version_never_changes(stores):
+    stores.front.publish(Catalogue([make_workflow(GATED)]).all())
+    stores.front.publish(Catalogue([make_workflow(GATED)]).all())
+    with pytest.raises(InvalidWorkflow, match=r"gated/v1\.0\.0"):
+        stores.front.publish([make_workflow(GATED + "# another\n")])
+
+
+@pytest.mark.parametrize("module", [gateway.store, orchestrator.store])
+def test_a_database_that_is_not_there_is_told_in_time(module):
+    client = module.connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
+    store = module.MongoStore(client, "test")
+    with pytest.raises(StoreUnavailable):
+        store.picture("x", "input")
+    client.close()
+
+
+def _wait_until_due(stores):
+    """A lease of no seconds has run out as soon as the clock has moved on."""
+    if isinstance(stores.back, MemoryStore):
+        stores.back.clock.advance(0.001)
+        return
+    begun = stores.back._now()
+    while stores.back._now() <= begun:
+        pass

@@ -1,0 +1,76 @@
+"""What TorchServe's answers mean, against a real one whose models misbehave."""
+
+import time
+
+import pytest
+
+from contracts.documents import ModelRef
+from contracts.errors import ModelCrashed, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
+from contracts.model_api import read_answer
+from orchestrator.model_servers.torchserve import TorchServeModels
+from orchestrator.ports import Picture
+from orchestrator.settings import parse_servers
+from tests.local_cluster import free_ports
+
+
+@pytest.fixture
+def models(addresses):
+    return TorchServeModels(parse_servers(addresses["SHOWCASE_MODEL_SERVERS"]))
+
+
+def ask(models, name, body, timeout=15.0, version="1.0"):
+    return models.predict(ModelRef(name=name, version=version), Picture("image/png", body.encode()), timeout)
+
+
+def test_an_answer_comes_with_its_server(models, addresses):
+    answer, server = ask(models, "refuses", "answer")
+    assert answer == {"digit": 7, "score": 0.5}
+    assert addresses["SHOWCASE_MODEL_SERVERS"] == f"*={server}"
+
+
+def test_a_refusal_keeps_the_models_sentence(models):
+    with pytest.raises(ModelRefused) as caught:
+        ask(models, "refuses", "refuse")
+    assert caught.value.message == "The image is damaged."
+
+
+def test_a_broken_handler_is_a_crash(models):
+    with pytest.raises(ModelCrashed):
+        ask(models, "refuses", "raise")
+
+
+def test_a_dying_worker_is_a_crash_or_a_shortage(models):
+    with pytest.raises((ModelCrashed, ModelUnavailable)):
+        ask(models, "crashes", "x")
+
+
+def test_a_hanging_model_is_given_up_in_time(models):
+    begun = time.monotonic()
+    with pytest.raises(ModelTimeout):
+        ask(models, "hangs", "x", timeout=1.0)
+    assert time.monotonic() - begun < 5
+
+
+def test_an_unknown_model_or_version_is_not_loaded(models):
+    with pytest.raises(ModelNotLoaded):
+        ask(models, "nosuch", "x")
+    with pytest.raises(ModelNotLoaded):
+        ask(models, "refuses", "answer", version="9.9")
+
+
+@pytest.mark.parametrize("kind", ["list", "text", "nan", "deep", "media", "base64", "long"])
+def test_nonsense_is_refused(models, kind):
+    with pytest.raises(ModelRefused):
+        read_answer(ask(models, "garbles", kind)[0])
+
+
+def test_nobody_there_is_unavailable():
+    models = TorchServeModels({"*": f"http://127.0.0.1:{free_ports(1)}"})
+    with pytest.raises(ModelUnavailable):
+        ask(models, "refuses", "answer")
+
+
+def test_a_server_for_one_model_leaves_the_others_without():
+    models = TorchServeModels({"other": "http://127.0.0.1:1"})
+    with pytest.raises(ModelRefused, match="SHOWCASE_MODEL_SERVERS"):
+        ask(models, "refuses", "answer")

@@ -1,0 +1,96 @@
+"""Starts clusters for tests with the same command that users have, apart from theirs: own folder, own ports."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PORTS_NEEDED = 20
+
+
+class LocalCluster:
+    """A running cluster in ``home``. Its parts are rabbitmq, database, torchserve, orchestrator and gateway."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def up(self, *options: str, settings: dict[str, str] | None = None) -> None:
+        self._command("up", *options, settings=settings)
+
+    def down(self) -> None:
+        self._command("down")
+
+    def pid(self, part: str) -> int:
+        return int(self._command("pid", part))
+
+    def kill(self, part: str, number: int = signal.SIGKILL) -> None:
+        os.kill(self.pid(part), number)
+
+    def environment(self) -> dict[str, str]:
+        # KEY=VALUE lines, quoted for a shell.
+        return dict(line.split("=", 1) for line in shlex.split(self._command("env")))
+
+    def rabbitmqctl(self, *arguments: str) -> str:
+        return self._command("rabbitmqctl", *arguments)
+
+    @property
+    def url(self) -> str:
+        """The gateway's address."""
+        known = self.environment()
+        return f"http://{known['SHOWCASE_HOST']}:{known['SHOWCASE_PORT']}"
+
+    def log(self, part: str) -> str:
+        return (self.home / "logs" / f"{part}.log").read_text()
+
+    def _command(self, command: str, *arguments: str, settings: dict[str, str] | None = None) -> str:
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCASE_")}
+        ran = subprocess.run(
+            [sys.executable, "-m", "deploy.local", command, "--home", str(self.home), *arguments],
+            cwd=CHECKOUT,
+            env=ours | (settings or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert ran.returncode == 0, f"{command} {arguments}: {ran.stdout}\n{ran.stderr}"
+        return ran.stdout
+
+
+@contextmanager
+def running(home: Path, *options: str, settings: dict[str, str] | None = None) -> Iterator[LocalCluster]:
+    """Bring a cluster up on free ports and take it down at the end."""
+    base = free_ports()
+    cluster = LocalCluster(home)
+    try:
+        cluster.up("--port", str(base), "--port-base", str(base + 1), *options, settings=settings)
+        yield cluster
+    finally:
+        cluster.down()
+
+
+def free_ports(count: int = PORTS_NEEDED) -> int:
+    """Return the first of ``count`` ports in a row that nobody listens on, below the range of outgoing connections."""
+    start = 20_000 + (os.getpid() * 37) % 9_000
+    for base in range(start, start + 3_000, count):
+        if all(_free(port) for port in range(base, base + count)):
+            return base
+    raise AssertionError("no free ports")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
