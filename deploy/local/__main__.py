@@ -33,7 +33,7 @@ Settings that `up` reads from the environment:
   SHOWCASE_MONGO_DATABASE the database's name (showcase)
   SHOWCASE_AMQP_URL       a RabbitMQ to use; the embedded broker is then not started
   SHOWCASE_MODEL_SERVERS  name=url,... for models served elsewhere; with *=url TorchServe is not started
-  SHOWCASE_LOG_FORMAT     json or text (json)
+  SHOWCASE_LOG_FORMAT     json or console (json)
 Every other SHOWCASE_* setting is handed on to the gateway and the orchestrator.
 Ports are remembered until others are named. Everything listens on 127.0.0.1.
 """
@@ -153,7 +153,7 @@ def _run(arguments: argparse.Namespace) -> int:
             run_rabbitmqctl(_known(home).settings, arguments.arguments)
         case "models":
             built = build_archives(CHECKOUT / "model-store", OWN_HOME / "logs" / "archives.log")
-            print(f"The model archives in {CHECKOUT / 'model-store'} are {'built' if built else 'up to date'}.")
+            print(f"Built {', '.join(built)}." if built else "The model archives are up to date.")
         case "prerequisites":
             install(_settings(arguments), Progress())
     return 0

@@ -17,8 +17,8 @@ OWN_HOME = CHECKOUT / ".local"
 EVERY_MODEL = "*"
 # A unix socket's path has at most 107 bytes; to the folder come "/torchserve/.ts.sock.9000" and the like.
 LONGEST_RUN_FOLDER = 70
-# Read here and meant for no other process.
-CONTROL_SETTINGS = {"SHOWCASE_PORT_BASE"}
+# Meant for this program and for the tests, and for no other process.
+CONTROL_SETTINGS = {"SHOWCASE_DATA", "SHOWCASE_PORT_BASE"}
 
 
 @dataclass(frozen=True, kw_only=True)

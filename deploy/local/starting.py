@@ -61,8 +61,8 @@ def bring_up(settings: ClusterSettings, environment: Mapping[str, str], timeout_
     with one_at_a_time(home):
         java = install(settings, progress)
         builds = java is not None and settings.builds_archives
-        if builds and build_archives(settings.model_store, home / "logs" / "archives.log"):
-            progress.say(f"built the model archives in {settings.model_store}")
+        if builds and (built := build_archives(settings.model_store, home / "logs" / "archives.log")):
+            progress.say(f"built {', '.join(built)}")
         cluster = assemble(settings, java)
         supervisor = Supervisor(home)
         runs = supervisor.is_running()
