@@ -50,7 +50,7 @@ class Gate(_Document):
     """Why a step ran or was skipped: the expression, what it came to, and the values that it saw."""
 
     expression: str
-    value: bool | None
+    value: bool | None = None  # None: it needs a skipped step; absent in the document, as all that is None
     inputs: dict[str, Any]
     reason: str | None = None
 
