@@ -14,6 +14,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "SHOWCASE_"
+SLIP = 0.9
+"""How like ours a name must be to count as misspelt. Below, LEASE_SECONDS would be a slip of IDLE_SECONDS."""
 
 
 class SharedSettings(BaseSettings):
@@ -39,7 +41,7 @@ class SharedSettings(BaseSettings):
         description="Folder of workflow files, <name>/<version>.yaml.",
     )
     store_timeout_seconds: float = Field(
-        default=5.0, gt=0, le=120, description="Seconds that one call to the database may take."
+        default=5.0, ge=0.1, le=120, description="Seconds that one call to the database may take."
     )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="Log lines: json, console, or auto (console in a terminal, else json)."
@@ -87,7 +89,7 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
     for name in sorted(os.environ):
         # A longer name that starts like one of ours (SHOWCASE_PORT_BASE) is another program's, not a slip.
         if name.startswith(PREFIX) and name not in known and not name.startswith(tuple(f"{k}_" for k in known)):
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.88)
+            close = difflib.get_close_matches(name, known, n=1, cutoff=SLIP)
             if close:
                 leave(program, f"{name} is not a setting. Did you mean {close[0]}?")
     try:
