@@ -24,5 +24,8 @@ class GatewaySettings(SharedSettings):
         default=40_000_000, ge=1, le=178_956_970, description="Largest image that is accepted, in pixels."
     )
     retention_days: float = Field(
-        default=30.0, ge=0, description="Days that a submission and its images are kept; 0 keeps them for ever."
+        default=30.0,
+        ge=0,
+        le=36_500,
+        description="Days that a submission and its images are kept; 0 keeps them for ever.",
     )
