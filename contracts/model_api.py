@@ -35,13 +35,14 @@ def read_answer(answer: object) -> tuple[dict[str, Any], list[Binary]]:
 
     A field ``{"media_type": "image/png", "data": "<base64>"}`` at the top level becomes a Binary and is left out of
     the plain values. Raises ModelRefused when the answer is no object, holds NaN or an infinity (which no JSON
-    reader after us would take), nests too deep or holds something that is no picture.
+    reader after us would take) or what no document can hold, nests too deep or holds something that is no picture.
     """
     if not isinstance(answer, dict):
         raise ModelRefused("The model's answer is not a JSON object.")
     plain: dict[str, Any] = {}
     binaries: list[Binary] = []
     for name, value in answer.items():
+        _check_text(name, name)
         if isinstance(value, dict) and value.keys() == {"media_type", "data"}:
             binaries.append(_binary(name, value))
         else:
@@ -52,12 +53,14 @@ def read_answer(answer: object) -> tuple[dict[str, Any], list[Binary]]:
 
 def _binary(name: str, value: dict[str, Any]) -> Binary:
     media_type = value["media_type"]
-    if media_type not in _EXTENSIONS:
+    if not isinstance(media_type, str) or media_type not in _EXTENSIONS:
         raise ModelRefused(f"The model's field {name!r} has the media type {media_type!r}, which is not known here.")
     try:
         data = base64.b64decode(value["data"], validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
         raise ModelRefused(f"The model's field {name!r} is not base64.") from error
+    if not data:
+        raise ModelRefused(f"The model's field {name!r} is an empty picture.")
     return Binary(name, media_type, data)
 
 
@@ -66,9 +69,24 @@ def _check(value: object, name: str, depth: int) -> None:
         raise ModelRefused(f"The model's field {name!r} nests too deep.")
     if isinstance(value, float) and not math.isfinite(value):
         raise ModelRefused(f"The model's field {name!r} is not a finite number.")
+    if isinstance(value, int) and value.bit_length() > 63:
+        raise ModelRefused(f"The model's field {name!r} is a number of more than 64 bits.")
+    if isinstance(value, str):
+        _check_text(value, name)
     if isinstance(value, dict):
         for key, item in value.items():
+            _check_text(key, name)
             _check(item, f"{name}.{key}", depth - 1)
     elif isinstance(value, list):
         for item in value:
             _check(item, name, depth - 1)
+
+
+def _check_text(text: str, name: str) -> None:
+    """JSON can spell what no UTF-8 and no name in a document can hold: half a character, and a zero."""
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError as error:
+        raise ModelRefused(f"The model's field {name!r} holds a character that cannot be stored.") from error
+    if b"\0" in encoded:
+        raise ModelRefused(f"The model's field {name!r} holds a character that cannot be stored.")
