@@ -49,8 +49,13 @@ def compile_expression(source: str) -> Expression:
     if unknown:
         raise InvalidExpression(f"{source!r} calls {unknown[0]}(), which CEL does not have")
     # The library counts a macro's own variable among the names: in steps.exists(x, x > 1), x is none of ours.
-    names = frozenset(references["variables"]) - frozenset(_MACRO_VARIABLE.findall(source))
+    names = frozenset(references["variables"]) - macro_variables(source)
     return Expression(source, names, program)
+
+
+def macro_variables(source: str) -> frozenset[str]:
+    """Return the names that macros bind: x in steps.exists(x, x > 1)."""
+    return frozenset(_MACRO_VARIABLE.findall(source))
 
 
 def _first_line(error: Exception) -> str:

@@ -13,7 +13,7 @@ import yaml
 
 from contracts.documents import ModelRef, Step, WorkflowRef
 from contracts.errors import InvalidWorkflow
-from contracts.expressions import Expression, InvalidExpression, compile_expression
+from contracts.expressions import Expression, InvalidExpression, compile_expression, macro_variables
 
 MAX_FILE_BYTES = 64 * 1024
 MAX_STEPS = 32
@@ -21,9 +21,10 @@ DEFAULT_TIMEOUT_SECONDS = 20.0
 MAX_TIMEOUT_SECONDS = 600.0
 FORMATS = ("png", "jpeg")
 
-_NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}$")
-VERSION = re.compile(r"^v(\d+)\.(\d+)\.(\d+)$")
-_PIN = re.compile(r"^(?P<name>[A-Za-z][A-Za-z0-9_]{0,127})@(?P<version>\d+(?:\.\d+){0,2})$")
+# \Z, because $ would let a name end in a line break; [0-9], because \d is every script's digits.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+VERSION = re.compile(r"v(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\Z")
+_PIN = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_]{0,127})@(?P<version>[0-9]{1,9}(?:\.[0-9]{1,9}){0,2})\Z")
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,14 @@ class _Parser:
         if len(content) > MAX_FILE_BYTES:
             self.refuse(None, f"a workflow file has at most {MAX_FILE_BYTES} bytes.")
         try:
-            root = yaml.compose(content, Loader=yaml.SafeLoader)
+            root = yaml.compose(content.decode(), Loader=yaml.SafeLoader)
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            raise InvalidWorkflow(f"{self.file}:{line}: this is not UTF-8 text.") from error
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise InvalidWorkflow(f"{self.file}:{line}: this is not YAML ({error.problem}).") from error
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        except (yaml.YAMLError, RecursionError) as error:
             raise InvalidWorkflow(f"{self.file}:1: this is not YAML.") from error
         fields = self.mapping(root, {"workflow", "version", "title", "input", "steps", "output"})
         required = ("workflow", "version", "input", "steps", "output")
@@ -158,6 +162,9 @@ class _Parser:
         nodes = self.mapping(node)
         if not nodes:
             self.refuse(node, "a workflow has at least one output.")
+        for name, value in nodes.items():
+            if not _NAME.match(name):
+                self.refuse(value, f"{name!r} is no output name: lower-case letters, digits and _.")
         return {name: self.expression(value, steps) for name, value in nodes.items()}
 
     def expression(self, node: yaml.Node, steps: Mapping[str, Any]) -> Expression:
@@ -165,6 +172,9 @@ class _Parser:
             expression = compile_expression(self.text(node))
         except InvalidExpression as error:
             self.refuse(node, f"{error}.")
+        for name in sorted(macro_variables(expression.source)):
+            if name in steps:
+                self.refuse(node, f"{name!r} is a step and a variable of this expression. Name the variable otherwise.")
         for name in sorted(expression.names):
             if name not in steps:
                 self.refuse(node, self.unknown(name, steps))
