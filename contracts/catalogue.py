@@ -47,7 +47,7 @@ def version_key(version: str) -> tuple[int, ...]:
 
 def load_catalogue(folder: Path) -> Catalogue:
     """Load ``folder``/<name>/<version>.yaml. Raises InvalidWorkflow for the first file that is wrong."""
-    paths = sorted(folder.glob("*/*.yaml"))
+    paths = sorted(path for path in folder.glob("*/*") if path.suffix in {".yaml", ".yml"})
     if not paths:
         raise InvalidWorkflow(f"{folder}: no workflow is here. Expected {folder}/<name>/<version>.yaml.")
     workflows = []
@@ -57,7 +57,7 @@ def load_catalogue(folder: Path) -> Catalogue:
         except OSError as error:
             raise InvalidWorkflow(f"{path}:1: cannot be read ({error.strerror}).") from error
         workflow = parse_workflow(content, str(path))
-        if (path.parent.name, path.stem) != (workflow.name, workflow.version):
+        if (path.parent.name, path.name) != (workflow.name, f"{workflow.version}.yaml"):
             raise InvalidWorkflow(
                 f"{path}:1: the file says {workflow.name} {workflow.version}; "
                 f"it belongs into {workflow.name}/{workflow.version}.yaml."
