@@ -43,6 +43,7 @@ def decode_job(body: bytes) -> Job:
     if schema != SCHEMA:
         raise InvalidMessage("The message does not say its schema.")
     values = [fields.get(name) for name in ("submission_id", "workflow", "version")]
-    if not all(isinstance(value, str) and value for value in values):
+    # Printable: JSON can spell half a character, which would break every handler that looks it up.
+    if not all(isinstance(value, str) and value and value.isprintable() for value in values):
         raise InvalidMessage("The message lacks submission_id, workflow or version.")
     return Job(*map(str, values))
