@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 
 from PIL import Image
@@ -24,7 +25,20 @@ FILE_NAME_KEPT = 255
 _TRIAL_PIXELS = 12_000_000
 """A larger JPEG is not decoded to see whether it is whole: a progressive one would take hundreds of megabytes."""
 
+_MOST_PARTS = 10_000
+"""Chunks of a PNG, segments of a JPEG. Each costs its reader time whatever it holds: ten megabytes of empty ones take
+Pillow ten seconds. A file of 10 MiB in libpng's chunks has some 1,300."""
+
+_MOST_SCANS = 100
+"""Scans of a progressive JPEG, usually ten. Each passes over all pixels: ten megabytes of empty ones take minutes."""
+
+_MOST_FILLING = 4096
+"""Bytes between a JPEG's segments that belong to none; Pillow steps over them one by one."""
+
+_START_OF_PNG = b"\x89PNG\r\n\x1a\n"
+_START_OF_JPEG = b"\xff\xd8"
 _END_OF_JPEG = b"\xff\xd9"
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed 0xff nor one of the restarts inside a scan
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,10 @@ def examine(data: bytes, file_name: str, limits: Limits, formats: tuple[str, ...
             f"The image has {_megabytes(len(data))}, more than the {_megabytes(limits.bytes)} that are accepted. "
             "Send a smaller one."
         )
+    if data.startswith(_START_OF_PNG):
+        _count_png_parts(data)
+    elif data.startswith(_START_OF_JPEG):
+        _count_jpeg_parts(data)
     try:
         image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
     except Exception as error:
@@ -60,8 +78,8 @@ def examine(data: bytes, file_name: str, limits: Limits, formats: tuple[str, ...
             raise RejectedUpload(f"This workflow reads {' or '.join(formats).upper()}, not {kind}.")
         if width * height > limits.pixels or max(width, height) > MAX_SIDE:
             raise RejectedUpload(
-                f"The image has {width} x {height} pixels; {limits.pixels / 1e6:g} million are accepted. "
-                "Send a smaller one."
+                f"The image has {width} x {height} pixels; {limits.pixels / 1e6:g} million are accepted, "
+                f"and {MAX_SIDE} on a side. Send a smaller one."
             )
         if kind == "PNG" and getattr(image, "is_animated", False):
             raise RejectedUpload("The image is animated. Send one still picture.")
@@ -79,6 +97,42 @@ def examine(data: bytes, file_name: str, limits: Limits, formats: tuple[str, ...
         file_name=file_name[:FILE_NAME_KEPT],
         sha256=hashlib.sha256(data).hexdigest(),
     )
+
+
+def _count_png_parts(data: bytes) -> None:
+    """Walk the chunks by their lengths. Raises RejectedUpload when there are too many, or the last is missing."""
+    position = len(_START_OF_PNG)
+    for _ in range(_MOST_PARTS):
+        kind = data[position + 4 : position + 8]
+        position += 12 + int.from_bytes(data[position : position + 4])
+        if position > len(data):
+            raise RejectedUpload("The PNG image is damaged or cut off (its end is missing). Send the whole file.")
+        if kind == b"IEND":
+            return
+    raise _overloaded(f"{_MOST_PARTS} chunks")
+
+
+def _count_jpeg_parts(data: bytes) -> None:
+    """Walk the segments up to the end of the first picture. Raises RejectedUpload when there are too many."""
+    position = len(_START_OF_JPEG)
+    scans = filling = 0
+    for _ in range(_MOST_PARTS):
+        marker = _MARKER.search(data, position)
+        if not scans:
+            filling += (marker.start() if marker else len(data)) - position
+            if filling > _MOST_FILLING:
+                raise _overloaded(f"{_MOST_FILLING} bytes between its segments")
+        if marker is None or marker[0] == _END_OF_JPEG:
+            return
+        scans += marker[0] == b"\xff\xda"
+        if scans > _MOST_SCANS:
+            raise _overloaded(f"{_MOST_SCANS} scans")
+        position = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2]))
+    raise _overloaded(f"{_MOST_PARTS} segments")
+
+
+def _overloaded(what: str) -> RejectedUpload:
+    return RejectedUpload(f"The image file holds more than {what}. Save it anew with a picture editor and send that.")
 
 
 def _read_through(image: Image.Image, data: bytes) -> None:
