@@ -66,7 +66,7 @@ def blueprint(
 
     @v1.get("/fetch_result/<submission_id>", strict_slashes=False)
     def fetch_result(submission_id: str) -> Response:
-        submission = store.fetch(submission_id) if _is_uuid(submission_id) else None
+        submission = store.fetch(submission_id.lower()) if _is_uuid(submission_id) else None
         if submission is None:
             raise UnknownSubmission("Invalid submission_id.")
         pictures: dict[str, bytes] = {}
