@@ -56,13 +56,14 @@ def register(app: Flask, upload_bytes: int) -> None:
             return failure(error.message, status)
         log.error("request failed", code=error.code, error=error.message)
         if status == 503:
-            return failure("The service cannot store anything at the moment. Nothing was taken; try again.", status)
+            return failure("The service cannot reach its database at the moment. Try again.", status)
         return failure("The service made a mistake. It is in its log; try again or tell its operator.", status)
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_error: RequestEntityTooLarge) -> Response:
         limit = upload_bytes / 1024 / 1024
-        return failure(f"The request is larger than the {limit:.1f} MiB that are accepted. Send a smaller image.", 413)
+        sentence = f"The request is larger than what is accepted: an image of {limit:.1f} MiB and a few short fields."
+        return failure(sentence + " Send a smaller one.", 413)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
