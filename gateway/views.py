@@ -14,6 +14,9 @@ from contracts.states import SubmissionState
 
 IN_PROGRESS = {"status": "In Progress", "message": "Workflow is still extracting information."}
 
+MASK_PIXELS = 4_000_000
+"""A mask has 256 x 256 pixels. A bomb in its place would take the process's memory when it becomes numbers."""
+
 
 def artifact_name(value: object) -> str | None:
     """Return the artifact's name when a result's value refers to one."""
@@ -27,8 +30,10 @@ def artifacts_in(result: Mapping[str, Any] | None) -> list[str]:
 
 
 def pixel_rows(picture: bytes) -> list[list[int]]:
-    """Return a mask's rows of 0 or 255, top to bottom. Raises OSError when it is no picture."""
+    """Return a mask's rows of 0 or 255, top to bottom. Raises OSError when it is no picture, or a giant one."""
     with Image.open(io.BytesIO(picture)) as image:
+        if image.width * image.height > MASK_PIXELS:
+            raise OSError(f"A mask of {image.width} x {image.height} pixels is none of ours.")
         values = np.asarray(image.convert("L"))
     rows: list[list[int]] = np.where(values > 127, 255, 0).tolist()
     return rows
