@@ -1,0 +1,178 @@
+"""Doorbell and broker over a real RabbitMQ: what is rung for arrives, is acknowledged once, and survives reconnects."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+
+import pytest
+
+from contracts.errors import BrokerUnavailable
+from contracts.messages import Job, decode_job
+from contracts.topology import DEAD_QUEUE, topology
+from gateway.doorbell import RabbitDoorbell
+from orchestrator.broker import Broker
+from tests.local_cluster import free_ports
+
+WORKFLOWS = ["workflow_000", "workflow_001"]
+LONG = 20.0
+
+
+def job(name: str, workflow: str = "workflow_000") -> Job:
+    return Job(name, workflow, "v1.0.0")
+
+
+class Listener:
+    """A broker on its thread, and what it received."""
+
+    def __init__(self, url: str, prefetch: int = 4) -> None:
+        self.broker = Broker(url, topology(WORKFLOWS), WORKFLOWS, prefetch)
+        self.received: queue.Queue = queue.Queue()
+        self.thread = threading.Thread(target=self.broker.run, args=(self.received.put, lambda: 0.1))
+        self.thread.start()
+
+    def next(self):
+        return self.received.get(timeout=LONG)
+
+    def close(self) -> None:
+        self.broker.stop()
+        self.thread.join(LONG)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def listen(amqp_url):
+    made = []
+
+    def make(**options):
+        made.append(Listener(amqp_url, **options))
+        eventually(lambda: ring_works(made[-1].broker))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def doorbell(amqp_url):
+    confirmed: queue.Queue = queue.Queue()
+    bell = RabbitDoorbell(amqp_url, topology(WORKFLOWS), WORKFLOWS, confirmed.put)
+    bell.confirmed = confirmed
+    bell.start()
+    yield bell
+    bell.stop()
+
+
+def eventually(condition) -> None:
+    """Wait for what another process will do, up to a bound."""
+    end = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def ring_works(broker: Broker) -> bool:
+    try:
+        broker.waiting(WORKFLOWS[0])
+    except BrokerUnavailable:
+        return False
+    return True
+
+
+def test_a_ring_arrives_and_is_confirmed(listen, doorbell):
+    listener = listen()
+    doorbell.ring(job("a"))
+    delivery = listener.next()
+    assert decode_job(delivery.body) == job("a")
+    assert doorbell.confirmed.get(timeout=LONG) == ["a"]
+    delivery.acknowledge()
+    eventually(lambda: listener.broker.waiting("workflow_000") == 0)
+
+
+def test_rings_before_the_broker_is_there_are_kept(amqp_url, listen):
+    confirmed: queue.Queue = queue.Queue()
+    bell = RabbitDoorbell(amqp_url, topology(WORKFLOWS), WORKFLOWS, confirmed.put)
+    for number in range(250):
+        bell.ring(job(str(number)))
+    assert not bell.connected
+    bell.start()
+    ids: list[str] = []
+    while len(ids) < 250:
+        batch = confirmed.get(timeout=LONG)
+        assert len(batch) <= 100
+        ids += batch
+    bell.stop()
+    assert sorted(ids, key=int) == [str(number) for number in range(250)]
+
+
+def test_the_doorbell_knows_whether_somebody_listens(doorbell, listen):
+    eventually(lambda: doorbell.connected)
+    assert not doorbell.answered
+    listen()
+    eventually(lambda: doorbell.answered)
+
+
+def test_a_delayed_ring_comes_back_later(listen):
+    listener = listen()
+    begun = time.monotonic()
+    listener.broker.ring(job("later", "workflow_001"), 1.5)
+    delivery = listener.next()
+    assert decode_job(delivery.body) == job("later", "workflow_001")
+    assert time.monotonic() - begun >= 1.5
+    delivery.acknowledge()
+
+
+def test_no_more_than_the_prefetch_is_in_hand(listen):
+    listener = listen(prefetch=2)
+    for number in range(5):
+        listener.broker.ring(job(str(number)))
+    first, second = listener.next(), listener.next()
+    eventually(lambda: listener.broker.waiting("workflow_000") == 3)
+    first.acknowledge()
+    second.give_back()
+    assert {decode_job(listener.next().body).submission_id for _ in range(2)} <= {"1", "2", "3"}
+
+
+def test_what_cannot_be_read_goes_to_the_dead_letters(listen, parts, amqp_url):
+    listener = listen()
+    listener.broker.ring(job("garbage"))
+    listener.next().dead_letter()
+    listener.broker.bury(job("poison"))
+    vhost = amqp_url.rsplit("/", 1)[1]
+    eventually(lambda: f"{DEAD_QUEUE}\t2" in parts.rabbitmqctl("list_queues", "-q", "-p", vhost, "name", "messages"))
+
+
+def test_a_lost_connection_loses_no_message(listen, doorbell, parts, amqp_url):
+    listener = listen()
+    eventually(lambda: doorbell.connected)
+    doorbell.ring(job("held"))
+    held = listener.next()
+    parts.rabbitmqctl("close_all_connections", "--vhost", amqp_url.rsplit("/", 1)[1], "a test closes it")
+    held.acknowledge()  # goes nowhere: its channel is gone, and RabbitMQ delivers the message again
+    assert decode_job(listener.next().body) == job("held")
+    doorbell.ring(job("after"))
+    while decode_job((delivery := listener.next()).body) != job("after"):
+        delivery.acknowledge()
+    delivery.acknowledge()
+    eventually(lambda: listener.broker.waiting("workflow_000") == 0)
+
+
+def test_draining_takes_nothing_more(listen):
+    listener = listen()
+    listener.broker.ring(job("before"))
+    held = listener.next()
+    listener.broker.drain()
+    listener.broker.ring(job("after"))
+    held.acknowledge()
+    eventually(lambda: listener.broker.waiting("workflow_000") == 1)
+    assert listener.received.empty()
+
+
+def test_without_a_broker_ringing_says_so():
+    broker = Broker(f"amqp://x:y@127.0.0.1:{free_ports(1)}/x", topology(WORKFLOWS), WORKFLOWS, 1)
+    with pytest.raises(BrokerUnavailable):
+        broker.ring(job("a"))
+    with pytest.raises(BrokerUnavailable):
+        broker.waiting("workflow_000")
