@@ -162,7 +162,7 @@ class TrainingRun:
                 self.schedule.step()
                 self.averaged.update_parameters(self.model)
                 total += float(value.detach())
-                steps.set_postfix(loss=f"{total / count:.4f}")
+                steps.set_postfix(loss=f"{total / count:.4f}", refresh=False)
             self.epoch += 1
             metrics = validate(self.averaged.module.eval())
             self.history.append({"epoch": self.epoch, "loss": total / max(1, self.steps_per_epoch), **metrics})
