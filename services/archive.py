@@ -1,0 +1,189 @@
+"""Build TorchServe archives: ``python -m services.archive [MODEL ...] --store model-store``.
+
+Every folder under ``services/`` with a ``service.yaml`` becomes ``<store>/<name>_<version>.mar``. An archive holds
+the modules that its handler imports, under the names they have here (``services.<model>.network``, ...), the weights
+and the batching. An archive whose inputs have not changed is left as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HOUSE = Path(__file__).resolve().parent
+ARCHIVER = "torch-model-archiver"
+KEYS = {"name": str, "version": str, "handler": str, "weights": str, "serving": dict}
+
+
+class ArchiveError(Exception):
+    """A model cannot be archived; the message says which one, why, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One model service as its ``service.yaml`` describes it."""
+
+    folder: Path
+    name: str
+    version: str
+    handler: str
+    weights: Path
+    serving: dict[str, Any]
+
+    @property
+    def archive(self) -> str:
+        return f"{self.name}_{self.version}.mar"
+
+
+def read_service(folder: Path) -> Service:
+    """Read and check ``folder/service.yaml``. Raises :class:`ArchiveError`."""
+    path = folder / "service.yaml"
+    try:
+        found = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ArchiveError(f"{path} cannot be read as YAML: {error}") from error
+    if not isinstance(found, dict) or set(found) != set(KEYS):
+        raise ArchiveError(f"{path} must have exactly the keys {', '.join(KEYS)}.")
+    for key, kind in KEYS.items():
+        if not isinstance(found[key], kind):
+            raise ArchiveError(f"{path}: '{key}' must be a {kind.__name__} (put quotes around it if it is text).")
+    if not re.fullmatch(r"[\w.]+:\w+", found["handler"]):
+        raise ArchiveError(f"{path}: 'handler' must be module:Class, such as services.{folder.name}.handler:Handler.")
+    weights = folder / found["weights"]
+    if not weights.is_file():
+        raise ArchiveError(f"{path}: the weights {weights} are missing; train {found['name']} to make them.")
+    return Service(folder, found["name"], found["version"], found["handler"], weights, found["serving"])
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Yield the names that the module at ``path`` imports."""
+    for node in ast.walk(ast.parse(path.read_text(), filename=str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+            # What is imported from a package may be a module itself.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def needed_files(module: str, root: Path) -> list[Path]:
+    """Return the files under ``root`` that importing ``module`` reads, packages' ``__init__.py`` included, sorted."""
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        parts = waiting.pop().split(".")
+        candidates = [root.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
+        candidates.append(root.joinpath(*parts).with_suffix(".py"))
+        for path in candidates:
+            if path.is_file() and path not in found:
+                found.add(path)
+                waiting.extend(imported_modules(path))
+    return sorted(found)
+
+
+def stage(service: Service, root: Path) -> dict[str, bytes]:
+    """Return the archive's files by their paths in it: the handler's entry, its modules and the model configuration."""
+    module, _, name = service.handler.partition(":")
+    modules = needed_files(module, root)
+    if root.joinpath(*module.split(".")).with_suffix(".py") not in modules:
+        raise ArchiveError(f"{service.folder / 'service.yaml'}: there is no module {module}.")
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in modules}
+    # TorchServe takes the one class that the entry itself defines.
+    entry = f"from {module} import {name}\n\n\nclass Entry({name}):\n    pass\n"
+    files[f"{service.name}_entry.py"] = entry.encode()
+    files["model-config.yaml"] = yaml.safe_dump(service.serving).encode()
+    return files
+
+
+def digest_of(service: Service, files: dict[str, bytes]) -> str:
+    """Return a digest of all that goes into the archive, the archiver's version included."""
+    try:
+        state = hashlib.sha256(f"{ARCHIVER} {version(ARCHIVER)} {service.name} {service.version}\n".encode())
+    except PackageNotFoundError:
+        raise ArchiveError(f"{ARCHIVER} is not installed: pip install '.[services]' brings it.") from None
+    for name, content in sorted({**files, service.weights.name: service.weights.read_bytes()}.items()):
+        state.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return state.hexdigest()
+
+
+def build(service: Service, store: Path, root: Path = HOUSE.parent) -> bool:
+    """Write ``store/<name>_<version>.mar``, whole or not at all. Returns False when it was up to date.
+
+    Raises :class:`ArchiveError` with the archiver's own words when it fails.
+    """
+    files = stage(service, root)
+    digest = digest_of(service, files)
+    target, note = store / service.archive, store / f".{service.archive}.digest"
+    if target.is_file() and note.is_file() and note.read_text() == digest:
+        return False
+    store.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".archive-", dir=store) as scratch:
+        tree, output = Path(scratch, "tree"), Path(scratch, "output")
+        output.mkdir()
+        for name, content in files.items():
+            path = tree / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        entry, config = Path(scratch, f"{service.name}_entry.py"), Path(scratch, "model-config.yaml")
+        (tree / entry.name).rename(entry)
+        (tree / config.name).rename(config)
+        options = {
+            "--model-name": service.name,
+            "--version": service.version,
+            "--serialized-file": service.weights,
+            "--handler": entry,
+            "--extra-files": tree,
+            "--config-file": config,
+            "--export-path": output,
+        }
+        command = [sys.executable, "-m", "model_archiver.model_packaging"]
+        command += [str(word) for option in options.items() for word in option]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        made = output / f"{service.name}.mar"
+        if ran.returncode != 0 or not made.is_file():
+            raise ArchiveError(f"{ARCHIVER} could not archive {service.name}: {(ran.stderr or ran.stdout).strip()}")
+        os.replace(made, target)
+    note.write_text(digest)
+    return True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build what was asked for. Returns the process's exit status."""
+    folders = {path.parent.name: path.parent for path in sorted(HOUSE.glob("*/service.yaml"))}
+    parser = argparse.ArgumentParser(
+        prog="python -m services.archive", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of: {', '.join(folders)} (default: all of them)")
+    parser.add_argument("--store", type=Path, default=Path("model-store"), help="folder of the archives (model-store)")
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.models) - set(folders))
+    if unknown:
+        parser.error(f"no such model: {', '.join(unknown)}; there are: {', '.join(folders)}")
+    failed = False
+    for name in options.models or folders:
+        try:
+            service = read_service(folders[name])
+            made = build(service, options.store)
+        except ArchiveError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed = True
+        else:
+            print(f"{options.store / service.archive}: {'built' if made else 'up to date'}")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
