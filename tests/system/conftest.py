@@ -1,0 +1,118 @@
+"""A whole cluster, started as users start theirs and driven from outside."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from pymongo import MongoClient
+
+from contracts import store_layout
+from contracts.documents import Submission, from_document
+from tests.local_cluster import CHECKOUT, LocalCluster, running
+
+PATIENCE_SECONDS = 60.0
+
+THIRD_WORKFLOW = """\
+workflow: workflow_777
+version: v1.0.0
+title: Outline whatever is there, and classify only what is large
+input: {kind: image, formats: [png, jpeg]}
+steps:
+  segmentation:
+    model: bms_flair_abnormality_segmentation@1.0.0
+  classification:
+    model: bms_flair_abnormality_classification@1.2.0
+    when: segmentation.area > 0.002
+output:
+  area: segmentation.area
+  label: classification.label
+"""
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """All parts, with one workflow more than is shipped: a YAML file is all that it takes."""
+    workflows = tmp_path_factory.mktemp("published") / "workflows"
+    shutil.copytree(CHECKOUT / "workflows", workflows)
+    (workflows / "workflow_777").mkdir()
+    (workflows / "workflow_777" / "v1.0.0.yaml").write_text(THIRD_WORKFLOW)
+    home = tmp_path_factory.mktemp("cluster")
+    with running(home, settings={"SHOWCASE_WORKFLOWS": str(workflows)}) as started:
+        yield started
+
+
+class Client:
+    """A user of the public API, who may also look into the database as an operator."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        settings = cluster.environment()
+        self.url = f"http://{settings['SHOWCASE_HOST']}:{settings['SHOWCASE_PORT']}"
+        self.models = settings["SHOWCASE_MODEL_SERVERS"].removeprefix("*=")
+        self.http = requests.Session()
+        self.mongo: MongoClient[Any] = MongoClient(settings["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000)
+        self._submissions = self.mongo[settings["SHOWCASE_MONGO_DATABASE"]][store_layout.SUBMISSIONS]
+
+    def send(self, image: Path | bytes, workflow: str | None, name: str = "picture.png") -> requests.Response:
+        content = image.read_bytes() if isinstance(image, Path) else image
+        fields = {"workflow_name": workflow} if workflow is not None else {}
+        address = f"{self.url}/api/v1/submit_image"
+        return self.http.post(address, files={"image": (name, content)}, data=fields, timeout=30)
+
+    def submit(self, image: Path | bytes, workflow: str, name: str = "picture.png") -> str:
+        response = self.send(image, workflow, name)
+        assert response.status_code == 200, response.text
+        return str(response.json()["submission_id"])
+
+    def fetch(self, submission_id: str) -> requests.Response:
+        return self.http.get(f"{self.url}/api/v1/fetch_result/{submission_id}", timeout=30)
+
+    def result(self, submission_id: str) -> dict[str, Any]:
+        """Wait for the final answer."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while (response := self.fetch(submission_id)).status_code == 202:
+            assert response.json()["status"] == "In Progress"
+            assert time.monotonic() < end, f"{submission_id} did not end"
+            time.sleep(0.02)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    def run(self, image: Path | bytes, workflow: str, name: str = "picture.png") -> dict[str, Any]:
+        return self.result(self.submit(image, workflow, name))
+
+    def record(self, submission_id: str) -> Submission:
+        document = self._submissions.find_one({"_id": submission_id})
+        assert document is not None
+        return from_document(document)
+
+    def ready(self) -> requests.Response:
+        return self.http.get(f"{self.url}/health/ready", timeout=30)
+
+    def until_ready(self) -> None:
+        eventually(lambda: self.ready().status_code == 200)
+
+
+@pytest.fixture(scope="session")
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    made = Client(cluster)
+    yield made
+    made.http.close()
+    made.mongo.close()
+
+
+def eventually(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait for what the cluster will do, up to a bound. A connection that breaks meanwhile is part of the wait."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+        except requests.RequestException:
+            pass
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)

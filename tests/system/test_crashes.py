@@ -1,0 +1,89 @@
+"""Parts die, work goes on: a first taste."""
+
+from __future__ import annotations
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+
+from contracts.states import StepState
+from tests.system.conftest import eventually
+
+MANY = 50
+DRAIN_SECONDS = 20
+
+
+def submit_many(client, samples):
+    lesion = (samples / "flair" / "lesion_1.png").read_bytes()
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda _: client.submit(lesion, "workflow_001"), range(MANY)))
+
+
+def some_are_under_way(client, identifiers):
+    states = [client.fetch(identifier).status_code for identifier in identifiers]
+    return 200 in states and 202 in states
+
+
+def assert_all_succeeded_once(client, identifiers):
+    for identifier in identifiers:
+        assert client.result(identifier)["status"] == "Success"
+        for step in client.record(identifier).steps:
+            assert step.state is StepState.SUCCEEDED
+            # A finished step that ran again would have two attempts.
+            assert [attempt.error for attempt in step.attempts] == [None]
+
+
+def test_a_killed_orchestrator_loses_nothing_and_repeats_no_finished_step(client, cluster, samples):
+    identifiers = submit_many(client, samples)
+    eventually(lambda: some_are_under_way(client, identifiers))
+    cluster.kill("orchestrator")
+    assert_all_succeeded_once(client, identifiers)
+    assert any(client.record(identifier).lost_leases for identifier in identifiers), "none was under way"
+    client.until_ready()
+
+
+def test_a_stopped_orchestrator_drains(client, cluster, samples):
+    identifiers = submit_many(client, samples)
+    eventually(lambda: some_are_under_way(client, identifiers))
+    process = psutil.Process(cluster.pid("orchestrator"))
+    begun = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.wait(DRAIN_SECONDS)
+    assert time.monotonic() - begun < DRAIN_SECONDS
+    assert_all_succeeded_once(client, identifiers)
+    assert not any(client.record(identifier).lost_leases for identifier in identifiers)
+    client.until_ready()
+
+
+def test_without_a_broker_submissions_are_accepted_and_run_when_it_is_back(client, cluster, samples):
+    cluster.kill("rabbitmq")
+    eventually(lambda: client.ready().status_code == 503)
+    assert client.ready().json()["parts"]["broker"] == "missing"
+    assert client.ready().json()["accepting"] is True
+    identifier = client.submit(samples / "digits" / "digit_4.png", "workflow_000")
+    client.until_ready()
+    assert client.result(identifier)["prediction"]["digit"] == 4
+
+
+def test_a_killed_database_keeps_what_it_took(client, cluster, samples):
+    identifier = client.submit(samples / "digits" / "digit_6.png", "workflow_000")
+    client.result(identifier)
+    cluster.kill("database")
+    client.until_ready()
+    assert client.result(identifier)["prediction"]["digit"] == 6
+    assert client.run(samples / "digits" / "digit_8.png", "workflow_000")["prediction"]["digit"] == 8
+
+
+def test_a_killed_gateway_is_back(client, cluster, samples):
+    identifier = client.submit(samples / "digits" / "digit_9.png", "workflow_000")
+    cluster.kill("gateway")
+    client.until_ready()
+    assert client.result(identifier)["prediction"]["digit"] == 9
+
+
+def test_a_killed_model_server_delays_and_fails_nothing(client, cluster, samples):
+    cluster.kill("torchserve")
+    identifier = client.submit(samples / "flair" / "lesion_2.png", "workflow_001")
+    assert client.result(identifier)["prediction"]["label"] == "abnormality"

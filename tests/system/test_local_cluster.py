@@ -1,0 +1,35 @@
+"""The commands that people type: twice, wrongly, and beside another cluster."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.local_cluster import CHECKOUT
+
+
+def control(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "deploy.local", *arguments]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_a_second_up_changes_nothing(cluster, client):
+    before = [cluster.pid(part) for part in ("gateway", "orchestrator", "database", "rabbitmq", "torchserve")]
+    cluster.up()
+    assert [cluster.pid(part) for part in ("gateway", "orchestrator", "database", "rabbitmq", "torchserve")] == before
+
+
+def test_status_shows_every_part_ready(cluster, client):
+    client.until_ready()
+    shown = control("status", "--home", str(cluster.home))
+    assert shown.returncode == 0, shown.stdout
+    for part in ("rabbitmq", "database", "torchserve", "orchestrator", "gateway"):
+        assert part in shown.stdout
+
+
+def test_a_port_that_is_taken_is_named(cluster, tmp_path):
+    port = cluster.environment()["SHOWCASE_PORT"]
+    refused = control("up", "--home", str(tmp_path / "other"), "--port", port, "--port-base", str(int(port) + 300))
+    assert refused.returncode == 1
+    assert port in refused.stderr
+    assert "taken" in refused.stderr

@@ -1,0 +1,133 @@
+"""Bad input gets a clear 4xx, changes nothing, and leaves the service as it was."""
+
+from __future__ import annotations
+
+import io
+import socket
+import struct
+import zlib
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from PIL import Image
+
+WORKFLOW = "workflow_000"
+MIB = 1024 * 1024
+
+
+def encoded(form: str, size: tuple[int, int] = (64, 64)) -> bytes:
+    content = io.BytesIO()
+    Image.effect_noise(size, 60).convert("RGB").save(content, format=form)
+    return content.getvalue()
+
+
+def bomb(side: int = 20_000) -> bytes:
+    """A PNG of side x side pixels in few bytes."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    rows = zlib.compress(b"\0" * (side + 1) * side, 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "status", "words"),
+    [
+        (encoded("GIF"), "x.png", 400, "not a PNG or JPEG"),
+        (encoded("WEBP"), "x.jpg", 400, "not a PNG or JPEG"),
+        (b"just text", "x.png", 400, "not a PNG or JPEG"),
+        (b"", "x.png", 400, "0 bytes"),
+        (encoded("PNG")[:-40], "x.png", 400, "damaged or cut off"),
+        (encoded("JPEG")[:-900], "x.jpg", 400, "damaged or cut off"),
+        (bomb(), "x.png", 400, "20000 x 20000 pixels"),
+        (b"\0" * (11 * MIB), "x.png", 413, "10.0 MiB"),
+        (b"\0" * (50 * MIB), "x.png", 413, "10.0 MiB"),
+        (encoded("PNG"), "x.gif", 400, "extension"),
+        (encoded("PNG"), "../../x.svg", 400, "extension"),
+    ],
+    ids=["gif", "webp", "text", "empty", "cut png", "cut jpeg", "bomb", "11 MiB", "50 MiB", "extension", "path"],
+)
+def test_what_cannot_be_accepted_is_refused_with_a_reason(client, content, name, status, words):
+    response = client.send(content, WORKFLOW, name)
+    assert response.status_code == status
+    assert response.json()["status"] == "Failure"
+    assert words in response.json()["message"]
+    assert response.headers["Content-Type"] == "application/json"
+
+
+def test_the_sentences_of_v1(client, samples):
+    image = (samples / "digits" / "digit_1.png").read_bytes()
+    address = f"{client.url}/api/v1/submit_image"
+
+    def said(response):
+        assert response.json()["status"] == "Failure"
+        return response.status_code, response.json()["message"]
+
+    without = client.http.post(address, data={"workflow_name": WORKFLOW}, timeout=30)
+    assert said(without) == (400, "Image was not submitted.")
+    wrong = (400, "File should have '.png', '.jpg', or '.jpeg' as extension.")
+    assert said(client.send(image, WORKFLOW, "a.tiff")) == wrong
+    assert said(client.send(image, None)) == (400, "Request should include 'workflow_name'.")
+    assert said(client.send(image, "nope")) == (404, "Incorrect 'workflow_name' included in the request.")
+    assert said(client.fetch("nope")) == (404, "Invalid submission_id.")
+    assert said(client.fetch("6cd54622-ee71-4d36-98d2-ad0b897e0420")) == (404, "Invalid submission_id.")
+
+
+def test_a_file_name_is_data(client, samples):
+    identifier = client.submit(samples / "digits" / "digit_5.png", WORKFLOW, "../../x.png")
+    assert client.result(identifier)["prediction"]["digit"] == 5
+    assert client.record(identifier).input.file_name.endswith("x.png")
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_the_type_is_told_by_the_content(client, form):
+    response = client.send(encoded(form), WORKFLOW, "x.jpeg")
+    assert response.json()["file_type"] == f"image/{form.lower()}"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+def test_every_kind_of_picture_gets_an_answer(client, mode):
+    content = io.BytesIO()
+    picture = Image.effect_noise((80, 50), 50)
+    if mode == "I;16":
+        picture = Image.frombytes("I;16", (80, 50), bytes(80 * 50 * 2))
+    else:
+        picture = picture.convert("RGBA" if mode == "LA" else "RGB").convert(mode)
+    picture.save(content, format="JPEG" if mode == "CMYK" else "PNG")
+    for workflow in ("workflow_000", "workflow_001"):
+        assert client.run(content.getvalue(), workflow)["status"] == "Success"
+
+
+def test_a_broken_request_is_answered_in_the_same_shape(client):
+    address = f"{client.url}/api/v1/submit_image"
+    for body, kind in ((b"{}", "application/json"), (b"--x\r\n", "multipart/form-data; boundary=x"), (b"", "")):
+        response = client.http.post(address, data=body, headers={"Content-Type": kind}, timeout=30)
+        assert response.status_code == 400
+        assert response.json().keys() == {"status", "message"}
+    assert client.http.get(address, timeout=30).status_code == 405
+    assert client.http.get(f"{client.url}/nothing", timeout=30).json().keys() == {"status", "message"}
+
+
+def test_what_is_no_http_gets_json_and_the_door(client):
+    address = urlsplit(client.url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b'"status": "Failure"' in answer
+
+
+def test_memory_stays_flat_under_bad_input(client, cluster, samples):
+    process = psutil.Process(cluster.pid("gateway"))
+    hostile = [bomb(), b"\0" * (11 * MIB), encoded("PNG", (2000, 2000))[:-40]]
+    for content in hostile * 2:
+        client.send(content, WORKFLOW)
+    before = process.memory_info().rss
+    for content in hostile * 10:
+        assert client.send(content, WORKFLOW).status_code in {400, 413}
+    grown = process.memory_info().rss - before
+    assert grown < 30 * MIB, f"{grown / MIB:.0f} MiB"
+    assert client.run(samples / "digits" / "digit_2.png", WORKFLOW)["prediction"]["digit"] == 2
