@@ -97,7 +97,7 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
     except ValidationError as error:
         first = error.errors()[0]
         name = variable(str(first["loc"][0])) if first["loc"] else PREFIX
-        leave(program, f"{name} is wrong: {first['msg']}.")
+        leave(program, f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}.")
 
 
 def leave(program: str, sentence: str) -> NoReturn:
