@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,14 +67,14 @@ def synthetic_digits(cache: Path, name: str, mnist: Digits, count: int, seed: in
         path = folder / f"{chunk:04d}.npz"
         if not path.exists():
             part = _render(mnist, min(CHUNK, count - chunk * CHUNK), np.random.default_rng([seed, chunk]))
-            write_atomically(path, lambda target, part=part: _save(target, part))
+            write_atomically(path, partial(_save, part))
         with np.load(path) as kept:
             parts.append(Digits(kept["pictures"], kept["labels"]))
     pictures, labels = zip(*parts, strict=True)
     return Digits(np.concatenate(pictures), np.concatenate(labels))
 
 
-def _save(path: Path, part: Digits) -> None:
+def _save(part: Digits, path: Path) -> None:
     with path.open("wb") as file:
         np.savez(file, pictures=part.pictures, labels=part.labels)
 
@@ -98,7 +99,7 @@ def _render(mnist: Digits, count: int, generator: np.random.Generator) -> Digits
 
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
     """Return ``(n, 1, 28, 28)`` float32 in 0..1."""
-    return torch.from_numpy(pictures).unsqueeze(1).float() / 255
+    return torch.tensor(pictures).unsqueeze(1).float() / 255
 
 
 def augment(batch: torch.Tensor) -> torch.Tensor:

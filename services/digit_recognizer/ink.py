@@ -49,7 +49,7 @@ def sliding_maximum(values: Floats, radius: int) -> Floats:
 
 
 def closing(small: Floats, radius: int) -> Floats:
-    """Return ``small`` with all dark structures narrower than ``2 * radius + 1`` pixels filled by their surroundings."""
+    """Return ``small`` with all dark structures narrower than ``2 * radius + 1`` pixels filled in."""
     return -sliding_maximum(-sliding_maximum(small, radius), radius)
 
 

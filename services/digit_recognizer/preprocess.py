@@ -68,18 +68,19 @@ def _channels(image: Image.Image) -> Floats:
         top = float(values.max())
         # 16-bit files are scaled by their format's range, others by their own.
         scale = 255.0 if top <= 255 else 65535.0 if top <= 65535 else top
-        return np.clip(values / scale, 0, 1)[None]
+        scaled: Floats = np.clip(values / np.float32(scale), 0, 1)[None]
+        return scaled
     if image.mode == "La":
         image = image.convert("LA")
     if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
-        layers = np.asarray(image.convert("RGBA"), dtype=np.float32).transpose(2, 0, 1) / 255
+        layers = np.asarray(image.convert("RGBA"), dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
         colours, alpha = layers[:3], layers[3:]
         drawn = float((colours * alpha).sum()) / max(1e-6, 3 * float(alpha.sum()))
-        paper = 1.0 if drawn < 0.6 else 0.0
+        paper = np.float32(drawn < 0.6)
         return colours * alpha + paper * (1 - alpha)
     if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"), dtype=np.float32)[None] / 255
-    return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1), dtype=np.float32) / 255
+        return np.asarray(image.convert("L"), dtype=np.float32)[None] / np.float32(255)
+    return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1), dtype=np.float32) / np.float32(255)
 
 
 def _mnist_form(gray: Floats) -> Floats | None:

@@ -92,4 +92,4 @@ def draw(glyph: Glyph, size: int, width: float, generator: Generator) -> NDArray
             pen.ellipse((x1 - radius, y1 - radius, x1 + radius, y1 + radius), fill=255)
         x, y = points[0]
         pen.ellipse((x - radii[0], y - radii[0], x + radii[0], y + radii[0]), fill=255)
-    return np.asarray(canvas.resize((size, size), Image.Resampling.BOX), dtype=np.float32) / 255
+    return np.asarray(canvas.resize((size, size), Image.Resampling.BOX), dtype=np.float32) / np.float32(255)

@@ -35,7 +35,8 @@ def re_ink(digit: NDArray[np.uint8], size: int, generator: Generator) -> Floats:
     values = np.asarray(image, dtype=np.float32) / 255
     level = generator.uniform(0.3, 0.6) * min(1.0, float(values.max()) / 0.8)
     edge = generator.uniform(0.05, 0.2)
-    return np.clip((values - level) / edge + 0.5, 0, 1)
+    ink: Floats = np.clip((values - level) / edge + 0.5, 0, 1)
+    return ink
 
 
 def _smooth_noise(height: int, width: int, cells: int, generator: Generator) -> Floats:
@@ -207,7 +208,7 @@ def _printed_letter(size: int, generator: Generator) -> Floats:
     canvas = Image.new("L", (size, size))
     sign = "AEFHKMNRVWXYadhkmnrtvwx@#&%?+=*"[generator.integers(31)]
     Draw.Draw(canvas).text((size / 2, size / 2), sign, fill=255, font=font, anchor="mm")
-    return np.asarray(canvas.rotate(generator.normal(0, 6)), dtype=np.float32) / 255
+    return np.asarray(canvas.rotate(generator.normal(0, 6)), dtype=np.float32) / np.float32(255)
 
 
 def other_picture(generator: Generator) -> Image.Image:

@@ -77,8 +77,9 @@ class Mixture:
 
 def logits_of(model: nn.Module, pictures: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> torch.Tensor:
     """Return the logits ``(n, 10)`` for uint8 pictures ``(n, 28, 28)``."""
-    with torch.inference_mode():
-        return torch.cat([model(part) for part in to_tensor(pictures).split(500)])
+    with torch.no_grad():
+        parts = [model(to_tensor(pictures[start : start + 500])) for start in range(0, len(pictures), 500)]
+    return torch.cat(parts)
 
 
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
@@ -89,10 +90,10 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         value = functional.cross_entropy(logits / logarithm.exp(), labels)
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     return float(logarithm.detach().exp())
 
 
@@ -137,7 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     run = TrainingRun(
         cache / f"run-{options.epochs}-{options.pictures}-{options.seed}",
-        DigitNetwork().to(memory_format=torch.channels_last),
+        DigitNetwork().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         epochs=options.epochs,
         steps_per_epoch=mixture.steps,
         learning_rate=4e-3,
