@@ -12,7 +12,7 @@ from contracts.configuration import describe, read_settings
 from gateway.settings import GatewaySettings
 from orchestrator.settings import OrchestratorSettings
 
-PROCESSES = [GatewaySettings, OrchestratorSettings]
+PROCESSES: list[type[BaseSettings]] = [GatewaySettings, OrchestratorSettings]
 UNITS = re.compile(r"seconds|days|bytes|pixels|port\b|at the same time|calls|orchestrators that", re.IGNORECASE)
 
 

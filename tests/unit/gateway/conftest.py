@@ -1,0 +1,53 @@
+"""The application on ports in memory."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from contracts.catalogue import Catalogue
+from contracts.errors import BrokerUnavailable
+from contracts.messages import Job
+from gateway.app import create_app
+from gateway.uploads import Limits
+from tests.unit.factories import GATED, ONE_STEP, make_workflow
+from tests.unit.fakes import FakeBell, MemoryStore
+
+LIMITS = Limits(bytes=200_000, pixels=1_000_000)
+
+
+class Doorbell(FakeBell):
+    """The gateway's doorbell never fails: what it misses, the sweep rings for."""
+
+    def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
+        try:
+            super().ring(job, delay_seconds)
+        except BrokerUnavailable:
+            return
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def bell() -> Doorbell:
+    return Doorbell()
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    texts = [ONE_STEP, ONE_STEP.replace("v1.0.0", "v1.10.0"), ONE_STEP.replace("v1.0.0", "v1.9.0"), GATED]
+    return Catalogue([make_workflow(text) for text in texts])
+
+
+@pytest.fixture
+def app(store: MemoryStore, bell: Doorbell, catalogue: Catalogue) -> Flask:
+    return create_app(store=store, doorbell=bell, catalogue=catalogue, limits=LIMITS, retention=None)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
