@@ -15,6 +15,9 @@ from gateway.uploads import Limits
 FORM_BYTES = 64 * 1024
 """What a request may hold besides the image: part headers and text fields."""
 
+PARSER_BYTES = 1024 * 1024
+"""What text fields may hold in memory. Werkzeug's parser counts its read buffer against it, image or not."""
+
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -29,7 +32,7 @@ def create_app(
     """Return the application. ``retention``: how long submissions are kept; None is for ever."""
     app = Flask("gateway", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.bytes + FORM_BYTES
-    app.config["MAX_FORM_MEMORY_SIZE"] = FORM_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = PARSER_BYTES
     app.config["MAX_FORM_PARTS"] = 20
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base has not
     errors.register(app, limits.bytes)

@@ -15,6 +15,13 @@ SIDE = 256
 MASK_LEVEL = 0.5
 """A pixel belongs to the drawn lesion where its soft edge is above this."""
 
+README = """# Sample slices
+
+These pictures are synthetic: `python -m services.samples` drew them from ellipses, noise and a fixed seed. They are no
+scans and come from no patient. Red, green and blue are pre-contrast, FLAIR and post-contrast; `lesion_*` have a blob
+that is bright in FLAIR, `normal_*` have none.
+"""
+
 
 @dataclass(frozen=True)
 class Lesion:
@@ -84,15 +91,16 @@ def render(phantom: Phantom) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(smooth), lesion > MASK_LEVEL
 
 
-def write_slices(folder: Path) -> list[Path]:
-    """Write every phantom as ``<name>.png`` into ``folder`` and return the paths."""
+def render_all(folder: Path) -> list[Path]:
+    """Write every phantom and their README into ``folder``/flair. Returns the pictures' paths."""
+    folder = folder / "flair"
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for phantom in PHANTOMS:
-        pixels, _ = render(phantom)
         path = folder / f"{phantom.name}.png"
-        Image.fromarray(pixels).save(path, optimize=True)
+        Image.fromarray(render(phantom)[0]).save(path, optimize=True)
         written.append(path)
+    (folder / "README.md").write_text(README)
     return written
 
 
