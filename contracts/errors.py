@@ -14,7 +14,7 @@
     |-- BrokerUnavailable          the message broker does not answer (retryable)
     `-- ModelFault                 a model server did not give a usable answer
         |-- ModelUnavailable       it cannot be reached or is overloaded (retryable)
-        |-- ModelNotLoaded         its server is up but does not serve it (retryable, for about a minute)
+        |-- ModelNotLoaded         its server is up but does not serve it (retryable, a few times)
         |-- ModelCrashed           its worker died or broke on the request (retryable, a few times)
         |-- ModelTimeout           it did not answer in time (retryable, a few times)
         `-- ModelRefused           the request will never succeed

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.errors import ModelFault, ModelNotLoaded, ModelUnavailable
+from contracts.errors import ModelFault, ModelUnavailable
 from contracts.topology import DELAYS_SECONDS
-
-NOT_LOADED_PATIENCE = 3
-"""So many times the tries of a crash: with the delays between them, over half a minute."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +61,14 @@ def decide(
     """
     if not fault.retryable:
         return GiveUp()
-    # A server that starts again does not know its models at first; one that never will must not be asked for ever.
-    patience = NOT_LOADED_PATIENCE if isinstance(fault, ModelNotLoaded) else 1
-    if not isinstance(fault, ModelUnavailable) and tries >= policy.fault_tries * patience:
+    waiting_helps = isinstance(fault, ModelUnavailable)
+    if not waiting_helps and tries >= policy.fault_tries:
         return GiveUp()
     if age_seconds >= policy.patience_seconds:
         return GiveUp()
+    if not waiting_helps and tries > 1:
+        # A worker takes seconds to start again: the same call at once would only use up its tries.
+        return SetAside(DELAYS_SECONDS[min(tries - 2, len(DELAYS_SECONDS) - 1)])
     wait = backoff(tries, policy.base_seconds, policy.cap_seconds, chance)
     if elapsed_seconds + wait <= policy.budget_seconds:
         return Again(wait)

@@ -19,11 +19,12 @@ PORTS_NEEDED = 20
 class LocalCluster:
     """A running cluster in ``home``. Its parts are rabbitmq, database, torchserve, orchestrator and gateway."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, settings: dict[str, str] | None = None) -> None:
         self.home = home
+        self._settings = settings or {}
 
-    def up(self, *options: str, settings: dict[str, str] | None = None) -> None:
-        self._command("up", *options, settings=settings)
+    def up(self, *options: str) -> None:
+        self._command("up", *options)
 
     def down(self) -> None:
         self._command("down")
@@ -50,12 +51,12 @@ class LocalCluster:
     def log(self, part: str) -> str:
         return (self.home / "logs" / f"{part}.log").read_text()
 
-    def _command(self, command: str, *arguments: str, settings: dict[str, str] | None = None) -> str:
+    def _command(self, command: str, *arguments: str) -> str:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCASE_")}
         ran = subprocess.run(
             [sys.executable, "-m", "deploy.local", command, "--home", str(self.home), *arguments],
             cwd=CHECKOUT,
-            env=ours | (settings or {}),
+            env=ours | self._settings,
             capture_output=True,
             text=True,
             check=False,
@@ -69,9 +70,9 @@ class LocalCluster:
 def running(home: Path, *options: str, settings: dict[str, str] | None = None) -> Iterator[LocalCluster]:
     """Bring a cluster up on free ports and take it down at the end."""
     base = free_ports()
-    cluster = LocalCluster(home)
+    cluster = LocalCluster(home, settings)
     try:
-        cluster.up("--port", str(base), "--port-base", str(base + 1), *options, settings=settings)
+        cluster.up("--port", str(base), "--port-base", str(base + 1), *options)
         yield cluster
     finally:
         cluster.down()

@@ -85,5 +85,5 @@ def test_a_killed_gateway_is_back(client, cluster, samples):
 
 def test_a_killed_model_server_delays_and_fails_nothing(client, cluster, samples):
     cluster.kill("torchserve")
-    identifier = client.submit(samples / "flair" / "lesion_2.png", "workflow_001")
-    assert client.result(identifier)["prediction"]["label"] == "abnormality"
+    body = client.run(samples / "flair" / "lesion_2.png", "workflow_001")
+    assert body["status"] == "Success", body

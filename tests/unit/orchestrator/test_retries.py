@@ -34,15 +34,11 @@ def test_the_longer_it_lasts_the_longer_it_waits():
     assert set(waits) == set(DELAYS_SECONDS)
 
 
-@pytest.mark.parametrize("fault", [ModelCrashed("x"), ModelTimeout("x")])
-def test_crashes_and_timeouts_are_tried_a_few_times(fault):
-    assert not isinstance(after(fault, tries=POLICY.fault_tries - 1), GiveUp)
+@pytest.mark.parametrize("fault", [ModelCrashed("x"), ModelTimeout("x"), ModelNotLoaded("x")])
+def test_crashes_and_timeouts_are_tried_a_few_times_further_and_further_apart(fault):
+    waits = [after(fault, tries=tries) for tries in range(2, POLICY.fault_tries)]
+    assert waits == [SetAside(seconds) for seconds in DELAYS_SECONDS[: len(waits)]]
     assert after(fault, tries=POLICY.fault_tries) == GiveUp()
-
-
-def test_a_model_that_is_not_loaded_yet_gets_longer():
-    assert not isinstance(after(ModelNotLoaded("x"), tries=POLICY.fault_tries), GiveUp)
-    assert after(ModelNotLoaded("x"), tries=POLICY.fault_tries * 3) == GiveUp()
 
 
 def test_an_unreachable_model_is_waited_for_until_patience_ends():
