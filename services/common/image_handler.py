@@ -31,12 +31,15 @@ WANTED = "send a whole PNG or JPEG file as the request body, or as the multipart
 class Context(Protocol):
     """The part of TorchServe's context that handlers use."""
 
-    system_properties: Mapping[str, Any]
-    manifest: Mapping[str, Any]
+    @property
+    def system_properties(self) -> Mapping[str, Any]: ...
+
+    @property
+    def manifest(self) -> Mapping[str, Any]: ...
 
     def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None: ...
 
-    def set_response_content_type(self, request_id: int, value: str) -> None: ...
+    def set_response_content_type(self, idx: int, value: str) -> None: ...
 
 
 class ItemFault(Exception):

@@ -5,8 +5,8 @@ Arrays are one-dimensional unless said otherwise; every function raises ``ValueE
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -98,7 +98,7 @@ def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, bins: 
 
 
 def bootstrap_interval(
-    values_by_group: Mapping[Hashable, Sequence[Value] | NDArray[np.generic]],
+    values_by_group: Mapping[Any, Sequence[Value] | NDArray[np.generic]],
     statistic: Callable[[list[Value]], float],
     seed: int = 0,
     *,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import io
 import time
-from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +46,7 @@ def probabilities(network: DigitNetwork, pictures: torch.Tensor, temperature: fl
 
 def accuracy_interval(correct: NDArray[np.bool_]) -> Interval:
     """Return the accuracy in percent with its 95 % bootstrap interval over pictures."""
-    values: dict[Hashable, list[float]] = {number: [100.0 * hit] for number, hit in enumerate(correct)}
+    values = {number: [100.0 * hit] for number, hit in enumerate(correct)}
     return bootstrap_interval(values, lambda drawn: float(np.mean(drawn)))
 
 

@@ -77,7 +77,8 @@ def _channels(image: Image.Image) -> Floats:
         colours, alpha = layers[:3], layers[3:]
         drawn = float((colours * alpha).sum()) / max(1e-6, 3 * float(alpha.sum()))
         paper = np.float32(drawn < 0.6)
-        return colours * alpha + paper * (1 - alpha)
+        composed: Floats = colours * alpha + paper * (1 - alpha)
+        return composed
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"), dtype=np.float32)[None] / np.float32(255)
     return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1), dtype=np.float32) / np.float32(255)

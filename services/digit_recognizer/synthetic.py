@@ -57,7 +57,8 @@ def _light(height: int, width: int, generator: Generator) -> Floats:
         bend = generator.uniform(0, 0.2) * _smooth_noise(height, width, 3, generator)
         side = np.cos(angle) * columns + np.sin(angle) * rows + bend - offset
         light = light * (1 - generator.uniform(0.15, 0.5) / (1 + np.exp(-side / generator.uniform(0.02, 0.25))))
-    return np.clip(light * generator.uniform(0.75, 1.05), 0.1, 1.1).astype(np.float32)
+    fallen: Floats = np.clip(light * generator.uniform(0.75, 1.05), 0.1, 1.1).astype(np.float32)
+    return fallen
 
 
 def _rule(page: Floats, generator: Generator, spacing: float) -> None:

@@ -1,0 +1,71 @@
+"""Archives: what goes in, when they are built again, and what a broken description says."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services import archive
+
+MODEL = archive.HOUSE / "digit_recognizer"
+
+
+def test_an_archive_holds_what_the_handler_imports_and_no_training() -> None:
+    names = set(archive.stage(archive.read_service(MODEL), archive.HOUSE.parent))
+    assert {"services/__init__.py", "services/common/image_handler.py", "services/digit_recognizer/ink.py"} <= names
+    assert not names & {
+        f"services/digit_recognizer/{name}.py" for name in ("train", "dataset", "evaluate", "synthetic")
+    }
+    # TorchServe's worker has modules of these names at its root.
+    assert not names & {"utils.py", "metrics.py", "context.py", "service.py"}
+
+
+def test_everything_imported_from_the_house_is_staged() -> None:
+    files = archive.stage(archive.read_service(MODEL), archive.HOUSE.parent)
+    for name, content in files.items():
+        if name.endswith(".py"):
+            for node in ast.walk(ast.parse(content)):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("services."):
+                    assert str(node.module).replace(".", "/") + ".py" in files
+
+
+def test_a_second_build_is_left_out_and_a_change_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = archive.read_service(MODEL)
+    assert archive.build(service, tmp_path)
+    assert zipfile.is_zipfile(tmp_path / "digit_recognizer_1.0.0.mar")
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_options: pytest.fail("built again"))
+    assert not archive.build(service, tmp_path)
+    changed = archive.Service(**{**vars(service), "serving": {**service.serving, "batchSize": 2}})
+    assert archive.digest_of(changed, archive.stage(changed, archive.HOUSE.parent)) != archive.digest_of(
+        service, archive.stage(service, archive.HOUSE.parent)
+    )
+
+
+def test_a_failing_archiver_leaves_no_archive_and_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(archive.ArchiveError, match="could not archive digit_recognizer"):
+        archive.build(archive.read_service(MODEL), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"version": 1.0}, "'version' must be a str"),
+        ({"extra": 1}, "exactly the keys"),
+        ({"handler": "no class"}, "module:Class"),
+        ({"weights": "weights/none.safetensors"}, "are missing; train"),
+    ],
+)
+def test_a_wrong_description_says_what_would_be_right(tmp_path: Path, change: dict[str, object], sentence: str) -> None:
+    (tmp_path / "w").write_bytes(b"")
+    found = {"name": "m", "version": "1.0.0", "handler": "a.b:C", "weights": "w", "serving": {}}
+    (tmp_path / "service.yaml").write_text(yaml.safe_dump({**found, **change}))
+    with pytest.raises(archive.ArchiveError, match=sentence):
+        archive.read_service(tmp_path)
