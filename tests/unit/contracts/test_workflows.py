@@ -162,7 +162,7 @@ def test_a_wrong_file_is_refused_with_its_line(old: str, new: str, line: int, wo
         (b"a: 1\nb: \xe9\n", "flow.yaml:2: this is not UTF-8 text"),
         (BASE.encode("utf-16"), "flow.yaml:1: this is not UTF-8 text"),
         (b"x" * (MAX_FILE_BYTES + 1), f"flow.yaml:1: a workflow file has at most {MAX_FILE_BYTES} bytes"),
-        (b"[" * 60_000, "flow.yaml:1: this is not YAML"),
+        (b"[" * 5_000, "flow.yaml:1: this is not YAML"),
         (b"{a: " * 15_000, "flow.yaml:1: this is not YAML"),
         (b"- " * 30_000, "flow.yaml:1: this is not YAML"),
         (b"!!python/object/apply:os.system ['true']", "flow.yaml:1: expected a mapping"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -27,6 +30,11 @@ class Doorbell(FakeBell):
             return
 
 
+def make_app(store: Any, bell: Any, catalogue: Catalogue, retention: timedelta | None = None) -> Flask:
+    """``store`` and ``bell`` are the fakes, which serve both processes' ports."""
+    return create_app(store=store, doorbell=bell, catalogue=catalogue, limits=LIMITS, retention=retention)
+
+
 @pytest.fixture
 def store() -> MemoryStore:
     return MemoryStore()
@@ -45,7 +53,7 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture
 def app(store: MemoryStore, bell: Doorbell, catalogue: Catalogue) -> Flask:
-    return create_app(store=store, doorbell=bell, catalogue=catalogue, limits=LIMITS, retention=None)
+    return make_app(store, bell, catalogue)
 
 
 @pytest.fixture

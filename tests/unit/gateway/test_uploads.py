@@ -30,7 +30,8 @@ JPEGS = {
 
 
 def look(data: bytes, **changes: Any) -> InputInfo:
-    return examine(data, **{"file_name": "x.png", "limits": LIMITS} | changes)
+    values: dict[str, Any] = {"file_name": "x.png", "limits": LIMITS}
+    return examine(data, **values | changes)
 
 
 def refusal(data: bytes, **changes: Any) -> str:

@@ -1,0 +1,76 @@
+"""The doorbell away from its broker: a ring costs nothing, and nothing is lost that the sweep cannot find."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pika
+import pytest
+
+from contracts.messages import Job
+from contracts.topology import topology
+from gateway.doorbell import WAITING_LIMIT, RabbitDoorbell
+
+
+@pytest.fixture
+def bell() -> RabbitDoorbell:
+    return RabbitDoorbell("amqp://nowhere.invalid/", topology(["digits"]), ["digits"], lambda _ids: None)
+
+
+def job(number: int) -> Job:
+    return Job(str(number), "digits", "v1.0.0")
+
+
+def publish(bell: RabbitDoorbell) -> list[str]:
+    """Let the bell publish on a channel; return the ids in the order of their delivery tags."""
+    published: list[str] = []
+
+    def basic_publish(_exchange: str, _key: str, _body: bytes, properties: Any) -> None:
+        assert properties.delivery_mode == 2
+        published.append(properties.message_id)
+
+    bell._channel = SimpleNamespace(is_open=True, basic_publish=basic_publish)
+    bell._publish()
+    return published
+
+
+def confirm(bell: RabbitDoorbell, method: Any) -> list[str]:
+    bell._on_confirm(SimpleNamespace(method=method))
+    told = []
+    while not bell._confirmed.empty():
+        told.append(bell._confirmed.get())
+    return [key for key in told if key is not None]
+
+
+def test_without_a_broker_a_ring_returns_and_is_kept(bell: RabbitDoorbell) -> None:
+    bell.ring(job(1))
+    bell.ring(job(2))
+    assert not bell.connected
+    assert not bell.answered
+    assert publish(bell) == ["1", "2"]
+
+
+def test_of_too_many_rings_the_newest_are_kept(bell: RabbitDoorbell) -> None:
+    for number in range(WAITING_LIMIT + 3):
+        bell.ring(job(number))
+    assert publish(bell)[0] == "3"
+
+
+def test_only_what_the_broker_confirmed_is_recorded(bell: RabbitDoorbell) -> None:
+    for number in range(1, 6):
+        bell.ring(job(number))
+    publish(bell)
+    assert confirm(bell, pika.spec.Basic.Ack(delivery_tag=2, multiple=True)) == ["1", "2"]
+    assert confirm(bell, pika.spec.Basic.Nack(delivery_tag=3)) == []
+    assert confirm(bell, pika.spec.Basic.Ack(delivery_tag=5)) == ["5"]
+    assert confirm(bell, pika.spec.Basic.Ack(delivery_tag=5)) == []
+    assert [waiting.submission_id for waiting in bell._unconfirmed.values()] == ["4"]
+
+
+def test_it_is_answered_when_somebody_listens_to_every_queue(bell: RabbitDoorbell) -> None:
+    publish(bell)
+    assert bell.connected
+    assert not bell.answered
+    bell._listeners["digits"] = 1
+    assert bell.answered
