@@ -45,7 +45,7 @@ def bell() -> Doorbell:
     return Doorbell()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     texts = [ONE_STEP, ONE_STEP.replace("v1.0.0", "v1.10.0"), ONE_STEP.replace("v1.0.0", "v1.9.0"), GATED]
     return Catalogue([make_workflow(text) for text in texts])
