@@ -27,7 +27,9 @@ def database_part(settings: ClusterSettings) -> Part:
             "--sync-on-commit",
         ),
         directory=folder,
-        environment={"PYTHONUNBUFFERED": "1"},
+        # Changed pages that wait for a checkpoint fill its cache; once a fifth of it, every client waits with them.
+        # Images are large: a checkpoint every few seconds instead of every minute keeps that far away.
+        environment={"PYTHONUNBUFFERED": "1", "SECANTUS_CHECKPOINT_SECONDS": "5"},
         ports=(settings.ports.mongo,),
         folders=(folder / "data",),
         files={folder / "secantusd.toml": ("", 0o600)},
