@@ -35,6 +35,9 @@ def connect(url: str, timeout_seconds: float) -> MongoClient[Document]:
         timeoutMS=milliseconds,
         serverSelectionTimeoutMS=milliseconds,
         connectTimeoutMS=milliseconds,
+        # A monitor that holds a streaming call open also holds a snapshot open in SecantusDB, which then cannot tidy
+        # its cache behind it and stands still once a fifth of that has changed.
+        serverMonitoringMode="poll",
     )
 
 

@@ -9,6 +9,9 @@ from deploy.local.parts import Part
 from deploy.local.ports import HOST
 from deploy.local.settings import ClusterSettings
 
+# Between two looks for expired documents its sweeper keeps a snapshot open, behind which the cache cannot be tidied.
+CONFIGURATION = "[storage]\nttl_sweep_seconds = 5.0\n"
+
 
 def database_part(settings: ClusterSettings) -> Part:
     """Return the database. Every acknowledged write is on the disk: that is what ``--sync-on-commit`` buys."""
@@ -18,7 +21,7 @@ def database_part(settings: ClusterSettings) -> Part:
         command=(
             sys.executable,
             str(Path(sys.executable).with_name("secantusd-py")),
-            # An empty file: without it, one in the user's own folder would count.
+            # Without a file of ours, one in the user's own folder would count.
             *("--config", str(folder / "secantusd.toml")),
             *("--host", HOST, "--port", str(settings.ports.mongo)),
             *("--storage-path", str(folder / "data")),
@@ -32,7 +35,7 @@ def database_part(settings: ClusterSettings) -> Part:
         environment={"PYTHONUNBUFFERED": "1", "SECANTUS_CHECKPOINT_SECONDS": "5"},
         ports=(settings.ports.mongo,),
         folders=(folder / "data",),
-        files={folder / "secantusd.toml": ("", 0o600)},
+        files={folder / "secantusd.toml": (CONFIGURATION, 0o600)},
         # It may be in the middle of a long query, which it does not leave; its journal makes a kill harmless.
         stop_wait_seconds=6,
     )
