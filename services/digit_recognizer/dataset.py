@@ -51,7 +51,7 @@ def read_mnist(folder: Path, split: str) -> Digits:
 def sources_digest() -> str:
     """Return a digest of the code that synthetic pictures depend on, so that kept ones never outlive it."""
     here = Path(__file__).parent
-    names = ("ink.py", "preprocess.py", "glyphs.py", "strokes.py", "synthetic.py", "dataset.py")
+    names = ("ink.py", "pieces.py", "preprocess.py", "glyphs.py", "strokes.py", "synthetic.py", "dataset.py")
     return hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).hexdigest()[:10]
 
 

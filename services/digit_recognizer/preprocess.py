@@ -11,9 +11,6 @@ from PIL import ExifTags, Image, ImageOps
 
 from services.digit_recognizer.ink import (
     Floats,
-    Mask,
-    Pieces,
-    connected_pieces,
     erase_rules,
     ink_strength,
     is_dark_on_light,
@@ -22,6 +19,7 @@ from services.digit_recognizer.ink import (
     sliding_maximum,
     thumbnail,
 )
+from services.digit_recognizer.pieces import ALONG_THE_RIM, Digit, Pieces, choose_digit, connected_pieces, rim_contact
 
 SIDE = 28
 BOX = 20
@@ -127,9 +125,11 @@ def _read(image: Image.Image, *, may_zoom: bool = True) -> Floats | None:
     cut = _ink_cut(smooth)
     if cut is None:
         return None
-    mask = erase_rules(smooth > cut, smooth)
-    pieces = connected_pieces(mask, smooth)
-    chosen = _choose(pieces)
+    pieces = connected_pieces(erase_rules(smooth > cut, smooth), smooth)
+    rest = _without_surroundings(pieces, smooth)
+    if rest is not None:
+        cut, pieces = rest
+    chosen = choose_digit(pieces)
     if chosen is None:
         return None
     top, left, bottom, right = chosen.box
@@ -146,6 +146,25 @@ def _read(image: Image.Image, *, may_zoom: bool = True) -> Floats | None:
     return _place(strength, chosen, cut)
 
 
+def _without_surroundings(pieces: Pieces, smooth: Floats) -> tuple[float, Pieces] | None:
+    """Look for ink again without what lies along the edges (a table, a shadow's corner), if there is any.
+
+    Returns the new cut and pieces, or None when there is nothing to leave out or nothing legible inside.
+    """
+    around = rim_contact(pieces) > ALONG_THE_RIM
+    if not around.any():
+        return None
+    surroundings = np.concatenate([[False], around])[pieces.labels].astype(np.float32)
+    inner = np.where(sliding_maximum(surroundings[None], 3)[0] > 0, np.float32(0), smooth)
+    cut = _ink_cut(inner)
+    if cut is None:
+        return None
+    found = connected_pieces(erase_rules(inner > cut, inner), inner)
+    sizes = np.maximum(found.box[:, 2] - found.box[:, 0], found.box[:, 3] - found.box[:, 1])
+    legible = (sizes >= 0.1 * max(smooth.shape)) & (rim_contact(found) == 0)
+    return (cut, found) if legible.any() else None
+
+
 def _blur(strength: Floats) -> Floats:
     """Average over 3 x 3 pixels, which takes the grain of paper and camera out of the decision where ink is."""
     padded = np.pad(strength, 1, mode="edge")
@@ -157,55 +176,21 @@ def _blur(strength: Floats) -> Floats:
 def _ink_cut(strength: Floats) -> float | None:
     """Return the strength from which a pixel counts as ink, or None when nothing stands out from the paper."""
     strongest = float(np.quantile(strength, 0.995))
-    grain = 1.48 * float(np.median(abs(strength - np.median(strength))))
+    # The paper's spread, from its lower side (10 % to 40 % of a normal distribution), where fat ink cannot reach.
+    low, middle = np.quantile(strength, [0.1, 0.4])
+    grain = float(middle - low) / 1.03
     if strongest < max(FAINTEST_INK, 4 * grain):
-        return None
+        # A small digit on a large page covers less than one pixel in two hundred.
+        strongest = float(np.partition(strength.ravel(), -min(12, strength.size))[-min(12, strength.size)])
+        if strongest < max(FAINTEST_INK, 8 * grain):
+            return None
     scaled = np.clip(strength / strongest, 0, 1)
     # Otsu over what may be ink at all: paper would outweigh it a hundred to one.
     cut = otsu(scaled[scaled > 0.1]) if bool((scaled > 0.1).any()) else 0.5
     return strongest * float(np.clip(cut, 0.3, 0.55)) if strongest > 0 else None
 
 
-class _Chosen:
-    """The pieces that make up the digit: their mask and its box (top, left, bottom, right)."""
-
-    def __init__(self, mask: Mask) -> None:
-        self.mask = mask
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        self.box = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-
-
-def _choose(pieces: Pieces) -> _Chosen | None:
-    """Choose the digit: the heaviest and most central piece, with the parts that a broken stroke left beside it."""
-    count = pieces.weight.size
-    if count == 0:
-        return None
-    height, width = pieces.labels.shape
-    box, weight = pieces.box, pieces.weight.astype(np.float64)
-    heights, widths = box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]
-    away = np.hypot(pieces.centre[:, 0] / height - 0.5, pieces.centre[:, 1] / width - 0.5)
-    edge = (box[:, 0] <= 0).astype(int) + (box[:, 1] <= 0) + (box[:, 2] >= height) + (box[:, 3] >= width)
-    size = np.maximum(heights, widths)
-    labels = pieces.labels
-    rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    contact = np.bincount(rim, minlength=count + 1)[1:] / size
-    # A shadow or the table lies along the picture's edge; a digit or a neighbour only crosses it.
-    reaching = np.where(contact > 0.6, 0.03, np.where(edge > 0, 0.35, 1.0))
-    score = np.sqrt(weight) * size * np.exp(-2.5 * away) * reaching
-    main = int(np.argmax(score))
-    reach = 0.22 * size[main]
-    gap_rows = np.maximum(box[:, 0] - box[main, 2], box[main, 0] - box[:, 2])
-    gap_columns = np.maximum(box[:, 1] - box[main, 3], box[main, 1] - box[:, 3])
-    near = np.maximum(gap_rows, gap_columns) <= reach
-    shared = np.minimum(box[:, 3], box[main, 3]) - np.maximum(box[:, 1], box[main, 1])
-    beside = (shared < 0.3 * np.minimum(widths, widths[main])) & (heights > 0.6 * heights[main])
-    large = weight >= 0.02 * weight[main]
-    keep = near & ~beside & large & ((edge == 0) | (edge[main] > 0))
-    keep[main] = True
-    return _Chosen(np.concatenate([[False], keep])[pieces.labels])
-
-
-def _place(strength: Floats, chosen: _Chosen, cut: float) -> Floats:
+def _place(strength: Floats, chosen: Digit, cut: float) -> Floats:
     """Cut the digit out, bring its strokes to MNIST's width, and centre it by mass in 28 x 28."""
     top, left, bottom, right = chosen.box
     full = float(np.median(strength[chosen.mask]))

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 
 from services.digit_recognizer import strokes
 from services.digit_recognizer.glyphs import DIGITS
-from services.digit_recognizer.ink import connected_pieces, erase_rules
+from services.digit_recognizer.ink import erase_rules
+from services.digit_recognizer.pieces import connected_pieces
 from services.digit_recognizer.preprocess import preprocess
 from services.digit_recognizer.synthetic import digit_picture, photograph, screenshot
 
@@ -128,6 +129,34 @@ def test_ruled_lines_go_and_crossing_strokes_stay() -> None:
     assert not cleaned[30:32, :50].any()
     assert not cleaned[70:72, 70:].any()
     assert cleaned[20:90, 59:62].all()
+
+
+def test_the_table_around_the_page_and_a_drawn_frame_are_left_out() -> None:
+    generator = np.random.default_rng(3)
+    page = drawn().resize((400, 300))
+    grain = generator.integers(40, 90, (400, 540, 1), dtype=np.uint8)
+    table = Image.fromarray(np.repeat(grain, 3, axis=2))
+    table.paste(page, (70, 50))
+    assert abs(preprocess(table) - preprocess(page)).mean() < 0.04
+    framed = drawn()
+    ImageDraw.Draw(framed).rectangle((30, 10, 170, 140), outline="black", width=4)
+    assert abs(preprocess(framed) - preprocess(drawn())).mean() < 0.04
+
+
+def test_a_small_digit_on_a_large_page_is_found() -> None:
+    page = Image.new("RGB", (1600, 1200), (225, 222, 215))
+    page.paste(drawn(paper="#e1ded7").crop((50, 20, 130, 135)).resize((56, 80)), (1000, 700))
+    # Its strokes are thickened to MNIST's width, so that only the shape is the same.
+    assert np.corrcoef(preprocess(page).ravel(), preprocess(drawn()).ravel())[0, 1] > 0.7
+
+
+@pytest.mark.parametrize(("colour", "paper"), [("black", "white"), ("white", "black")])
+def test_a_fat_pen_cropped_tightly_keeps_its_polarity(colour: str, paper: str) -> None:
+    picture = Image.new("RGB", (140, 220), paper)
+    ImageDraw.Draw(picture).line([(20, 20), (110, 20), (55, 205)], fill=colour, width=34, joint="curve")
+    found = preprocess(picture)[0]
+    assert found[5:8, 8:16].mean() > 0.5
+    assert found[18:24, 18:].mean() < 0.1
 
 
 def test_a_neighbour_at_the_edge_is_left_out() -> None:
