@@ -57,7 +57,8 @@ lint: venv  ## Check style, formatting, types and who may import whom
 test: venv  ## Install what the tests need, build the models, run every test (ARGS="-k words" for some)
 	@$(CLUSTER) prerequisites
 	@$(CLUSTER) models
-	$(BIN)/pytest tests $(ARGS)
+	@test -n "$(SHOWCASE_DATA)" || echo "SHOWCASE_DATA names no folder: the tests on the real data sets are left out."
+	$(BIN)/pytest tests $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
 
 .PHONY: test-unit
 test-unit: venv  ## Run the tests that need no other process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import uuid
@@ -13,7 +14,9 @@ from pymongo import MongoClient
 
 from tests.local_cluster import LocalCluster, running
 
-FAULTY = Path(__file__).resolve().parent.parent / "faulty_models"
+CHECKOUT = Path(__file__).resolve().parents[2]
+FAULTY = CHECKOUT / "tests" / "faulty_models"
+EXAMPLE = "image_brightness"
 CONFIGURATION = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 4\nmaxBatchDelay: 5\nresponseTimeout: 20\n"
 
 
@@ -25,6 +28,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     configuration.write_text(CONFIGURATION)
     for source in sorted(FAULTY.glob("*.py")):
         _archive(source, store, configuration)
+    _archive_example(tmp_path_factory.mktemp("example"), store)
     home = tmp_path_factory.mktemp("parts")
     with running(home, "--only", "rabbitmq,database,torchserve", "--model-store", str(store)) as cluster:
         yield cluster
@@ -65,3 +69,17 @@ def _archive(source: Path, store: Path, configuration: Path) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def _archive_example(root: Path, store: Path) -> None:
+    """Do what docs/adding-a-model.md says, beside a copy of the house."""
+    packages = root / "services"
+    shutil.copytree(CHECKOUT / "services" / "common", packages / "common")
+    for name in ("__init__.py", "archive.py"):
+        shutil.copy(CHECKOUT / "services" / name, packages)
+    shutil.copytree(CHECKOUT / "docs" / "examples" / EXAMPLE, packages / EXAMPLE)
+    for arguments in ([f"services.{EXAMPLE}.train"], ["services.archive", EXAMPLE, "--store", str(store)]):
+        ran = subprocess.run(
+            [sys.executable, "-m", *arguments], cwd=root, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert ran.returncode == 0, ran.stderr

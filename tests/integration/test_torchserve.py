@@ -11,6 +11,7 @@ from orchestrator.model_servers.torchserve import TorchServeModels
 from orchestrator.ports import Picture
 from orchestrator.settings import parse_servers
 from tests.local_cluster import free_ports
+from tests.unit.factories import png
 
 
 @pytest.fixture
@@ -74,3 +75,14 @@ def test_a_server_for_one_model_leaves_the_others_without():
     models = TorchServeModels({"other": "http://127.0.0.1:1"})
     with pytest.raises(ModelRefused, match="SHOWCASE_MODEL_SERVERS"):
         ask(models, "refuses", "answer")
+
+
+def test_the_worked_example_of_a_model_is_served(models):
+    bright, dark = png(32, 32, colour="white"), png(32, 32, colour="black")
+    for content, expected in ((bright, True), (dark, False)):
+        answer, _ = models.predict(
+            ModelRef(name="image_brightness", version="1.0.0"), Picture("image/png", content), 15
+        )
+        assert answer["bright"] is expected
+    with pytest.raises(ModelRefused, match="not a PNG or JPEG"):
+        ask(models, "image_brightness", "no picture", version="1.0.0")

@@ -1,0 +1,1 @@
+"""A worked example of a model service: how bright is this picture?"""
