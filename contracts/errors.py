@@ -1,6 +1,7 @@
 """Every error that the platform raises on purpose, in one tree::
 
     ShowcaseError
+    |-- InvalidSetting           a setting that a library cannot read
     |-- InvalidWorkflow            a workflow file that cannot be run (file and line)
     |-- UnknownWorkflow            no such workflow is published here
     |-- UnknownSubmission          no such submission is stored here
@@ -34,6 +35,10 @@ class ShowcaseError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+class InvalidSetting(ShowcaseError):
+    code = "invalid-setting"
 
 
 class InvalidWorkflow(ShowcaseError):

@@ -14,6 +14,7 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """A mask of 256x256 pixels takes some kilobytes. A model that answers megabytes is broken."""
 
 _MAX_DEPTH = 8
+_SIGNATURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
@@ -59,8 +60,8 @@ def _binary(name: str, value: dict[str, Any]) -> Binary:
         data = base64.b64decode(value["data"], validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
         raise ModelRefused(f"The model's field {name!r} is not base64.") from error
-    if not data:
-        raise ModelRefused(f"The model's field {name!r} is an empty picture.")
+    if not data.startswith(_SIGNATURES[media_type]):
+        raise ModelRefused(f"The model's field {name!r} is no {media_type}, whatever it says.")
     return Binary(name, media_type, data)
 
 
@@ -74,6 +75,8 @@ def _check(value: object, name: str, depth: int) -> None:
     if isinstance(value, str):
         _check_text(value, name)
     if isinstance(value, dict):
+        if value.keys() == {"artifact"}:
+            raise ModelRefused(f"The model's field {name!r} looks like a reference to an artifact, which only we make.")
         for key, item in value.items():
             _check_text(key, name)
             _check(item, f"{name}.{key}", depth - 1)

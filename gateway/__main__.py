@@ -13,7 +13,7 @@ import structlog
 
 from contracts.catalogue import load_catalogue
 from contracts.configuration import leave, read_settings
-from contracts.errors import InvalidWorkflow, StoreUnavailable
+from contracts.errors import InvalidSetting, InvalidWorkflow, StoreUnavailable
 from contracts.log_lines import configure_logging
 from contracts.topology import topology
 from contracts.workflows import Workflow
@@ -39,8 +39,11 @@ def main() -> None:
         catalogue = load_catalogue(settings.workflows)
     except InvalidWorkflow as error:
         leave(PROGRAM, error.message)
-    store = MongoStore(connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database)
-    doorbell = RabbitDoorbell(settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_rung)
+    try:
+        store = MongoStore(connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database)
+        doorbell = RabbitDoorbell(settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_rung)
+    except InvalidSetting as error:
+        leave(PROGRAM, error.message)
     app = create_app(
         store=store,
         doorbell=doorbell,

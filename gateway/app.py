@@ -35,6 +35,7 @@ def create_app(
     app.config["MAX_FORM_MEMORY_SIZE"] = PARSER_BYTES
     app.config["MAX_FORM_PARTS"] = 20
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base has not
+    app.url_map.merge_slashes = False  # its redirect would be an HTML page
     errors.register(app, limits.bytes)
     app.register_blueprint(v1.blueprint(store, doorbell, catalogue, limits, retention))
     app.register_blueprint(health.blueprint(store, doorbell))

@@ -13,7 +13,7 @@ import pika
 import structlog
 from pika.exceptions import AMQPError
 
-from contracts.errors import StoreUnavailable
+from contracts.errors import InvalidSetting, StoreUnavailable
 from contracts.messages import Job, encode_job
 from contracts.topology import JOBS_EXCHANGE, Topology, declare, job_queue
 
@@ -34,7 +34,12 @@ class RabbitDoorbell:
     def __init__(
         self, url: str, topology: Topology, workflows: list[str], confirmed: Callable[[list[str]], None]
     ) -> None:
-        self._parameters = pika.URLParameters(url)
+        try:
+            self._parameters = pika.URLParameters(url)
+        except (ValueError, TypeError) as error:
+            raise InvalidSetting(
+                "SHOWCASE_AMQP_URL is no AMQP address. Write amqp://user:password@host:port/."
+            ) from error
         self._parameters.heartbeat = HEARTBEAT_SECONDS
         self._parameters.blocked_connection_timeout = HEARTBEAT_SECONDS
         self._parameters.socket_timeout = 5.0

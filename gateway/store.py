@@ -13,7 +13,7 @@ from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
 from contracts.documents import INPUT_NAME, Submission, from_document, image_key, to_document
-from contracts.errors import InvalidWorkflow, StoreUnavailable
+from contracts.errors import InvalidSetting, InvalidWorkflow, StoreUnavailable
 from contracts.states import SubmissionState
 from contracts.workflows import Workflow
 from gateway.ports import Picture
@@ -25,19 +25,28 @@ RUNG_DUE_SECONDS = 30
 
 
 def connect(url: str, timeout_seconds: float) -> MongoClient[Document]:
-    """Return a client that connects when it is first used. ``timeout_seconds`` bounds every call, waits included."""
+    """Return a client that connects when it is first used. ``timeout_seconds`` bounds every call, waits included.
+
+    Raises InvalidSetting.
+    """
     milliseconds = round(timeout_seconds * 1000)
-    return MongoClient(
-        url,
-        tz_aware=True,
-        appname="showcase-gateway",
-        timeoutMS=milliseconds,
-        serverSelectionTimeoutMS=milliseconds,
-        connectTimeoutMS=milliseconds,
-        # A monitor that holds a streaming call open also holds a snapshot open in SecantusDB, which then cannot tidy
-        # its cache behind it and stands still once a fifth of that has changed.
-        serverMonitoringMode="poll",
-    )
+    try:
+        return MongoClient(
+            url,
+            tz_aware=True,
+            appname="showcase-gateway",
+            timeoutMS=milliseconds,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            # A monitor that keeps a streaming call open also keeps a snapshot open in SecantusDB, which then cannot
+            # tidy its cache behind it and stands still once a fifth of that has changed.
+            serverMonitoringMode="poll",
+        )
+    except (PyMongoError, ValueError) as error:
+        # Not the library's words: they may hold the URL, and with it a password.
+        raise InvalidSetting(
+            "SHOWCASE_MONGO_URL is no MongoDB address. Write mongodb://user:password@host:port/."
+        ) from error
 
 
 class MongoStore:

@@ -16,7 +16,7 @@ import structlog
 
 from contracts.catalogue import Catalogue, load_catalogue
 from contracts.configuration import leave, read_settings
-from contracts.errors import InvalidWorkflow, ShowcaseError
+from contracts.errors import InvalidSetting, InvalidWorkflow, ShowcaseError
 from contracts.log_lines import configure_logging
 from contracts.topology import topology
 from orchestrator.broker import Broker
@@ -110,7 +110,10 @@ def main() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    process = Process(settings, catalogue)
+    try:
+        process = Process(settings, catalogue)
+    except InvalidSetting as error:
+        leave(PROGRAM, error.message)
     process.start()
     log.info("orchestrator started", workflows=catalogue.names, threads=settings.threads)
     stopping.wait()

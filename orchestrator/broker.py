@@ -13,7 +13,7 @@ import structlog
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError
 
-from contracts.errors import BrokerUnavailable
+from contracts.errors import BrokerUnavailable, InvalidSetting
 from contracts.messages import Job, encode_job
 from contracts.topology import (
     DEAD_EXCHANGE,
@@ -63,7 +63,12 @@ class Broker:
     """
 
     def __init__(self, url: str, topology: Topology, workflows: list[str], prefetch: int) -> None:
-        self._parameters = pika.URLParameters(url)
+        try:
+            self._parameters = pika.URLParameters(url)
+        except (ValueError, TypeError) as error:
+            raise InvalidSetting(
+                "SHOWCASE_AMQP_URL is no AMQP address. Write amqp://user:password@host:port/."
+            ) from error
         self._parameters.heartbeat = HEARTBEAT_SECONDS
         self._parameters.blocked_connection_timeout = HEARTBEAT_SECONDS
         self._parameters.socket_timeout = CALL_TIMEOUT_SECONDS

@@ -53,10 +53,11 @@ class OrchestratorSettings(SharedSettings):
 def parse_servers(value: str) -> dict[str, str]:
     """Read ``name=url,name=url``. Raises ValueError with what is wrong."""
     servers: dict[str, str] = {}
-    for entry in filter(None, (part.strip() for part in value.split(","))):
+    for number, entry in enumerate(filter(None, (part.strip() for part in value.split(","))), start=1):
         name, equals, url = entry.partition("=")
         if not equals or not url.startswith(("http://", "https://")):
-            raise ValueError(f"{entry!r} is not name=http://host:port")
+            # Not the entry itself: its URL may hold a password.
+            raise ValueError(f"entry {number} is not name=http://host:port")
         servers[name.strip()] = url.strip()
     if not servers:
         raise ValueError("no model server is named; write *=http://host:port")

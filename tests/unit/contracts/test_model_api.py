@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from contracts.errors import ModelRefused
 from contracts.model_api import Binary, read_answer
 
-SMALL = base64.b64encode(b"picture").decode()
+PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+SMALL = base64.b64encode(PNG_START).decode()
 
 
 def nested(depth: int) -> Any:
@@ -27,11 +28,14 @@ def test_plain_values_pass_as_they_are() -> None:
     assert read_answer(answer) == (answer, [])
 
 
-@pytest.mark.parametrize(("media_type", "extension"), [("image/png", "png"), ("image/jpeg", "jpg")])
-def test_a_picture_is_taken_out(media_type: str, extension: str) -> None:
-    plain, binaries = read_answer({"mask": {"media_type": media_type, "data": SMALL}, "area": 0.1})
+@pytest.mark.parametrize(
+    ("media_type", "extension", "content"), [("image/png", "png", PNG_START), ("image/jpeg", "jpg", JPEG_START)]
+)
+def test_a_picture_is_taken_out(media_type: str, extension: str, content: bytes) -> None:
+    data = base64.b64encode(content).decode()
+    plain, binaries = read_answer({"mask": {"media_type": media_type, "data": data}, "area": 0.1})
     assert plain == {"area": 0.1}
-    assert binaries == [Binary("mask", media_type, b"picture")]
+    assert binaries == [Binary("mask", media_type, content)]
     assert binaries[0].extension == extension
 
 
@@ -70,8 +74,20 @@ def test_a_field_whose_name_cannot_be_stored_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("data", ["no base64!", "YQ", "YQ==\n", "é", None, 5, [], {}, ""])
 def test_data_that_is_not_base64_is_refused(data: Any) -> None:
-    with pytest.raises(ModelRefused, match=r"'mask' is (not base64|an empty picture)"):
+    with pytest.raises(ModelRefused, match=r"'mask' is (not base64|no image/png)"):
         read_answer({"mask": {"media_type": "image/png", "data": data}})
+
+
+def test_what_only_says_that_it_is_a_picture_is_refused() -> None:
+    data = base64.b64encode(JPEG_START).decode()
+    with pytest.raises(ModelRefused, match="is no image/png"):
+        read_answer({"mask": {"media_type": "image/png", "data": data}})
+
+
+@pytest.mark.parametrize("answer", [{"label": {"artifact": "input"}}, {"boxes": [{"artifact": "x"}]}])
+def test_a_model_cannot_refer_to_an_artifact(answer: Any) -> None:
+    with pytest.raises(ModelRefused, match="which only we make"):
+        read_answer(answer)
 
 
 @pytest.mark.parametrize("media_type", ["text/html", "image/svg+xml", "IMAGE/PNG", "", None, 1, ["image/png"], {}])

@@ -12,11 +12,12 @@ from contracts.states import StepState, SubmissionState
 from orchestrator.calls import Caller
 from orchestrator.engine import Done, Engine, HeldClaims, RingAgain
 from orchestrator.retries import Policy
-from tests.unit.factories import GATED, ONE_STEP, make_submission, make_workflow
+from tests.unit.factories import GATED, ONE_STEP, make_submission, make_workflow, png
 from tests.unit.fakes import FakeClock, FakeModels, MemoryStore
 
 ABNORMAL = {"label": "abnormality", "score": 0.9}
-MASK = {"mask": {"media_type": "image/png", "data": base64.b64encode(b"picture").decode()}, "area": 0.1}
+PICTURE = png()
+MASK = {"mask": {"media_type": "image/png", "data": base64.b64encode(PICTURE).decode()}, "area": 0.1}
 PARALLEL = """
 workflow: parallel
 version: v1.0.0
@@ -93,7 +94,7 @@ def test_an_open_gate_stores_the_picture_as_an_artifact(world):
     here.process()
     stored = here.stored
     assert stored.result == {"label": "abnormality", "image": {"artifact": "mask.png"}}
-    assert here.store.picture(stored.id, "mask.png").data == b"picture"
+    assert here.store.picture(stored.id, "mask.png").data == PICTURE
     assert [artifact.name for artifact in stored.artifacts] == ["mask.png"]
     assert stored.step("segmentation").gate.value is True
     assert here.store.writes == 3
