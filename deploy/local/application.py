@@ -28,12 +28,14 @@ def public_address(settings: ClusterSettings) -> dict[str, str]:
     return {"SHOWCASE_HOST": HOST, "SHOWCASE_PORT": str(settings.ports.gateway)}
 
 
-def _part(name: str, environment: dict[str, str], ports: tuple[int, ...], stop_wait_seconds: int) -> Part:
+def _part(
+    name: str, environment: dict[str, str], ports: tuple[int, ...], stop_wait_seconds: int, niceness: int = 0
+) -> Part:
     # Read at the start and never again: a running process is stale once one of them changes.
     sources = source_files(CHECKOUT / name, CHECKOUT / "contracts", CHECKOUT / "workflows")
     return Part(
         name=name,
-        command=(sys.executable, "-m", name),
+        command=("nice", "-n", str(niceness), sys.executable, "-m", name),
         directory=CHECKOUT,
         environment={"PYTHONUNBUFFERED": "1", **environment},
         ports=ports,
@@ -48,7 +50,8 @@ def application_parts(settings: ClusterSettings, amqp_url: str) -> list[Part]:
     """Return those of the two that this checkout holds."""
     common = common_environment(settings, amqp_url)
     made = [
-        _part("orchestrator", common, (), stop_wait_seconds=10),
+        # It drains for SHOWCASE_DRAIN_SECONDS and then hands back. Nice: what is accepted can wait, who submits cannot.
+        _part("orchestrator", common, (), stop_wait_seconds=20, niceness=5),
         _part("gateway", common | public_address(settings), (settings.ports.gateway,), stop_wait_seconds=10),
     ]
     return [part for part in made if (CHECKOUT / part.name / "__main__.py").exists()]

@@ -26,6 +26,8 @@ def database_part(settings: ClusterSettings) -> Part:
             *("--host", HOST, "--port", str(settings.ports.mongo)),
             *("--storage-path", str(folder / "data")),
             *("--log-level", "WARNING"),
+            # A tenth of it may be changes that an open snapshot still pins; beyond that, every client waits.
+            *("--cache-size", "2G"),
             "--standalone",
             "--sync-on-commit",
         ),

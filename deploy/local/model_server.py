@@ -88,6 +88,8 @@ def model_server_part(settings: ClusterSettings, archives: list[Archive], java: 
     return Part(
         name="torchserve",
         command=(
+            # Behind the gateway and the database: accepting must not wait for a model to think.
+            *("nice", "-n", "10"),
             java,
             f"-Dmodel_server_home={packages}",
             f"-Dlog4j.configurationFile=file://{LOGGING}",
