@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.local.application import APPLICATIONS, application_parts, common_environment, public_address
 from deploy.local.broker import amqp_url, broker_parts, broker_secrets
-from deploy.local.database import database_part
+from deploy.local.database import database_part, watchdog_part
 from deploy.local.errors import ClusterError
 from deploy.local.model_server import Archive, model_server_part, read_archives
 from deploy.local.parts import Part
@@ -66,7 +66,7 @@ def assemble(settings: ClusterSettings, java: str | None) -> Cluster:
     if "rabbitmq" in wanted:
         parts += broker_parts(settings, known)
     if "database" in wanted:
-        parts.append(database_part(settings))
+        parts += [database_part(settings), watchdog_part(settings)]
     if "torchserve" in wanted and java is not None:
         archives = read_archives(settings.model_store)
         parts.append(model_server_part(settings, archives, java))

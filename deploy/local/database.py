@@ -7,10 +7,24 @@ from pathlib import Path
 
 from deploy.local.parts import Part
 from deploy.local.ports import HOST
-from deploy.local.settings import ClusterSettings
+from deploy.local.settings import CHECKOUT, ClusterSettings
 
 # Between two looks for expired documents its sweeper keeps a snapshot open, behind which the cache cannot be tidied.
 CONFIGURATION = "[storage]\nttl_sweep_seconds = 5.0\n"
+
+
+def watchdog_part(settings: ClusterSettings) -> Part:
+    """Return what ends the database when it lives and answers nobody."""
+    return Part(
+        name="watchdog",
+        command=(
+            *(sys.executable, "-m", "deploy.local.watchdog"),
+            *("--home", str(settings.home), "--url", settings.mongo_url_in_use),
+        ),
+        directory=CHECKOUT,
+        environment={"PYTHONUNBUFFERED": "1"},
+        needs=frozenset({"database"}),
+    )
 
 
 def database_part(settings: ClusterSettings) -> Part:

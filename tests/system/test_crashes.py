@@ -87,3 +87,11 @@ def test_a_killed_model_server_delays_and_fails_nothing(client, cluster, samples
     cluster.kill("torchserve")
     body = client.run(samples / "flair" / "lesion_2.png", "workflow_001")
     assert body["status"] == "Success", body
+
+
+def test_a_database_that_stands_still_is_ended_and_started_again(client, cluster, samples):
+    before = cluster.pid("database")
+    cluster.kill("database", signal.SIGSTOP)
+    eventually(lambda: cluster.pid("database") != before)
+    client.until_ready()
+    assert client.run(samples / "digits" / "digit_1.png", "workflow_000")["prediction"]["digit"] == 1

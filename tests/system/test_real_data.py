@@ -26,11 +26,14 @@ def as_png(pixels: np.ndarray) -> bytes:
 
 
 def test_slices_with_a_large_tumour_are_outlined(client, slices):
-    for index in np.argsort(-slices.masks.sum(axis=(1, 2)))[:6]:
+    overlaps = []
+    for index in np.argsort(-slices.masks.sum(axis=(1, 2)))[:12]:
         prediction = client.run(as_png(slices.pixels[index]), "workflow_001")["prediction"]
-        assert prediction["label"] == "abnormality"
-        found, truth = np.array(prediction["image"]) > 0, slices.masks[index] > 0
-        assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.7
+        found = np.array(prediction.get("image", np.zeros((256, 256)))) > 0
+        truth = slices.masks[index] > 0
+        overlaps.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+    assert np.median(overlaps) > 0.8
+    assert np.mean(np.array(overlaps) > 0.5) >= 0.75
 
 
 def test_most_slices_without_one_are_not_segmented(client, slices):

@@ -24,18 +24,19 @@ from services.digit_recognizer.preprocess import preprocess
 pytestmark = [pytest.mark.data, pytest.mark.timeout(300)]
 
 
-@pytest.fixture(scope="module", params=["validation", "test"])
-def slices(request, data):
+DICE_FLOORS = {"validation": 0.80, "test": 0.75}
+"""The test patients are harder than the validation patients; the segmentation's card says by how much."""
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_slices_are_classified_and_outlined_as_well_as_promised(data, part):
     folders = patient_folders(data)
-    return read_slices([folders[name] for name in getattr(split_patients(list(folders)), request.param)])
-
-
-def test_slices_are_classified_and_outlined_as_well_as_promised(slices):
+    slices = read_slices([folders[name] for name in getattr(split_patients(list(folders)), part)])
     logits = answers(load_weights(SliceClassifier(), classification.WEIGHTS), slices.pixels)
     assert ((logits > 0) == slices.labels).mean() >= 0.88
     assert auc(slices.labels, logits) >= 0.94
     masks = answers(load_weights(SliceSegmenter(), segmentation.WEIGHTS), slices.pixels) > 0
-    assert pooled_dice(masks & (logits > 0)[:, None, None], slices.masks.astype(bool)) >= 0.80
+    assert pooled_dice(masks & (logits > 0)[:, None, None], slices.masks.astype(bool)) >= DICE_FLOORS[part]
 
 
 def test_the_split_is_by_patient_and_seeded(data):
