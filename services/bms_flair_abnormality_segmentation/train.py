@@ -24,7 +24,7 @@ def best_threshold(trained: Trained) -> tuple[float, float]:
     truth = trained.validation.masks.astype(bool)
     scored = [
         (pooled_dice((trained.predictions.masks > threshold) & gate, truth), float(threshold))
-        for threshold in np.arange(0.2, 0.81, 0.05)
+        for threshold in np.geomspace(0.02, 0.8, 24)
     ]
     dice, threshold = max(scored)
     return threshold, dice

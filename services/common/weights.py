@@ -21,6 +21,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
         for name, value in model.state_dict().items()
     }
     write_atomically(path, lambda partial: save_file(state, partial))
+    path.chmod(0o644)  # safetensors leaves a file that only its owner may read
 
 
 def load_weights(model: nn.Module, path: Path) -> nn.Module:
