@@ -27,7 +27,7 @@ def as_png(pixels: np.ndarray) -> bytes:
 
 def test_slices_with_a_large_tumour_are_outlined(client, slices):
     overlaps = []
-    for index in np.argsort(-slices.masks.sum(axis=(1, 2)))[:12]:
+    for index in np.argsort(slices.masks.sum(axis=(1, 2)))[::-1][:12]:
         prediction = client.run(as_png(slices.pixels[index]), "workflow_001")["prediction"]
         found = np.array(prediction.get("image", np.zeros((256, 256)))) > 0
         truth = slices.masks[index] > 0
