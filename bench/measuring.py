@@ -9,6 +9,8 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,5 +58,16 @@ def line(name: str, milliseconds: Sequence[float]) -> str:
     return f"{name:<46} p50 {cuts[49]:7.1f}   p95 {cuts[94]:7.1f}   p99 {cuts[98]:7.1f} ms   n={len(milliseconds)}"
 
 
-def machine() -> str:
-    return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"
+def machine(folder: Path, kilobytes: int) -> str:
+    """Return what the figures depend on: cores, load, and how long this disk takes to keep ``kilobytes`` for good."""
+    taken = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(30):
+            content = os.urandom(kilobytes * 1024)
+            begun = time.perf_counter()
+            file.write(content)
+            file.flush()
+            os.fdatasync(file.fileno())
+            taken.append((time.perf_counter() - begun) * 1000)
+    load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"
+    return f"{load}\n{line(f'this disk: writing and flushing {kilobytes} KiB', taken)}"

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 SUBMISSIONS = "submissions"
 IMAGES = "images"
 WORKFLOWS = "workflows"
 """Published versions: ``_id`` = <name>/<version>, with the digest that may never change."""
 
-WRITE_TO = "majority"
-JOURNALED = True
-"""A write counts once a majority of the replicas has it in its journal: what a client was told is kept."""
+
+class Concern(TypedDict, total=False):
+    """A write concern's options, as MongoDB names them."""
+
+    w: str
+    j: bool
+
+
+JOURNALED: Concern = {"w": "majority", "j": True}
+"""The write concern of what a client is told, or another process builds on: in the journal of a majority."""
+
+AHEAD: Concern = {"w": "majority"}
+"""The write concern of what a journaled write follows before anybody builds on it (a picture, and then the document
+that names it), or whose loss costs a look (when to look again). A journal is one log in order: the later write's
+flush holds the earlier one too, and one flush less is the largest part of an embedded database's answer."""
 
 SPARSE_INDEXES: tuple[tuple[str, str], ...] = ((SUBMISSIONS, "due_at"),)
 """(collection, field): what a sweep has to look at, by when. Documents in a terminal state have no entry."""

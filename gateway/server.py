@@ -14,6 +14,9 @@ REFUSE_BYTES = 64 * 1024 * 1024
 """A body beyond this is refused while it arrives. Below it, it is read to its end (on disk), so that the client, which
 may look for an answer only after it has sent everything, gets the application's sentence."""
 
+RECEIVE_BYTES = 256 * 1024
+"""Read from a socket at once: a usual image in one or two turns of the loop, not in fifteen."""
+
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
     """What waitress refuses by itself (a body without end, a broken header), in the API's error shape."""
@@ -42,6 +45,7 @@ def make_server(app: Flask, *, host: str, port: int, threads: int, connections: 
         connection_limit=connections,
         channel_timeout=idle_seconds,
         max_request_body_size=REFUSE_BYTES,
+        recv_bytes=RECEIVE_BYTES,
         ident="ml-showcase",
         asyncore_use_poll=True,
     )

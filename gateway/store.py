@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bson import encode
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
@@ -16,9 +18,13 @@ from contracts.documents import INPUT_NAME, Submission, from_document, image_key
 from contracts.errors import InvalidSetting, InvalidWorkflow, StoreUnavailable
 from contracts.states import SubmissionState
 from contracts.workflows import Workflow
+from gateway.group_commit import GroupCommit
 from gateway.ports import Picture
 
 Document = dict[str, Any]
+
+ACCEPTED_TOGETHER = 16
+"""Submissions that are written together at most; with images of 10 MiB they pass in several messages."""
 
 RUNG_DUE_SECONDS = 30
 """A rung-for submission that is still queued after so many seconds is looked at by the sweep."""
@@ -53,14 +59,15 @@ class MongoStore:
     """The gateway's store port on MongoDB's protocol. Thread-safe, as its client is."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
-        durable = WriteConcern(w=store_layout.WRITE_TO, j=store_layout.JOURNALED)
-        self._database = client.get_database(database, write_concern=durable)
+        self._database = client.get_database(database, write_concern=WriteConcern(**store_layout.JOURNALED))
+        ahead = WriteConcern(**store_layout.AHEAD)
         self._submissions = self._database[store_layout.SUBMISSIONS]
-        self._images = self._database[store_layout.IMAGES]
+        self._marks = self._submissions.with_options(write_concern=ahead)
+        self._images = self._database[store_layout.IMAGES].with_options(write_concern=ahead)
+        self._accepted = GroupCommit(self._insert, ACCEPTED_TOGETHER)
         self._ahead = timedelta(0)
 
     def accept(self, submission: Submission, image: bytes) -> None:
-        # The submission comes last: it exists from the moment that its document is there, with all that it needs.
         picture: Document = {
             "_id": image_key(submission.id, INPUT_NAME),
             "media_type": submission.input.media_type,
@@ -68,9 +75,14 @@ class MongoStore:
         }
         if submission.expires_at is not None:
             picture["expires_at"] = submission.expires_at
+        # Encoded here, one by one: what cannot be stored is refused alone, not with those it would be written with.
+        self._accepted.add((RawBSONDocument(encode(picture)), RawBSONDocument(encode(to_document(submission)))))
+
+    def _insert(self, accepted: Sequence[tuple[RawBSONDocument, RawBSONDocument]]) -> None:
+        # The submissions come last: one exists from the moment that its document is there, with all that it needs.
         with _translated():
-            self._images.insert_one(picture)
-            self._submissions.insert_one(to_document(submission))
+            self._images.insert_many([picture for picture, _ in accepted])
+            self._submissions.insert_many([submission for _, submission in accepted])
 
     def fetch(self, submission_id: str) -> Submission | None:
         with _translated():
@@ -85,7 +97,7 @@ class MongoStore:
     def mark_rung(self, submission_ids: list[str]) -> None:
         due = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": RUNG_DUE_SECONDS}}
         with _translated():
-            self._submissions.update_many(
+            self._marks.update_many(
                 # Fence 0: nobody has claimed it yet. A submission that was set aside keeps its own due time.
                 {"_id": {"$in": submission_ids}, "state": SubmissionState.QUEUED.value, "fence": 0},
                 [{"$set": {"rung_at": "$$NOW", "due_at": due}}],

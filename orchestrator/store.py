@@ -54,11 +54,11 @@ class MongoStore:
     """The orchestrator's store port on MongoDB's protocol. Thread-safe, as its client is."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._database = client.get_database(
-            database, write_concern=WriteConcern(w=store_layout.WRITE_TO, j=store_layout.JOURNALED)
-        )
+        self._database = client.get_database(database, write_concern=WriteConcern(**store_layout.JOURNALED))
+        ahead = WriteConcern(**store_layout.AHEAD)
         self._submissions = self._database[store_layout.SUBMISSIONS]
-        self._images = self._database[store_layout.IMAGES]
+        self._marks = self._submissions.with_options(write_concern=ahead)
+        self._images = self._database[store_layout.IMAGES].with_options(write_concern=ahead)
 
     def prepare(self) -> None:
         with _translated():
@@ -95,7 +95,7 @@ class MongoStore:
 
     def renew(self, claim: Claim, lease_seconds: float) -> None:
         until = _from_now(lease_seconds)
-        self._write(claim, {"lease.until": until, "due_at": until})
+        self._write(claim, {"lease.until": until, "due_at": until}, flush=False)
 
     def save_artifact(self, submission: Submission, artifact: Artifact, data: bytes) -> None:
         key = image_key(submission.id, artifact.name)
@@ -151,11 +151,11 @@ class MongoStore:
 
     def mark_rung(self, submission: Submission, due_in_seconds: float) -> None:
         changes = {"rung_at": "$$NOW", "due_at": _from_now(due_in_seconds)}
-        self._update(Claim(submission.id, submission.fence), submission.state, changes)
+        self._update(Claim(submission.id, submission.fence), submission.state, changes, flush=False)
 
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
         changes = {"due_at": _from_now(due_in_seconds)}
-        self._update(Claim(submission.id, submission.fence), submission.state, changes)
+        self._update(Claim(submission.id, submission.fence), submission.state, changes, flush=False)
 
     def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
         submission.state.become(SubmissionState.QUEUED)
@@ -183,18 +183,11 @@ class MongoStore:
         The lease's end stands in the filter too: an owner that renewed it after our look keeps the submission.
         """
         assert submission.lease is not None
+        point = {"_id": submission.id, "state": submission.state.value, "fence": submission.fence}
+        changes |= {"fence": submission.fence + 1, "lost_leases": submission.lost_leases + 1}
         with _translated():
             outcome = self._submissions.update_one(
-                {
-                    "_id": submission.id,
-                    "state": submission.state.value,
-                    "fence": submission.fence,
-                    "lease.until": submission.lease.until,
-                },
-                [
-                    {"$set": changes | {"fence": submission.fence + 1, "lost_leases": submission.lost_leases + 1}},
-                    {"$unset": unset},
-                ],
+                point | {"lease.until": submission.lease.until}, [{"$set": changes}, {"$unset": unset}]
             )
         return outcome.matched_count == 1
 
@@ -205,16 +198,24 @@ class MongoStore:
             unset=["lease", "due_at", "not_before"],
         )
 
-    def _write(self, claim: Claim, changes: Document, unset: list[str] | None = None) -> None:
-        if not self._update(claim, SubmissionState.RUNNING, changes, unset):
+    def _write(self, claim: Claim, changes: Document, unset: list[str] | None = None, *, flush: bool = True) -> None:
+        if not self._update(claim, SubmissionState.RUNNING, changes, unset, flush=flush):
             raise LeaseLost(f"Submission {claim.submission_id} belongs to another owner than fence {claim.fence}.")
 
-    def _update(self, claim: Claim, state: SubmissionState, changes: Document, unset: list[str] | None = None) -> bool:
+    def _update(
+        self,
+        claim: Claim,
+        state: SubmissionState,
+        changes: Document,
+        unset: list[str] | None = None,
+        *,
+        flush: bool = True,
+    ) -> bool:
         pipeline: list[Document] = [{"$set": changes}]
         if unset:
             pipeline.append({"$unset": unset})
         with _translated():
-            outcome = self._submissions.update_one(
+            outcome = (self._submissions if flush else self._marks).update_one(
                 {"_id": claim.submission_id, "state": state.value, "fence": claim.fence}, pipeline
             )
         return outcome.matched_count == 1

@@ -12,6 +12,16 @@ from deploy.local.settings import CHECKOUT, ClusterSettings
 # Between two looks for expired documents its sweeper keeps a snapshot open, behind which the cache cannot be tidied.
 CONFIGURATION = "[storage]\nttl_sweep_seconds = 5.0\n"
 
+# The server hands this text on, as it is, into WiredTiger's configuration. A thread that commits helps to tidy a full
+# cache first, holding the server's lock, and by default for as long as that takes: for ever, when the snapshot that
+# is in the way belongs to a thread that waits for that same lock. So it may wait for a moment only, and the cache may
+# hold many changes before anybody has to.
+# Options: https://source.wiredtiger.com/develop/struct_w_t___c_o_n_n_e_c_t_i_o_n.html#reconfigure
+STORAGE_ENGINE = (
+    "2G,cache_max_wait_ms=20,eviction_dirty_target=10,eviction_dirty_trigger=70,eviction_updates_target=10,"
+    "eviction_updates_trigger=70"
+)
+
 
 def watchdog_part(settings: ClusterSettings) -> Part:
     """Return what ends the database when it lives and answers nobody."""
@@ -28,7 +38,10 @@ def watchdog_part(settings: ClusterSettings) -> Part:
 
 
 def database_part(settings: ClusterSettings) -> Part:
-    """Return the database. Every acknowledged write is on the disk: that is what ``--sync-on-commit`` buys."""
+    """Return the database. A write that asks for the journal is on the disk when it is acknowledged.
+
+    Without ``--sync-on-commit``: that would flush for every write, also for those that a journaled one follows.
+    """
     folder = settings.home / "database"
     return Part(
         name="database",
@@ -40,10 +53,8 @@ def database_part(settings: ClusterSettings) -> Part:
             *("--host", HOST, "--port", str(settings.ports.mongo)),
             *("--storage-path", str(folder / "data")),
             *("--log-level", "WARNING"),
-            # A tenth of it may be changes that an open snapshot still pins; beyond that, every client waits.
-            *("--cache-size", "2G"),
+            *("--cache-size", STORAGE_ENGINE),
             "--standalone",
-            "--sync-on-commit",
         ),
         directory=folder,
         # Changed pages that wait for a checkpoint fill its cache; once a fifth of it, every client waits with them.
