@@ -3,7 +3,7 @@
 BIN := .venv/bin
 CLUSTER := $(BIN)/python -m deploy.local
 # Packages are checked as strictly as they were written; those of the models only as far as torch has types.
-TYPED := $(wildcard contracts gateway orchestrator) deploy/local
+TYPED := $(wildcard contracts gateway orchestrator) deploy/local deploy/torchserve
 ARGS ?=
 
 .PHONY: help
@@ -42,6 +42,13 @@ reset: venv  ## Stop everything and delete all data, after asking (FORCE=1 does 
 models: venv  ## Build the model archives that changed, into model-store/
 	@$(CLUSTER) models
 
+.PHONY: serve-model
+serve-model: venv  ## Serve one model alone for direct calls, in the foreground (MODEL=digit_recognizer PORT=8080)
+	@test -n "$(MODEL)" || { echo "Name the model: make $@ MODEL=digit_recognizer" >&2; exit 2; }
+	@$(CLUSTER) prerequisites --only torchserve
+	@$(BIN)/python -m services.archive $(MODEL) --store model-store >/dev/null
+	@$(BIN)/python -m deploy.torchserve --models $(MODEL) $(if $(PORT),--port $(PORT)) $(ARGS)
+
 .PHONY: samples
 samples: venv  ## Write sample images for trying things out, into samples/
 	@$(BIN)/python -m services.samples --out samples
@@ -59,6 +66,14 @@ test: venv  ## Install what the tests need, build the models, run every test (AR
 	@$(CLUSTER) models
 	@test -n "$(SHOWCASE_DATA)" || echo "SHOWCASE_DATA names no folder: the tests on the real data sets are left out."
 	$(BIN)/pytest tests $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
+
+.PHONY: test-compose
+test-compose: venv  ## Run the system tests against the cluster of docker compose
+	$(BIN)/pytest tests/system --cluster compose $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
+
+.PHONY: test-container
+test-container: venv  ## Run the system tests against the one container
+	$(BIN)/pytest tests/system --cluster container $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
 
 .PHONY: test-unit
 test-unit: venv  ## Run the tests that need no other process

@@ -6,14 +6,19 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.errors import InvalidSetting
+
 PREFIX = "SHOWCASE_"
+FILE = "_FILE"
+"""SHOWCASE_<NAME>_FILE names a file that holds the setting: how Docker and Kubernetes hand over secrets."""
+LONGEST_FILE = 65_536
 SLIP = 0.9
 """How like ours a name must be to count as misspelt. Below, LEASE_SECONDS would be a slip of IDLE_SECONDS."""
 
@@ -71,10 +76,32 @@ def describe(settings: type[BaseSettings]) -> list[tuple[str, str, str]]:
     return rows
 
 
-def read_settings(settings: type[Settings], program: str, purpose: str, arguments: Sequence[str]) -> Settings:
-    """Read the process's settings from its environment; ``--help`` prints them all and leaves.
+def values_from_files(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return the settings among ``names`` (variables) that a file holds, without the line's end.
 
-    Leaves with status 2 and one sentence that names the setting when one is wrong or misspelt.
+    Raises InvalidSetting for a file that cannot be read, and for a setting that is given twice.
+    """
+    values = {}
+    for name in names:
+        path = environment.get(name + FILE, "")
+        if not path:
+            continue
+        if environment.get(name):
+            raise InvalidSetting(f"{name} and {name}{FILE} are both set; unset one of them.")
+        try:
+            with Path(path).open(encoding="utf-8") as file:
+                values[name] = file.read(LONGEST_FILE).rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise InvalidSetting(f"{name}{FILE} names {path}, which cannot be read: {reason}.") from error
+    return values
+
+
+def read_settings(settings: type[Settings], program: str, purpose: str, arguments: Sequence[str]) -> Settings:
+    """Read the process's settings from its environment, or from the files that it names.
+
+    ``--help`` prints them all and leaves. Leaves with status 2 and one sentence that names the setting when one is
+    wrong or misspelt.
     """
     rows = describe(settings)
     width = max(len(name) for name, _, _ in rows)
@@ -82,7 +109,8 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
     argparse.ArgumentParser(
         prog=program,
         description=purpose,
-        epilog=f"settings (environment variables, defaults in brackets):\n{table}",
+        epilog=f"settings (environment variables, defaults in brackets; each may be read from a file instead, "
+        f"which {PREFIX}<NAME>{FILE} names):\n{table}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args(arguments)
     known = [name for name, _, _ in rows]
@@ -93,7 +121,11 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
             if close:
                 leave(program, f"{name} is not a setting. Did you mean {close[0]}?")
     try:
-        return settings()
+        held = values_from_files(os.environ, known)
+    except InvalidSetting as error:
+        leave(program, error.message)
+    try:
+        return settings(**{name.removeprefix(PREFIX).lower(): value for name, value in held.items()})
     except ValidationError as error:
         first = error.errors()[0]
         name = variable(str(first["loc"][0])) if first["loc"] else PREFIX

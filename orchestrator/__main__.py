@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import structlog
 
@@ -24,6 +25,7 @@ from orchestrator.calls import Caller
 from orchestrator.clock import SystemClock
 from orchestrator.consumer import Consumer
 from orchestrator.engine import Engine, HeldClaims
+from orchestrator.health import touch
 from orchestrator.leases import LeaseKeeper
 from orchestrator.model_servers.torchserve import TorchServeModels
 from orchestrator.retries import Policy
@@ -80,8 +82,12 @@ class Process:
             return started
 
         self.connection = thread("broker", self.broker.run, self.consumer.receive, random.random)
-        thread("sweep", self.sweep.run, self.settings.sweep_seconds)
+        thread("sweep", self.sweep.run, self.settings.sweep_seconds, self._swept)
         thread("leases", self.keeper.run)
+
+    def _swept(self) -> None:
+        if self.settings.health_file and self.broker.connected:
+            touch(Path(self.settings.health_file))
 
     def drain(self) -> None:
         """Finish what is under way, or hand it back for another orchestrator to go on from its last checkpoint."""

@@ -82,6 +82,11 @@ class Broker:
         self._draining = False
         self._stopped = threading.Event()
 
+    @property
+    def connected(self) -> bool:
+        """Whether it consumes."""
+        return self._consuming is not None
+
     def run(self, receive: Callable[[Delivery], None], chance: Callable[[], float]) -> None:
         """Consume until stopped; ``receive`` must return at once. Runs on the thread that owns the connection."""
         failures = 0

@@ -39,6 +39,9 @@ class OrchestratorSettings(SharedSettings):
     fault_tries: int = Field(
         default=5, ge=1, le=100, description="Calls of one step that may crash the model or time out before it fails."
     )
+    health_file: str = Field(
+        default="", description="File that is touched while all is well, for health checks; empty for none."
+    )
     drain_seconds: float = Field(
         default=12.0, ge=0, le=300, description="Seconds that work under way may take to finish when asked to stop."
     )

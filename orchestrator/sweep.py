@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -51,8 +52,8 @@ class Sweep:
             log.info("sweep rang", submissions=rung)
         return rung
 
-    def run(self, seconds: float) -> None:
-        """Sweep every so many seconds until the process is asked to stop."""
+    def run(self, seconds: float, swept: Callable[[], None] = lambda: None) -> None:
+        """Sweep every so many seconds until the process is asked to stop; tell ``swept`` when one succeeded."""
         prepared = False
         while self._clock.sleep(seconds):
             try:
@@ -60,6 +61,7 @@ class Sweep:
                     self._store.prepare()
                     prepared = True
                 self.once()
+                swept()
             except (StoreUnavailable, BrokerUnavailable) as error:
                 log.warning("sweep put off", error=error.message)
             except Exception:

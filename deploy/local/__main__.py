@@ -10,7 +10,8 @@ from pathlib import Path
 from deploy.local.archives import build_archives
 from deploy.local.cluster import PART_NAMES, Cluster, assemble
 from deploy.local.errors import ClusterError, explain
-from deploy.local.prerequisites import find_java
+from deploy.local.foreground import run
+from deploy.local.ports import HOST
 from deploy.local.progress import Progress
 from deploy.local.reporting import (
     environment_lines,
@@ -24,6 +25,7 @@ from deploy.local.settings import CHECKOUT, OWN_HOME, ClusterSettings, recall_se
 from deploy.local.starting import bring_up, install
 from deploy.local.stopping import reset, take_down
 from deploy.local.supervision import Supervisor
+from deploy.torchserve.java import find_java
 
 EPILOGUE = """\
 Settings that `up` reads from the environment:
@@ -35,7 +37,8 @@ Settings that `up` reads from the environment:
   SHOWCASE_MODEL_SERVERS  name=url,... for models served elsewhere; with *=url TorchServe is not started
   SHOWCASE_LOG_FORMAT     json or console (json)
 Every other SHOWCASE_* setting is handed on to the gateway and the orchestrator.
-Ports are remembered until others are named. Everything listens on 127.0.0.1.
+Each may be read from a file instead, which SHOWCASE_<NAME>_FILE names.
+Ports are remembered until others are named. Everything listens on 127.0.0.1, the gateway on what --host says.
 """
 
 
@@ -53,16 +56,18 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    up = commands.add_parser("up", parents=[every], help="install what is missing, start, wait until all is ready")
+    chosen = argparse.ArgumentParser(add_help=False)
+    chosen.add_argument("--only", metavar="PART,...", default="", help=f"these parts only, of {', '.join(PART_NAMES)}")
+    up = argparse.ArgumentParser(add_help=False, parents=[every, chosen])
+    up.add_argument("--host", default=HOST, metavar="ADDRESS", help=f"where the gateway listens ({HOST})")
     up.add_argument("--port", type=int, metavar="N", help="the gateway's port")
     up.add_argument("--port-base", type=int, metavar="N", help="the first of the other parts' ports")
     up.add_argument(
         "--model-store", type=Path, metavar="DIR", help="serve the archives of this folder instead of building our own"
     )
-    up.add_argument(
-        "--only", metavar="PART,...", default="", help=f"start these parts only, of {', '.join(PART_NAMES)}"
-    )
     up.add_argument("--timeout", type=float, default=240.0, metavar="SECONDS", help="how long to wait (240)")
+    commands.add_parser("up", parents=[up], help="install what is missing, start, wait until all is ready")
+    commands.add_parser("run", parents=[up], help="up, then stay until a signal, then down: for containers")
     commands.add_parser("down", parents=[every], help="stop everything in order; the data stays")
     commands.add_parser("status", parents=[every], help="show each part's state; exits 1 when one is not ready")
     logs = commands.add_parser("logs", parents=[every], help="follow the logs")
@@ -77,7 +82,9 @@ def parser() -> argparse.ArgumentParser:
     control = commands.add_parser("rabbitmqctl", parents=[every], help="run rabbitmqctl on the embedded broker")
     control.add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("models", parents=[every], help="build the model archives that changed")
-    commands.add_parser("prerequisites", parents=[every], help="install what pip cannot: RabbitMQ and a Java runtime")
+    commands.add_parser(
+        "prerequisites", parents=[every, chosen], help="install what pip cannot: RabbitMQ and a Java runtime"
+    )
     return top
 
 
@@ -98,6 +105,7 @@ def _settings(arguments: argparse.Namespace) -> ClusterSettings:
         port=getattr(arguments, "port", None),
         port_base=getattr(arguments, "port_base", None),
         model_store=model_store.resolve() if model_store else None,
+        host=getattr(arguments, "host", HOST),
         only=frozenset(name.strip() for name in getattr(arguments, "only", "").split(",") if name.strip()),
         remembered=last.ports if last else None,
     )
@@ -137,6 +145,8 @@ def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "up":
             return _up(arguments)
+        case "run":
+            run(_settings(arguments), os.environ, arguments.timeout)
         case "down":
             take_down(home)
         case "status":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from deploy.local.parts import Part, digest_of_files, source_files
-from deploy.local.ports import HOST
 from deploy.local.settings import CHECKOUT, ClusterSettings
 
 APPLICATIONS = ("orchestrator", "gateway")
@@ -25,7 +24,7 @@ def common_environment(settings: ClusterSettings, amqp_url: str) -> dict[str, st
 
 def public_address(settings: ClusterSettings) -> dict[str, str]:
     """Return where the gateway listens, as settings."""
-    return {"SHOWCASE_HOST": HOST, "SHOWCASE_PORT": str(settings.ports.gateway)}
+    return {"SHOWCASE_HOST": settings.host, "SHOWCASE_PORT": str(settings.ports.gateway)}
 
 
 def _part(

@@ -9,10 +9,11 @@ from deploy.local.application import APPLICATIONS, application_parts, common_env
 from deploy.local.broker import amqp_url, broker_parts, broker_secrets
 from deploy.local.database import database_part, watchdog_part
 from deploy.local.errors import ClusterError
-from deploy.local.model_server import Archive, model_server_part, read_archives
+from deploy.local.model_server import model_server_part
 from deploy.local.parts import Part
 from deploy.local.readiness import Probe, broker_ready, database_ready, gateway_ready, listens, models_ready
 from deploy.local.settings import CHECKOUT, ClusterSettings
+from deploy.torchserve.archives import Archive, BrokenArchive, read_archives
 
 PART_NAMES = ("rabbitmq", "database", "torchserve", *APPLICATIONS)
 
@@ -68,7 +69,10 @@ def assemble(settings: ClusterSettings, java: str | None) -> Cluster:
     if "database" in wanted:
         parts += [database_part(settings), watchdog_part(settings)]
     if "torchserve" in wanted and java is not None:
-        archives = read_archives(settings.model_store)
+        try:
+            archives = read_archives(settings.model_store)
+        except BrokenArchive as error:
+            raise ClusterError(str(error)) from error
         parts.append(model_server_part(settings, archives, java))
     parts += [part for part in application_parts(settings, url) if part.name in wanted]
     return Cluster(

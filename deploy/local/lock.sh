@@ -3,6 +3,7 @@
 #
 #   development.lock  everything: what `make venv` installs
 #   runtime.lock      what a gateway or an orchestrator needs and nothing else
+#   cluster.lock      the whole local cluster besides torch: what the one container holds
 #   services.lock     what a model server needs besides torch
 #
 # torch itself stands unhashed in requirements/torch.txt: which build of the release is right (processor only, or one of
@@ -21,4 +22,5 @@ pin() {
 
 pin development.lock pyproject.toml --group services --group cluster --group training --group dev
 pin runtime.lock pyproject.toml --constraints requirements/development.lock
+pin cluster.lock pyproject.toml --group services --group cluster --constraints requirements/development.lock
 pin services.lock --group services --constraints requirements/development.lock

@@ -2,55 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-import sys
-import zipfile
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
 
-from deploy.local.errors import ClusterError
 from deploy.local.parts import Part
-from deploy.local.ports import HOST
-from deploy.local.settings import CHECKOUT, ClusterSettings
-
-CONFIGURATION = CHECKOUT / "deploy" / "torchserve" / "config.properties"
-LOGGING = CHECKOUT / "deploy" / "torchserve" / "log4j2.xml"
-MANIFEST = "MAR-INF/MANIFEST.json"
-
-
-@dataclass(frozen=True, order=True)
-class Archive:
-    """One built model: a ``.mar`` file, the name and version it is served under, and a digest of what is in it."""
-
-    name: str
-    version: str
-    path: Path
-    digest: str
-
-
-def read_archive(path: Path) -> Archive:
-    """Read name, version and digest of an archive. The time it was built at does not count as content.
-
-    Raises ClusterError when it is no archive.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            manifest = json.loads(archive.read(MANIFEST))
-            entries = sorted((entry.filename, entry.CRC) for entry in archive.infolist() if entry.filename != MANIFEST)
-        manifest.pop("createdOn", None)
-        name, version = manifest["model"]["modelName"], manifest["model"]["modelVersion"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ClusterError(f"{path} is not a model archive ({error}); delete it and run: make models") from error
-    content = json.dumps([manifest, entries], sort_keys=True)
-    return Archive(name, version, path, hashlib.sha256(content.encode()).hexdigest()[:16])
-
-
-def read_archives(model_store: Path) -> list[Archive]:
-    """Read every archive of the model store, by name and version."""
-    return sorted(read_archive(path) for path in model_store.glob("*.mar"))
+from deploy.local.settings import ClusterSettings
+from deploy.torchserve.archives import Archive
+from deploy.torchserve.launch import LOGGING, Launch
 
 
 def refused_models(said: str, patience: int = 3) -> dict[str, str]:
@@ -65,61 +23,30 @@ def refused_models(said: str, patience: int = 3) -> dict[str, str]:
 
 
 def model_server_part(settings: ClusterSettings, archives: list[Archive], java: str) -> Part:
-    """Return TorchServe's Java side, run directly: the ``torchserve`` command would leave it to itself."""
+    """Return the TorchServe that serves the cluster's archives."""
     folder = settings.home / "torchserve"
-    temporary = settings.run_folder / "torchserve"
-    packages = Path(sys.executable).parents[1] / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-    common = CONFIGURATION.read_text()
-    vmargs = next(line.split("=", 1)[1].split() for line in common.splitlines() if line.startswith("vmargs="))
     ports = settings.ports
-    own = {
-        "inference_address": f"http://{HOST}:{ports.inference}",
-        "management_address": f"http://{HOST}:{ports.management}",
-        "metrics_address": f"http://{HOST}:{ports.metrics}",
-        # gRPC cannot be switched off.
-        "grpc_inference_address": HOST,
-        "grpc_inference_port": str(ports.grpc_inference),
-        "grpc_management_address": HOST,
-        "grpc_management_port": str(ports.grpc_management),
-        "model_store": str(settings.model_store),
-    }
-    if archives:
-        own["load_models"] = ",".join(archive.path.name for archive in archives)
+    launch = Launch(
+        archives=archives,
+        model_store=settings.model_store,
+        state=folder,
+        temporary=settings.run_folder / "torchserve",
+        logs=settings.home / "logs",
+        inference=ports.inference,
+        management=ports.management,
+        metrics=ports.metrics,
+        grpc_inference=ports.grpc_inference,
+        grpc_management=ports.grpc_management,
+    )
     return Part(
         name="torchserve",
-        command=(
-            # Behind the gateway and the database: accepting must not wait for a model to think.
-            *("nice", "-n", "10"),
-            java,
-            f"-Dmodel_server_home={packages}",
-            f"-Dlog4j.configurationFile=file://{LOGGING}",
-            f"-Djava.io.tmpdir={temporary}",
-            *vmargs,
-            *("-cp", str(packages / "ts" / "frontend" / "*")),
-            "org.pytorch.serve.ModelServer",
-            *("--python", sys.executable),
-            *("-f", str(folder / "config.properties")),
-            *("-s", str(settings.model_store)),
-            "-ncs",
-        ),
+        # Behind the gateway and the database: accepting must not wait for a model to think.
+        command=("nice", "-n", "10", *launch.command(java)),
         directory=folder,
-        environment={
-            "LOG_LOCATION": str(settings.home / "logs"),
-            "METRICS_LOCATION": str(settings.home / "logs"),
-            # One worker a model; more threads would only take turns on the same cores.
-            "OMP_NUM_THREADS": "1",
-            "PYTHONUNBUFFERED": "1",
-            "TEMP": str(temporary),
-            "TMPDIR": str(temporary),
-        },
+        environment=launch.environment(),
         ports=(ports.inference, ports.management, ports.metrics, ports.grpc_inference, ports.grpc_management),
-        files={
-            folder / "config.properties": (
-                common + "\n" + "".join(f"{name}={value}\n" for name, value in own.items()),
-                0o644,
-            )
-        },
+        files={launch.configuration_path: (launch.configuration(), 0o644)},
         inputs=(LOGGING.read_text(), *(archive.digest for archive in archives)),
         # Unpacked archives and the workers' sockets: a server that was killed leaves them behind.
-        clears=(temporary,),
+        clears=(launch.temporary,),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,32 +11,11 @@ from pathlib import Path
 
 from deploy.local.broker import SCRIPTS
 from deploy.local.errors import ClusterError
+from deploy.torchserve.java import find_java
 
-OLDEST_JAVA = 17
 BROKER_PACKAGE = "rabbitmq-server"
 JAVA_PACKAGE = "default-jre-headless"
 POLICY = Path("/usr/sbin/policy-rc.d")
-
-
-def java_version(said: str) -> int:
-    """Return the major version in what ``java -version`` prints, 0 when there is none. "1.8.0" is 8."""
-    found = re.search(r'version "(?:1\.)?(\d+)', said)
-    return int(found.group(1)) if found else 0
-
-
-def find_java() -> str | None:
-    """Return a Java runtime that is new enough: JAVA_HOME's, the one on PATH, or one that Debian installed."""
-    candidates = [os.environ["JAVA_HOME"] + "/bin/java"] if os.environ.get("JAVA_HOME") else []
-    candidates += [found] if (found := shutil.which("java")) else []
-    candidates += [str(path) for path in sorted(Path("/usr/lib/jvm").glob("*/bin/java"), reverse=True)]
-    for candidate in candidates:
-        try:
-            said = subprocess.run([candidate, "-version"], capture_output=True, text=True, check=False).stderr
-        except OSError:
-            continue
-        if java_version(said) >= OLDEST_JAVA:
-            return candidate
-    return None
 
 
 def has_broker() -> bool:

@@ -12,8 +12,8 @@ import pymongo
 import pymongo.errors
 import requests
 
-from deploy.local.model_server import Archive
 from deploy.local.ports import HOST
+from deploy.torchserve.archives import Archive
 
 ANSWER_SECONDS = 3.0
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from contracts.configuration import FILE, values_from_files
+from contracts.errors import InvalidSetting
 from deploy.local.errors import ClusterError
 from deploy.local.files import write_private
 from deploy.local.ports import HOST, Ports, choose_ports
@@ -18,17 +20,30 @@ EVERY_MODEL = "*"
 # A unix socket's path has at most 107 bytes; to the folder come "/torchserve/.ts.sock.9000" and the like.
 LONGEST_RUN_FOLDER = 70
 # Meant for this program and for the tests, and for no other process.
+# Which this program reads itself; every other one is handed on, and with it the name of a file that may hold it.
+OWN_SETTINGS = (
+    "SHOWCASE_PORT",
+    "SHOWCASE_MONGO_URL",
+    "SHOWCASE_MONGO_DATABASE",
+    "SHOWCASE_AMQP_URL",
+    "SHOWCASE_MODEL_SERVERS",
+    "SHOWCASE_LOG_FORMAT",
+)
 CONTROL_SETTINGS = {"SHOWCASE_DATA", "SHOWCASE_PORT_BASE"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
-    """One cluster. A URL that is None means that the part is embedded: started and looked after by this cluster."""
+    """One cluster. A URL that is None means that the part is embedded: started and looked after by this cluster.
+
+    ``host`` is the gateway's; every other part listens on the loopback address.
+    """
 
     home: Path
     ports: Ports
     model_store: Path = CHECKOUT / "model-store"
     builds_archives: bool = True
+    host: str = HOST
     mongo_url: str | None = None
     mongo_database: str = "showcase"
     amqp_url: str | None = None
@@ -88,6 +103,7 @@ def resolve_settings(
     port_base: int | None = None,
     model_store: Path | None = None,
     only: frozenset[str] = frozenset(),
+    host: str = HOST,
     remembered: Ports | None = None,
 ) -> ClusterSettings:
     """Put the settings of a cluster together: arguments first, then ``SHOWCASE_*``, then what it had before.
@@ -96,6 +112,11 @@ def resolve_settings(
     """
     chosen_home = OWN_HOME if home is None else home
     given = {name: value for name, value in environment.items() if name.startswith("SHOWCASE_") and value}
+    try:
+        held = values_from_files(given, OWN_SETTINGS)
+    except InvalidSetting as error:
+        raise ClusterError(error.message) from error
+    given = {name: value for name, value in given.items() if name.removesuffix(FILE) not in held} | held
     if port is not None or port_base is not None:
         # Whoever names ports as arguments means a cluster apart from the one that the environment describes.
         given.pop("SHOWCASE_PORT", None)
@@ -111,6 +132,7 @@ def resolve_settings(
         ports=ports,
         model_store=CHECKOUT / "model-store" if model_store is None else model_store,
         builds_archives=model_store is None,
+        host=host,
         mongo_url=given.pop("SHOWCASE_MONGO_URL", None),
         mongo_database=given.pop("SHOWCASE_MONGO_DATABASE", "showcase"),
         amqp_url=given.pop("SHOWCASE_AMQP_URL", None),

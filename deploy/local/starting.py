@@ -15,10 +15,11 @@ from deploy.local.files import log_of, size_of, text_after
 from deploy.local.model_server import refused_models
 from deploy.local.parts import Part
 from deploy.local.ports import is_free, listener, taken_sentence
-from deploy.local.prerequisites import find_java, install_packages, missing_packages, refuse_without_rights
+from deploy.local.prerequisites import install_packages, missing_packages, refuse_without_rights
 from deploy.local.progress import Progress
 from deploy.local.settings import ClusterSettings, remember_settings
 from deploy.local.supervision import Process, Supervisor, belongs_to, end_strays, write_files
+from deploy.torchserve.java import find_java
 
 POLL_SECONDS = 0.15
 # A part that ended this often before it was ready will not get there by being started once more.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 from pydantic_settings import BaseSettings
@@ -158,3 +159,42 @@ def test_an_argument_that_does_not_exist_is_refused() -> None:
     with pytest.raises(SystemExit) as caught:
         read(GatewaySettings, "--port", "9000")
     assert caught.value.code == 2
+
+
+def test_a_setting_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    url, port = tmp_path / "url", tmp_path / "port"
+    url.write_text("mongodb://user:secret@far:27017/\n")
+    port.write_text("8123\n")
+    monkeypatch.setenv("SHOWCASE_MONGO_URL_FILE", str(url))
+    monkeypatch.setenv("SHOWCASE_PORT_FILE", str(port))
+    settings = read()
+    assert isinstance(settings, GatewaySettings)
+    assert (settings.mongo_url, settings.port) == ("mongodb://user:secret@far:27017/", 8123)
+
+
+def test_a_file_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SHOWCASE_AMQP_URL_FILE", str(tmp_path / "nowhere"))
+    said = refusal(capsys)
+    assert f"SHOWCASE_AMQP_URL_FILE names {tmp_path / 'nowhere'}" in said
+    assert "No such file" in said
+
+
+def test_a_wrong_value_in_a_file_is_refused_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    url = tmp_path / "url"
+    url.write_text("postgres://user:secret@far/")
+    monkeypatch.setenv("SHOWCASE_MONGO_URL_FILE", str(url))
+    said = refusal(capsys)
+    assert "SHOWCASE_MONGO_URL is wrong" in said
+    assert "secret" not in said
+
+
+def test_a_setting_given_twice_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SHOWCASE_MONGO_URL", "mongodb://here/")
+    monkeypatch.setenv("SHOWCASE_MONGO_URL_FILE", str(tmp_path / "url"))
+    assert "SHOWCASE_MONGO_URL and SHOWCASE_MONGO_URL_FILE are both set" in refusal(capsys)

@@ -12,11 +12,12 @@ import pytest
 from deploy.local.broker import broker_parts, broker_secrets
 from deploy.local.cluster import assemble, embedded_parts
 from deploy.local.errors import ClusterError, explain
-from deploy.local.model_server import model_server_part, read_archive, read_archives, refused_models
+from deploy.local.model_server import model_server_part, refused_models
 from deploy.local.parts import digest_of_files, source_files
-from deploy.local.prerequisites import java_version
 from deploy.local.reporting import human_duration, table
 from deploy.local.settings import ClusterSettings, resolve_settings
+from deploy.torchserve.archives import BrokenArchive, read_archive, read_archives
+from deploy.torchserve.java import java_version
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_an_archive_is_known_by_its_content_and_not_by_when_it_was_built(tmp_pat
 
 def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "half.mar").write_bytes(b"PK")
-    with pytest.raises(ClusterError, match=r"half\.mar is not a model archive"):
+    with pytest.raises(BrokenArchive, match=r"half\.mar is not a model archive"):
         read_archives(tmp_path)
 
 

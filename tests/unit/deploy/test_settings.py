@@ -82,3 +82,12 @@ def test_sockets_lie_in_the_home_unless_its_path_is_too_long() -> None:
     far = Path("/srv") / ("deep/" * 30) / ".local"
     assert len(bytes(run_folder(far))) <= LONGEST_RUN_FOLDER
     assert run_folder(far) != run_folder(far / "other")
+
+
+def test_a_url_may_lie_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("mongodb://far:27017/\n")
+    settings = resolve_settings(
+        {"SHOWCASE_MONGO_URL_FILE": str(tmp_path / "url"), "SHOWCASE_RETENTION_DAYS_FILE": "/run/secrets/days"}
+    )
+    assert settings.mongo_url == "mongodb://far:27017/"
+    assert dict(settings.passed_on) == {"SHOWCASE_RETENTION_DAYS_FILE": "/run/secrets/days"}

@@ -1,0 +1,98 @@
+# Every image of ML Showcase. The last stage is the whole local cluster in one container:
+#   docker build -t ml-showcase-api . && docker run -d -p 8100:8100 --name ml-showcase-api ml-showcase-api
+# docker-compose.yml builds the others: application, model-server, proxy.
+#
+# What changes seldom comes first: packages, then torch, then the models, then our code. A change of code rebuilds the
+# last layers only, in seconds.
+
+FROM python:3.11-slim-bookworm AS base
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN groupadd --gid 10001 showcase \
+    && useradd --uid 10001 --gid showcase --home-dir /var/lib/showcase --create-home --shell /usr/sbin/nologin showcase
+WORKDIR /srv/showcase
+
+
+FROM base AS runtime-packages
+COPY requirements/runtime.lock requirements/
+RUN python -m venv /opt/venv && pip install --quiet --no-cache-dir --require-hashes -r requirements/runtime.lock
+
+
+# The gateway and the orchestrator: one image, two commands.
+FROM base AS application
+COPY --from=runtime-packages /opt/venv /opt/venv
+COPY contracts contracts
+COPY workflows workflows
+COPY gateway gateway
+COPY orchestrator orchestrator
+RUN python -m compileall -q contracts gateway orchestrator
+USER 10001:10001
+
+
+# Spreads requests over any number of gateways, found by their name as they come and go.
+FROM base AS proxy
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy \
+    && rm -rf /var/lib/apt/lists/*
+COPY deploy/docker/haproxy.cfg /etc/haproxy/haproxy.cfg
+USER 10001:10001
+CMD ["haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg"]
+
+
+# torch's own index has a build without GPU libraries (a gigabyte less); where it cannot be reached, PyPI's or the one
+# that pip is configured for is taken.
+FROM base AS services-packages
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+COPY requirements/services.lock requirements/torch.txt requirements/
+RUN python -m venv /opt/venv \
+    && pip install --quiet --no-cache-dir --require-hashes -r requirements/services.lock \
+    && { pip install --quiet --no-cache-dir --retries 1 --timeout 10 --index-url "$TORCH_INDEX" --no-deps -r requirements/torch.txt \
+         || pip install --quiet --no-cache-dir -r requirements/torch.txt; }
+
+
+FROM services-packages AS archives
+COPY services services
+RUN python -m services.archive --store /model-store && chmod -R a+rX /model-store
+
+
+FROM base AS java
+# The Java package writes into a folder of manual pages that slim images lack.
+RUN mkdir -p /usr/share/man/man1 && apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless \
+    && rm -rf /var/lib/apt/lists/*
+
+
+# One TorchServe with every archive; SHOWCASE_MODELS says which of them it serves.
+FROM java AS model-server
+COPY --from=services-packages /opt/venv /opt/venv
+COPY --from=archives /model-store /model-store
+COPY deploy/torchserve deploy/torchserve
+USER 10001:10001
+CMD ["python", "-m", "deploy.torchserve", "--host", "0.0.0.0", "--model-store", "/model-store", "--state", "/tmp/torchserve"]
+
+
+FROM services-packages AS cluster-packages
+COPY requirements/cluster.lock requirements/
+RUN pip install --quiet --no-cache-dir --require-hashes -r requirements/cluster.lock
+
+
+# The local cluster inside one image. `docker stop` waits 10 s: what is under way gets 4 of them, then it is handed back.
+FROM java AS one-container
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server tini \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=cluster-packages /opt/venv /opt/venv
+COPY --from=archives /model-store model-store
+COPY deploy deploy
+COPY contracts contracts
+COPY workflows workflows
+COPY gateway gateway
+COPY orchestrator orchestrator
+RUN python -m compileall -q contracts deploy gateway orchestrator
+ENV SHOWCASE_DRAIN_SECONDS=4
+USER 10001:10001
+VOLUME /var/lib/showcase
+EXPOSE 8100
+HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8100/health/ready', timeout=4)"]
+ENTRYPOINT ["tini", "--", "python", "-m", "deploy.local"]
+CMD ["run", "--home", "/var/lib/showcase", "--host", "0.0.0.0", "--model-store", "model-store"]

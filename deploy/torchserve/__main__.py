@@ -1,0 +1,89 @@
+"""One model server by itself: ``python -m deploy.torchserve --help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+from deploy.torchserve.archives import BrokenArchive, read_archives
+from deploy.torchserve.java import OLDEST_JAVA, find_java
+from deploy.torchserve.launch import LOOPBACK, Launch
+
+MODELS = "SHOWCASE_MODELS"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m deploy.torchserve",
+        description="Serve models for direct calls, in the foreground, until it is interrupted.",
+        epilog="POST /predictions/NAME/VERSION on the port; docs/direct-calls.md says what it takes and answers.",
+    )
+    made.add_argument(
+        "--models",
+        default=os.environ.get(MODELS, ""),
+        metavar="NAME,...",
+        help=f"which of the store's models (${MODELS}; all of them)",
+    )
+    made.add_argument("--model-store", type=Path, default=Path("model-store"), metavar="DIR", help="(model-store)")
+    made.add_argument("--host", default=LOOPBACK, metavar="ADDRESS", help=f"where the port listens ({LOOPBACK})")
+    made.add_argument("--port", type=int, default=8080, metavar="N", help="for inference calls (8080)")
+    made.add_argument("--management-port", type=int, default=8081, metavar="N", help="on the loopback address (8081)")
+    made.add_argument("--metrics-port", type=int, default=8082, metavar="N", help="on the loopback address (8082)")
+    made.add_argument("--grpc-port", type=int, default=7070, metavar="N", help="the first of two that it insists on")
+    made.add_argument("--state", type=Path, metavar="DIR", help="for its temporary files (a folder made anew)")
+    return made
+
+
+def _leave(sentence: str) -> NoReturn:
+    print(f"python -m deploy.torchserve: {sentence}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def main() -> NoReturn:
+    """Become the server."""
+    given = parser().parse_args()
+    wanted = {name.strip() for name in given.models.split(",") if name.strip()}
+    store = given.model_store.resolve()
+    try:
+        archives = read_archives(store)
+    except BrokenArchive as error:
+        _leave(str(error))
+    if missing := wanted - {archive.name for archive in archives}:
+        there = ", ".join(sorted({archive.name for archive in archives})) or "none; run: make models"
+        _leave(f"{store} holds no model named {', '.join(sorted(missing))}; there are: {there}")
+    served = [archive for archive in archives if not wanted or archive.name in wanted]
+    if not served:
+        _leave(f"{store} holds no models; run: make models")
+    java = find_java()
+    if java is None:
+        _leave(f"Java {OLDEST_JAVA} or newer is needed; on Debian: apt-get install default-jre-headless")
+    state = given.state or Path(tempfile.mkdtemp(prefix="torchserve-"))
+    launch = Launch(
+        archives=served,
+        model_store=store,
+        state=state,
+        temporary=state / "temporary",
+        logs=state / "logs",
+        host=given.host,
+        inference=given.port,
+        management=given.management_port,
+        metrics=given.metrics_port,
+        grpc_inference=given.grpc_port,
+        grpc_management=given.grpc_port + 1,
+    )
+    for folder in (launch.temporary, launch.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    launch.configuration_path.write_text(launch.configuration())
+    for archive in served:
+        print(f"serving http://{given.host}:{given.port}/predictions/{archive.name}/{archive.version}", flush=True)
+    command = launch.command(java)
+    os.execve(java, command, os.environ | launch.environment())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""How a TorchServe of ours is started, wherever it runs: its configuration, its environment, its command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.torchserve.archives import Archive
+
+HERE = Path(__file__).resolve().parent
+CONFIGURATION = HERE / "config.properties"
+LOGGING = HERE / "log4j2.xml"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """One server. ``state`` receives its configuration, ``temporary`` unpacked archives, ``logs`` what it must write.
+
+    Only the inference port listens on ``host``; whoever reaches the management port can load code.
+    """
+
+    archives: Sequence[Archive]
+    model_store: Path
+    state: Path
+    temporary: Path
+    logs: Path
+    host: str = LOOPBACK
+    inference: int = 8080
+    management: int = 8081
+    metrics: int = 8082
+    grpc_inference: int = 7070
+    grpc_management: int = 7071
+
+    @property
+    def configuration_path(self) -> Path:
+        return self.state / "config.properties"
+
+    def configuration(self) -> str:
+        """Return the whole ``config.properties``."""
+        own = {
+            "inference_address": f"http://{self.host}:{self.inference}",
+            "management_address": f"http://{LOOPBACK}:{self.management}",
+            "metrics_address": f"http://{LOOPBACK}:{self.metrics}",
+            # gRPC cannot be switched off.
+            "grpc_inference_address": LOOPBACK,
+            "grpc_inference_port": str(self.grpc_inference),
+            "grpc_management_address": LOOPBACK,
+            "grpc_management_port": str(self.grpc_management),
+            "model_store": str(self.model_store),
+        }
+        if self.archives:
+            own["load_models"] = ",".join(archive.path.name for archive in self.archives)
+        return CONFIGURATION.read_text() + "\n" + "".join(f"{name}={value}\n" for name, value in own.items())
+
+    def environment(self) -> dict[str, str]:
+        """Return what is added to the process's environment."""
+        return {
+            "LOG_LOCATION": str(self.logs),
+            "METRICS_LOCATION": str(self.logs),
+            # One worker a model; more threads would only take turns on the same cores.
+            "OMP_NUM_THREADS": "1",
+            "PYTHONUNBUFFERED": "1",
+            "TEMP": str(self.temporary),
+            "TMPDIR": str(self.temporary),
+        }
+
+    def command(self, java: str) -> tuple[str, ...]:
+        """Return TorchServe's Java side, run directly: the ``torchserve`` command would leave it to itself."""
+        packages = Path(sys.executable).parents[1] / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+        common = CONFIGURATION.read_text()
+        vmargs = next(line.split("=", 1)[1].split() for line in common.splitlines() if line.startswith("vmargs="))
+        return (
+            java,
+            f"-Dmodel_server_home={packages}",
+            f"-Dlog4j.configurationFile=file://{LOGGING}",
+            f"-Djava.io.tmpdir={self.temporary}",
+            *vmargs,
+            *("-cp", str(packages / "ts" / "frontend" / "*")),
+            "org.pytorch.serve.ModelServer",
+            *("--python", sys.executable),
+            *("-f", str(self.configuration_path)),
+            *("-s", str(self.model_store)),
+            "-ncs",
+        )

@@ -1,0 +1,31 @@
+"""A health check sees a file grow old, and one that never came."""
+
+import os
+import subprocess
+import sys
+
+from orchestrator.health import OLDEST_SECONDS, lacking, touch
+from tests.local_cluster import CHECKOUT
+
+
+def test_a_fresh_file_is_well_and_an_old_one_is_not(tmp_path):
+    path = tmp_path / "health"
+    assert "no sweep has succeeded yet" in lacking(path, 0)
+    touch(path)
+    os.utime(path, (1000, 1000))
+    assert lacking(path, 1000 + OLDEST_SECONDS) is None
+    assert "21 s ago" in lacking(path, 1000 + OLDEST_SECONDS + 1)
+
+
+def test_the_command_says_what_is_wrong(tmp_path):
+    def check(**environment):
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCASE_")}
+        command = [sys.executable, "-m", "orchestrator.health"]
+        told = ours | environment
+        return subprocess.run(command, cwd=CHECKOUT, env=told, capture_output=True, text=True, check=False)
+
+    assert "SHOWCASE_HEALTH_FILE names no file" in check().stderr
+    path = tmp_path / "health"
+    assert check(SHOWCASE_HEALTH_FILE=str(path)).returncode == 1
+    touch(path)
+    assert check(SHOWCASE_HEALTH_FILE=str(path)).returncode == 0
