@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -125,7 +125,8 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
     except InvalidSetting as error:
         leave(program, error.message)
     try:
-        return settings(**{name.removeprefix(PREFIX).lower(): value for name, value in held.items()})
+        values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, value in held.items()}
+        return settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         name = variable(str(first["loc"][0])) if first["loc"] else PREFIX

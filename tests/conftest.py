@@ -15,6 +15,15 @@ settings.load_profile("steady")
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cluster",
+        choices=["local", "compose", "container"],
+        default="local",
+        help="which cluster the system tests start: make up's, docker compose's, or the one container (local)",
+    )
+
+
 @pytest.fixture(scope="session")
 def samples() -> Path:
     """The folder of synthetic pictures that are shipped."""

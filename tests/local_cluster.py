@@ -11,6 +11,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from contracts import store_layout
+from contracts.documents import Submission, from_document
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PORTS_NEEDED = 20
@@ -41,6 +47,17 @@ class LocalCluster:
 
     def rabbitmqctl(self, *arguments: str) -> str:
         return self._command("rabbitmqctl", *arguments)
+
+    def records(self, submission_ids: list[str]) -> list[Submission]:
+        """Return the stored documents, as an operator may look at them."""
+        known = self.environment()
+        with MongoClient[Any](known["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000) as client:
+            kept = client[known["SHOWCASE_MONGO_DATABASE"]][store_layout.SUBMISSIONS]
+            return [from_document(kept.find_one({"_id": each})) for each in submission_ids]
+
+    def model_url(self, model: str) -> str:
+        """Return where the model takes direct calls."""
+        return self.environment()["SHOWCASE_MODEL_SERVERS"].removeprefix("*=")
 
     @property
     def url(self) -> str:

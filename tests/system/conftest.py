@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import requests
-from pymongo import MongoClient
 
-from contracts import store_layout
-from contracts.documents import Submission, from_document
-from tests.local_cluster import CHECKOUT, LocalCluster, running
+from contracts.documents import Submission
+from tests.docker_clusters import composed, contained
+from tests.local_cluster import CHECKOUT, running
 
 PATIENCE_SECONDS = 60.0
 
@@ -35,28 +35,62 @@ output:
 """
 
 
+class Cluster(Protocol):
+    """What the tests may do with any of the three: talk to it, break it, and read what it wrote."""
+
+    @property
+    def url(self) -> str:
+        """The gateway's address."""
+
+    def model_url(self, model: str) -> str:
+        """Return where the model takes direct calls."""
+
+    def pid(self, part: str) -> int:
+        """Return the part's process id on this machine."""
+
+    def kill(self, part: str, number: int = signal.SIGKILL) -> None: ...
+
+    def log(self, part: str) -> str: ...
+
+    def records(self, submission_ids: list[str]) -> list[Submission]: ...
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the chosen cluster does not have; a test names those that it is for."""
+    kind = config.getoption("--cluster")
+    left_out = [
+        item for item in items if (only := item.get_closest_marker("clusters")) is not None and kind not in only.args
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """All parts, with one workflow more than is shipped: a YAML file is all that it takes."""
     workflows = tmp_path_factory.mktemp("published") / "workflows"
     shutil.copytree(CHECKOUT / "workflows", workflows)
     (workflows / "workflow_777").mkdir()
     (workflows / "workflow_777" / "v1.0.0.yaml").write_text(THIRD_WORKFLOW)
     home = tmp_path_factory.mktemp("cluster")
-    with running(home, settings={"SHOWCASE_WORKFLOWS": str(workflows)}) as started:
-        yield started
+    kind = request.config.getoption("--cluster")
+    if kind == "compose":
+        started = composed(home, workflows)
+    elif kind == "container":
+        started = contained(workflows)
+    else:
+        started = running(home, settings={"SHOWCASE_WORKFLOWS": str(workflows)})
+    with started as made:
+        yield made
 
 
 class Client:
-    """A user of the public API, who may also look into the database as an operator."""
+    """A user of the public API, who may also look at the stored documents as an operator."""
 
-    def __init__(self, cluster: LocalCluster) -> None:
-        settings = cluster.environment()
-        self.url = f"http://{settings['SHOWCASE_HOST']}:{settings['SHOWCASE_PORT']}"
-        self.models = settings["SHOWCASE_MODEL_SERVERS"].removeprefix("*=")
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.url = cluster.url
         self.http = requests.Session()
-        self.mongo: MongoClient[Any] = MongoClient(settings["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000)
-        self._submissions = self.mongo[settings["SHOWCASE_MONGO_DATABASE"]][store_layout.SUBMISSIONS]
 
     def send(self, image: Path | bytes, workflow: str | None, name: str = "picture.png") -> requests.Response:
         content = image.read_bytes() if isinstance(image, Path) else image
@@ -86,9 +120,8 @@ class Client:
         return self.result(self.submit(image, workflow, name))
 
     def record(self, submission_id: str) -> Submission:
-        document = self._submissions.find_one({"_id": submission_id})
-        assert document is not None
-        return from_document(document)
+        (record,) = self.cluster.records([submission_id])
+        return record
 
     def ready(self) -> requests.Response:
         return self.http.get(f"{self.url}/health/ready", timeout=30)
@@ -98,11 +131,10 @@ class Client:
 
 
 @pytest.fixture(scope="session")
-def client(cluster: LocalCluster) -> Iterator[Client]:
+def client(cluster: Cluster) -> Iterator[Client]:
     made = Client(cluster)
     yield made
     made.http.close()
-    made.mongo.close()
 
 
 def eventually(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:

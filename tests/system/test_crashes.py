@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
+import pytest
 
 from contracts.states import StepState
 from tests.system.conftest import eventually
@@ -29,7 +30,8 @@ def some_are_under_way(client, identifiers):
 def assert_all_succeeded_once(client, identifiers):
     for identifier in identifiers:
         assert client.result(identifier)["status"] == "Success"
-        for step in client.record(identifier).steps:
+    for record in client.cluster.records(identifiers):
+        for step in record.steps:
             assert step.state is StepState.SUCCEEDED
             # A finished step that ran again would have two attempts.
             assert [attempt.error for attempt in step.attempts] == [None]
@@ -40,7 +42,7 @@ def test_a_killed_orchestrator_loses_nothing_and_repeats_no_finished_step(client
     eventually(lambda: some_are_under_way(client, identifiers))
     cluster.kill("orchestrator")
     assert_all_succeeded_once(client, identifiers)
-    assert any(client.record(identifier).lost_leases for identifier in identifiers), "none was under way"
+    assert any(record.lost_leases for record in cluster.records(identifiers)), "none was under way"
     client.until_ready()
 
 
@@ -53,7 +55,7 @@ def test_a_stopped_orchestrator_drains(client, cluster, samples):
     process.wait(DRAIN_SECONDS)
     assert time.monotonic() - begun < DRAIN_SECONDS
     assert_all_succeeded_once(client, identifiers)
-    assert not any(client.record(identifier).lost_leases for identifier in identifiers)
+    assert not any(record.lost_leases for record in cluster.records(identifiers))
     client.until_ready()
 
 
@@ -89,6 +91,7 @@ def test_a_killed_model_server_delays_and_fails_nothing(client, cluster, samples
     assert body["status"] == "Success", body
 
 
+@pytest.mark.clusters("local", "container")  # the embedded database has a watchdog
 def test_a_database_that_stands_still_is_ended_and_started_again(client, cluster, samples):
     before = cluster.pid("database")
     cluster.kill("database", signal.SIGSTOP)

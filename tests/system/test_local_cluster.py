@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.local_cluster import CHECKOUT
+
+pytestmark = pytest.mark.clusters("local")
 
 
 def control(*arguments: str) -> subprocess.CompletedProcess[str]:
