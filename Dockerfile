@@ -20,6 +20,8 @@ RUN python -m venv /opt/venv && pip install --quiet --no-cache-dir --require-has
 # The gateway and the orchestrator: one image, two commands.
 FROM base AS application
 COPY --from=runtime-packages /opt/venv /opt/venv
+# Each thread that read a large upload would otherwise keep a heap of its own of that size.
+ENV MALLOC_ARENA_MAX=2
 COPY contracts contracts
 COPY workflows workflows
 COPY gateway gateway

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import io
+import json
 import socket
 import struct
 import zlib
@@ -115,9 +117,11 @@ def test_what_is_no_http_gets_json_and_the_door(client):
     address = urlsplit(client.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n")
-        answer = connection.makefile("rb").read()
-    assert answer.startswith(b"HTTP/1.1 413")
-    assert b'"status": "Failure"' in answer
+        # Read as a client reads: a proxy in between may hold the connection for the body that was promised.
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 413
+        assert json.load(answer)["status"] == "Failure"
 
 
 def test_memory_stays_flat_under_bad_input(client, cluster, samples):
