@@ -65,7 +65,13 @@ test: venv  ## Install what the tests need, build the models, run every test (AR
 	@$(CLUSTER) prerequisites
 	@$(CLUSTER) models
 	@test -n "$(SHOWCASE_DATA)" || echo "SHOWCASE_DATA names no folder: the tests on the real data sets are left out."
-	$(BIN)/pytest tests $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
+	$(BIN)/pytest tests --ignore tests/faults $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
+
+.PHONY: test-faults
+test-faults: venv  ## Kill and stop every part under load, and write docs/faults.md (about ten minutes)
+	@$(CLUSTER) prerequisites
+	@$(CLUSTER) models
+	$(BIN)/pytest tests/faults -p no:randomly -s $(ARGS)
 
 .PHONY: test-compose
 test-compose: venv  ## Run the system tests against the cluster of docker compose

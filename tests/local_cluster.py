@@ -48,6 +48,11 @@ class LocalCluster:
     def rabbitmqctl(self, *arguments: str) -> str:
         return self._command("rabbitmqctl", *arguments)
 
+    def ready(self) -> bool:
+        """Return whether every part is ready."""
+        command = [sys.executable, "-m", "deploy.local", "status", "--home", str(self.home)]
+        return subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=False, timeout=60).returncode == 0
+
     def records(self, submission_ids: list[str]) -> list[Submission]:
         """Return the stored documents, as an operator may look at them."""
         known = self.environment()
