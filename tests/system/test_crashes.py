@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +68,15 @@ def test_without_a_broker_submissions_are_accepted_and_run_when_it_is_back(clien
     identifier = client.submit(samples / "digits" / "digit_4.png", "workflow_000")
     client.until_ready()
     assert client.result(identifier)["prediction"]["digit"] == 4
+
+
+@pytest.mark.clusters("local")  # the others keep the broker's data out of reach
+def test_what_a_wiped_broker_forgot_is_rung_for_again(client, cluster, samples):
+    identifiers = submit_many(client, samples)
+    shutil.rmtree(cluster.home / "rabbitmq" / "data")
+    cluster.kill("rabbitmq")
+    assert_all_succeeded_once(client, identifiers)
+    client.until_ready()
 
 
 def test_a_killed_database_keeps_what_it_took(client, cluster, samples):

@@ -124,6 +124,21 @@ def test_what_is_no_http_gets_json_and_the_door(client):
         assert json.load(answer)["status"] == "Failure"
 
 
+def test_clients_that_send_a_byte_a_second_stop_nobody_else(client, samples):
+    address = urlsplit(client.url)
+    slow = [socket.create_connection((address.hostname, address.port), timeout=30) for _ in range(200)]
+    try:
+        for connection in slow:
+            connection.sendall(b"POST /api/v1/submit_image HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+        for _ in range(3):
+            for connection in slow:
+                connection.sendall(b"-")
+            assert client.run(samples / "digits" / "digit_5.png", WORKFLOW)["prediction"]["digit"] == 5
+    finally:
+        for connection in slow:
+            connection.close()
+
+
 def test_memory_stays_flat_under_bad_input(client, cluster, samples):
     process = psutil.Process(cluster.pid("gateway"))
     hostile = [bomb(), b"\0" * (11 * MIB), encoded("PNG", (2000, 2000))[:-40]]
