@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.documents import Attempt
-from contracts.errors import ModelFault
+from contracts.errors import ModelFault, ModelUnavailable
 from contracts.model_api import Binary, read_answer
+from contracts.topology import shortest_delay
 from contracts.workflows import StepSpec
+from orchestrator.breakers import Breakers
 from orchestrator.ports import Clock, Models, Picture
 from orchestrator.retries import Again, GiveUp, Policy, SetAside, decide
 
@@ -34,6 +36,7 @@ class Caller:
         self._clock = clock
         self._policy = policy
         self._chance = chance
+        self._breakers = Breakers()
 
     def call(self, spec: StepSpec, picture: Picture, *, tries: int, age_seconds: float) -> CallOutcome:
         """Call the step's model until it answers or the retry rule says otherwise. Raises nothing of a model's.
@@ -43,9 +46,12 @@ class Caller:
         outcome = CallOutcome()
         begun = self._clock.monotonic()
         while True:
+            wait = self._breakers.wait_seconds(str(spec.model), self._clock.monotonic())
+            if wait > 0:
+                return self._left_alone(outcome, wait, age_seconds)
             started = self._clock.now()
             try:
-                answer, server = self._models.predict(spec.model, picture, spec.timeout_seconds)
+                answer, server = self._predict(spec, picture)
                 outcome.answer, outcome.pictures = read_answer(answer)
             except ModelFault as fault:
                 outcome.attempts.append(self._attempt(started, fault.message, fault.server))
@@ -59,13 +65,35 @@ class Caller:
                     chance=self._chance(),
                 )
                 if isinstance(decision, Again):
-                    if self._clock.sleep(decision.after_seconds):
+                    wait = self._breakers.wait_seconds(str(spec.model), self._clock.monotonic())
+                    if wait == 0 and self._clock.sleep(decision.after_seconds):
                         continue
-                    decision = SetAside(0)  # the process is to stop: whoever comes next goes on
+                    # Without a wait the process is to stop: whoever comes next goes on.
+                    decision = SetAside(shortest_delay(wait) if wait else 0)
                 outcome.fault, outcome.follows = fault, decision
                 return outcome
             outcome.attempts.append(self._attempt(started, None, server))
             return outcome
+
+    def _predict(self, spec: StepSpec, picture: Picture) -> tuple[object, str]:
+        model = str(spec.model)
+        try:
+            answered = self._models.predict(spec.model, picture, spec.timeout_seconds)
+        except ModelFault as fault:
+            if fault.retryable:
+                self._breakers.failed(model, self._clock.monotonic())
+            else:
+                self._breakers.answered(model)
+            raise
+        self._breakers.answered(model)
+        return answered
+
+    def _left_alone(self, outcome: CallOutcome, wait: float, age_seconds: float) -> CallOutcome:
+        """Set the step aside without a call: its model is away, and one trial at a time finds out when it is back."""
+        outcome.fault = ModelUnavailable("it has not answered several calls in a row and is left alone for a moment.")
+        waited_enough = age_seconds >= self._policy.patience_seconds
+        outcome.follows = GiveUp() if waited_enough else SetAside(shortest_delay(wait))
+        return outcome
 
     def _attempt(self, started: Any, error: str | None, server: str) -> Attempt:
         return Attempt(started_at=started, ended_at=self._clock.now(), error=error, server=server)

@@ -148,11 +148,22 @@ def test_a_long_outage_sets_it_aside_with_the_reason_and_the_next_time(world):
 
 def test_after_an_outage_it_goes_on_from_the_checkpoint(world):
     here = world(GATED, {"classifier": ABNORMAL, "segmenter": ModelUnavailable("away")})
-    here.process()
+    outcome = here.process()
     here.models.answers["segmenter"] = MASK
+    here.clock.advance(outcome.seconds)
     here.process()
     assert here.stored.state is SubmissionState.SUCCEEDED
     assert here.models.calls.count("classifier") == 1
+
+
+def test_a_model_that_is_away_is_not_asked_for_every_submission(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
+    here.process()
+    asked = len(here.models.calls)
+    outcome = here.process()  # its message came early; any other submission of this model fares the same
+    assert isinstance(outcome, RingAgain)
+    assert len(here.models.calls) == asked
+    assert "left alone for a moment" in here.stored.reason
 
 
 def test_a_message_for_what_is_done_running_or_gone_changes_nothing(world):
