@@ -18,6 +18,12 @@ DELIVERY_LIMIT = 5
 DEAD_QUEUE_LENGTH = 10_000
 """The dead-letter queue keeps the newest so many: it is there to be read, and must not fill the disk."""
 
+REASON_HEADER = "x-showcase-reason"
+"""On a dead letter that we put there ourselves: why. RabbitMQ says in ``x-death`` why it put one there."""
+
+POISON = "poison"
+"""Too many orchestrators stopped while they had the letter's submission."""
+
 
 @dataclass(frozen=True)
 class Exchange:

@@ -1,8 +1,9 @@
-"""RabbitMQ: one connection on one thread that consumes, acknowledges and rings. The one user of pika."""
+"""RabbitMQ: one connection on one thread that consumes, acknowledges and rings."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -19,6 +20,8 @@ from contracts.topology import (
     DEAD_EXCHANGE,
     DEAD_QUEUE,
     JOBS_EXCHANGE,
+    POISON,
+    REASON_HEADER,
     Topology,
     declare,
     delay_queue,
@@ -35,6 +38,31 @@ CALL_TIMEOUT_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 
 Answer = TypeVar("Answer")
+
+
+def connection_parameters(url: str, heartbeat_seconds: int) -> pika.URLParameters:
+    """Return how to connect, every wait bounded. Raises InvalidSetting when ``url`` is no AMQP address."""
+    try:
+        parameters = pika.URLParameters(url)
+    except (ValueError, TypeError) as error:
+        # Not the address itself: it may hold a password.
+        raise InvalidSetting("SHOWCASE_AMQP_URL is no AMQP address. Write amqp://user:password@host:port/.") from error
+    parameters.heartbeat = heartbeat_seconds
+    parameters.blocked_connection_timeout = heartbeat_seconds
+    parameters.socket_timeout = CALL_TIMEOUT_SECONDS
+    parameters.stack_timeout = CALL_TIMEOUT_SECONDS
+    return parameters
+
+
+def job_properties(submission_id: str | None, headers: dict[str, Any] | None = None) -> pika.BasicProperties:
+    """Return what goes with every message of ours: it is on disk, and says whose it is and when it was sent."""
+    return pika.BasicProperties(
+        delivery_mode=pika.DeliveryMode.Persistent.value,
+        content_type="application/json",
+        message_id=submission_id,
+        timestamp=int(time.time()),
+        headers=headers,
+    )
 
 
 class Delivery:
@@ -63,16 +91,7 @@ class Broker:
     """
 
     def __init__(self, url: str, topology: Topology, workflows: list[str], prefetch: int) -> None:
-        try:
-            self._parameters = pika.URLParameters(url)
-        except (ValueError, TypeError) as error:
-            raise InvalidSetting(
-                "SHOWCASE_AMQP_URL is no AMQP address. Write amqp://user:password@host:port/."
-            ) from error
-        self._parameters.heartbeat = HEARTBEAT_SECONDS
-        self._parameters.blocked_connection_timeout = HEARTBEAT_SECONDS
-        self._parameters.socket_timeout = CALL_TIMEOUT_SECONDS
-        self._parameters.stack_timeout = CALL_TIMEOUT_SECONDS
+        self._parameters = connection_parameters(url, HEARTBEAT_SECONDS)
         self._topology = topology
         self._workflows = workflows
         self._prefetch = prefetch
@@ -120,11 +139,12 @@ class Broker:
             exchange, key = "", delay_queue(job.workflow, shortest_delay(delay_seconds))
         else:
             exchange, key = JOBS_EXCHANGE, job.workflow
-        self._publish(exchange, key, job)
+        self._publish(exchange, key, encode_job(job), job_properties(job.submission_id))
 
     def bury(self, job: Job) -> None:
         """Put a job among the dead letters, for an operator to read. Raises BrokerUnavailable."""
-        self._publish(DEAD_EXCHANGE, DEAD_QUEUE, job)
+        why = {REASON_HEADER: POISON}
+        self._publish(DEAD_EXCHANGE, DEAD_QUEUE, encode_job(job), job_properties(job.submission_id, why))
 
     def waiting(self, workflow: str) -> int:
         """Return how many messages wait in the workflow's queue. Raises BrokerUnavailable."""
@@ -140,15 +160,8 @@ class Broker:
 
         self._schedule(act)
 
-    def _publish(self, exchange: str, key: str, job: Job) -> None:
-        properties = pika.BasicProperties(
-            delivery_mode=pika.DeliveryMode.Persistent.value,
-            content_type="application/json",
-            message_id=job.submission_id,
-        )
-        self._call(
-            lambda channel: channel.basic_publish(exchange, key, encode_job(job), properties=properties, mandatory=True)
-        )
+    def _publish(self, exchange: str, key: str, body: bytes, properties: pika.BasicProperties) -> None:
+        self._call(lambda channel: channel.basic_publish(exchange, key, body, properties=properties, mandatory=True))
 
     def _call(self, action: Callable[[BlockingChannel], Answer]) -> Answer:
         channel = self._publishing

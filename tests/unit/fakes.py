@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.documents import INPUT_NAME, Artifact, Lease, ModelRef, Step, Submission, from_document, to_document
-from contracts.errors import BrokerUnavailable, InvalidWorkflow, LeaseLost, StoreUnavailable
+from contracts.errors import BrokerUnavailable, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownWorkflow
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from contracts.workflows import Workflow
@@ -245,6 +245,41 @@ class FakeModels:
         if isinstance(answer, Exception):
             raise answer
         return answer, "http://model.test"
+
+
+class FakeLetters:
+    """The dead letters in memory: what is held and not removed is back when the block ends."""
+
+    def __init__(self, *letters: ports.DeadLetter) -> None:
+        self.letters = list(letters)
+        self.rings: list[Job] = []
+        self.queues = {"digits", "gated"}
+        self.away = False
+        self._held: list[ports.DeadLetter] = []
+
+    def __enter__(self) -> FakeLetters:
+        if self.away:
+            raise BrokerUnavailable("The broker does not answer.")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.letters, self._held = self._held + self.letters, []
+
+    def waiting(self) -> int:
+        return len(self.letters)
+
+    def read(self, limit: int) -> list[ports.DeadLetter]:
+        self._held, self.letters = self.letters[:limit], self.letters[limit:]
+        return list(self._held)
+
+    def remove(self, letter: ports.DeadLetter) -> None:
+        assert letter.message_id in {job.submission_id for job in self.rings}, "removed before it was rung for"
+        self._held.remove(letter)
+
+    def ring(self, job: Job) -> None:
+        if job.workflow not in self.queues:
+            raise UnknownWorkflow(f"no queue takes jobs of {job.workflow}.")
+        self.rings.append(job)
 
 
 class FakeBell:
