@@ -114,6 +114,28 @@ def test_the_doorbell_knows_whether_somebody_listens(doorbell, listen):
     eventually(lambda: doorbell.answered)
 
 
+def test_the_doorbell_knows_what_waits(doorbell, listen):
+    listener = listen(prefetch=1)
+    for number in range(4):
+        doorbell.ring(job(str(number)))
+    listener.next()
+    listener.broker.ring(job("set aside"), 60)
+    eventually(lambda: doorbell.backlog("workflow_000").waiting == 3 + 1)
+    assert doorbell.backlog("workflow_001").waiting == 0
+
+
+def test_the_doorbell_remembers_what_waits_when_it_is_cut_off(doorbell):
+    eventually(lambda: doorbell.connected)
+    for number in range(4):
+        doorbell.ring(job(str(number)))
+    eventually(lambda: doorbell._tallies["workflow_000"].waiting == 4)
+    doorbell.stop()
+    eventually(lambda: not doorbell.connected)
+    assert doorbell.backlog("workflow_000").waiting == 4
+    doorbell.ring(job("held"))
+    assert doorbell.backlog("workflow_000").waiting == 5
+
+
 def test_a_delayed_ring_comes_back_later(listen):
     listener = listen()
     begun = time.monotonic()

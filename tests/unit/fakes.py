@@ -12,6 +12,7 @@ from contracts.errors import BrokerUnavailable, InvalidWorkflow, LeaseLost, Stor
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from contracts.workflows import Workflow
+from gateway.ports import Backlog
 from orchestrator import ports
 from tests.unit.factories import NOW
 
@@ -289,6 +290,7 @@ class FakeBell:
         self.rings: list[tuple[str, float]] = []
         self.buried: list[str] = []
         self.waits: dict[str, int] = {}
+        self.drained_per_second = 0.0
         self.away = False
 
     def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
@@ -302,6 +304,9 @@ class FakeBell:
     def waiting(self, workflow: str) -> int:
         self._answer()
         return self.waits.get(workflow, 0)
+
+    def backlog(self, workflow: str) -> Backlog:
+        return Backlog(self.waits.get(workflow, 0), self.drained_per_second)
 
     @property
     def connected(self) -> bool:
