@@ -10,6 +10,7 @@
     |-- IllegalMove                a state change that the state machine forbids
     |-- InvalidMessage             a queue message that cannot be read
     |   `-- UnknownSchema          ... because a newer release wrote it
+    |-- InvalidDocument            a stored document that cannot be read
     |-- LeaseLost                  another orchestrator owns the submission now
     |-- QueueFull                  too much waits already; come back later (retryable)
     |-- StoreUnavailable           the database does not answer (retryable)
@@ -74,6 +75,10 @@ class InvalidMessage(ShowcaseError):
 
 class UnknownSchema(InvalidMessage):
     code = "unknown-schema"
+
+
+class InvalidDocument(ShowcaseError):
+    code = "invalid-document"
 
 
 class LeaseLost(ShowcaseError):

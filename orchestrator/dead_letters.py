@@ -15,7 +15,7 @@ from pika.exceptions import AMQPError, UnroutableError
 from contracts.errors import BrokerUnavailable, UnknownWorkflow
 from contracts.messages import Job, encode_job
 from contracts.topology import DEAD_EXCHANGE, DEAD_QUEUE, JOBS_EXCHANGE, REASON_HEADER, declare, topology
-from orchestrator.broker import connection_parameters, job_properties
+from orchestrator.amqp import connection_parameters, job_properties
 from orchestrator.ports import DeadLetter
 
 HEARTBEAT_SECONDS = 60

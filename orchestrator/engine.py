@@ -84,7 +84,8 @@ class Engine:
     def process(self, job: Job) -> Done | RingAgain:
         """Bring the job's submission as far as it goes. Safe to call twice, late, or for nothing.
 
-        Raises StoreUnavailable when the store stays away; the message must then be seen again.
+        Raises StoreUnavailable when the store stays away; the message must then be seen again. Raises UnknownSchema for
+        a submission of a newer release, InvalidDocument for one that nobody can read.
         """
         submission = self._store.read(job.submission_id)
         if submission is None or submission.state is not SubmissionState.QUEUED:

@@ -12,7 +12,7 @@ from typing import NoReturn, Protocol
 
 from contracts.configuration import leave
 from contracts.documents import Submission
-from contracts.errors import BrokerUnavailable, StoreUnavailable, UnknownSchema, UnknownWorkflow
+from contracts.errors import BrokerUnavailable, InvalidDocument, StoreUnavailable, UnknownSchema, UnknownWorkflow
 from contracts.topology import DEAD_QUEUE_LENGTH
 from orchestrator.cases import Case, Stay
 from orchestrator.ports import DeadLetter, DeadLetters
@@ -41,7 +41,7 @@ second one that runs at the same time may see less."""
 
 
 class Store(Protocol):
-    """The part of the store that an operator reads. Raises StoreUnavailable, and UnknownSchema."""
+    """The part of the store that an operator reads. Raises StoreUnavailable, UnknownSchema, InvalidDocument."""
 
     def read(self, submission_id: str) -> Submission | None: ...
 
@@ -103,7 +103,7 @@ def run(program: str, given: argparse.Namespace, parts: Parts) -> int:
         return _complain(program, "The database does not answer. SHOWCASE_MONGO_URL says where it is looked for.")
     except BrokerUnavailable as error:
         return _complain(program, f"{error.message} SHOWCASE_AMQP_URL says where it is looked for.")
-    except UnknownSchema as error:
+    except (UnknownSchema, InvalidDocument) as error:
         return _complain(program, error.message)
     return status
 
@@ -188,6 +188,8 @@ def _case(letter: DeadLetter, store: Store) -> Case:
         submission = store.read(key)
     except UnknownSchema:
         return Case(letter, lack="of a newer release")
+    except InvalidDocument:
+        return Case(letter, lack="unreadable")
     return Case(letter, submission, lack="" if submission else "not stored")
 
 

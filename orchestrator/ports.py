@@ -27,7 +27,10 @@ class Claim:
 
 
 class Store(Protocol):
-    """Submissions and pictures. Every method raises StoreUnavailable; writes under a claim raise LeaseLost."""
+    """Submissions and pictures. Every method raises StoreUnavailable; writes under a claim raise LeaseLost.
+
+    Reading a submission raises UnknownSchema when a newer release wrote it, InvalidDocument when none of ours did.
+    """
 
     def prepare(self) -> None:
         """Make the indexes that the sweep's query is bounded by, unless they are there."""
@@ -55,7 +58,10 @@ class Store(Protocol):
         """Running to queued, not before so many seconds from now."""
 
     def due(self, limit: int) -> list[Submission]:
-        """Return submissions whose ``due_at`` has passed by the database's clock."""
+        """Return submissions whose ``due_at`` has passed by the database's clock.
+
+        What this release cannot read is left out, and put off where it would stand before all else.
+        """
 
     def mark_rung(self, submission: Submission, due_in_seconds: float) -> None:
         """Record that it was rung for, and when to look again if nothing happens."""

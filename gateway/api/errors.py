@@ -19,6 +19,7 @@ STATUS: dict[type[errors.ShowcaseError], int] = {
     errors.RejectedUpload: 400,
     errors.IllegalMove: 409,
     errors.QueueFull: 503,
+    errors.UnknownSchema: 503,
     errors.StoreUnavailable: 503,
     errors.BrokerUnavailable: 503,
     errors.ShowcaseError: 500,
@@ -58,6 +59,8 @@ def register(app: Flask, upload_bytes: int) -> None:
         if isinstance(error, errors.QueueFull):
             return failure(error.message, status, error.retry_after_seconds)
         log.error("request failed", code=error.code, error=error.message)
+        if isinstance(error, errors.UnknownSchema):
+            return failure("A newer release of the service holds this. Ask again in a moment.", status)
         if status == 503:
             return failure("The service cannot reach its database at the moment. Try again.", status)
         return failure("The service made a mistake. It is in its log; try again or tell its operator.", status)

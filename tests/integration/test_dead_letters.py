@@ -12,7 +12,7 @@ from pika.exceptions import AMQPError
 from contracts.errors import BrokerUnavailable, UnknownWorkflow
 from contracts.messages import Job, encode_job
 from contracts.topology import DEAD_EXCHANGE, DEAD_QUEUE, DELIVERY_LIMIT, JOBS_EXCHANGE, declare, job_queue, topology
-from orchestrator.broker import job_properties
+from orchestrator.amqp import job_properties
 from orchestrator.dead_letters import LOOKS, RabbitDeadLetters
 from tests.local_cluster import free_ports
 

@@ -8,12 +8,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.documents import INPUT_NAME, Artifact, Lease, ModelRef, Step, Submission, from_document, to_document
-from contracts.errors import BrokerUnavailable, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownWorkflow
+from contracts.errors import (
+    BrokerUnavailable,
+    InvalidDocument,
+    InvalidWorkflow,
+    LeaseLost,
+    StoreUnavailable,
+    UnknownSchema,
+    UnknownWorkflow,
+)
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from contracts.workflows import Workflow
 from gateway.ports import Backlog
 from orchestrator import ports
+from orchestrator.store import BROKEN_DUE_SECONDS, NEWER_DUE_SECONDS
 from tests.unit.factories import NOW
 
 
@@ -160,9 +169,21 @@ class MemoryStore:
 
     def due(self, limit: int) -> list[Submission]:
         self._answer()
+        submissions, newer = [], []
         with self._lock:
-            found = [document for document in self.documents.values() if "due_at" in document]
-        return [from_document(document) for document in found if document["due_at"] < self.now()][:limit]
+            waiting = [document for document in self.documents.values() if "due_at" in document]
+            found = sorted((each for each in waiting if each["due_at"] < self.now()), key=lambda each: each["due_at"])
+            for document in found[:limit]:
+                try:
+                    submissions.append(from_document(document))
+                except UnknownSchema:
+                    newer.append(document)
+                except InvalidDocument:
+                    document["due_at"] = self._later(BROKEN_DUE_SECONDS)
+            if len(found) >= limit:
+                for document in newer:
+                    document["due_at"] = self._later(NEWER_DUE_SECONDS)
+        return submissions
 
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
         self._update(submission, {"due_at": self._later(due_in_seconds)})

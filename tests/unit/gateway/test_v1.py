@@ -358,6 +358,17 @@ def test_without_the_store_a_result_is_asked_for_again(client: FlaskClient, stor
     assert response.json["status"] == "Failure"  # type: ignore[index]
 
 
+def test_a_newer_releases_result_is_asked_for_again(client: FlaskClient, store: MemoryStore) -> None:
+    key = finished(store, result={"digit": 7})
+    store.documents[key]["schema"] = 2  # a gateway of that release stands beside, and may answer next time
+    response = fetch(client, key)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+    assert response.json == {
+        "status": "Failure",
+        "message": "A newer release of the service holds this. Ask again in a moment.",
+    }
+
+
 def test_a_picture_that_is_missing_is_asked_for_again(client: FlaskClient, store: MemoryStore) -> None:
     response = fetch(client, finished(store, result={"image": {"artifact": "mask.png"}}))
     assert response.status_code == 503

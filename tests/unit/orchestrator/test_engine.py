@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from contracts.catalogue import Catalogue
-from contracts.errors import ModelRefused, ModelUnavailable, StoreUnavailable
+from contracts.errors import ModelRefused, ModelUnavailable, StoreUnavailable, UnknownSchema
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from orchestrator.calls import Caller
@@ -75,6 +75,16 @@ def world():
     yield make
     for each in made:
         each.threads.shutdown()
+
+
+def test_a_newer_releases_submission_is_not_touched(world):
+    made = world(ONE_STEP, {})
+    before = made.store.documents[made.submission.id]
+    before["schema"] = 2
+    kept = dict(before)
+    with pytest.raises(UnknownSchema):
+        made.process()
+    assert made.store.documents[made.submission.id] == kept
 
 
 def test_one_step_succeeds_with_two_writes(world):
