@@ -24,6 +24,9 @@ log = structlog.get_logger()
 UNKNOWN_WORKFLOW_DELAY_SECONDS = 60
 """A submission of a workflow that only a newer release knows waits so long before it is looked at again."""
 
+SWEEP_GRACE_SECONDS = 10
+"""A sweep waits so much longer than the delay queue, for a message that is on its way."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -96,6 +99,8 @@ class Engine:
             workflow = None
         if workflow is None or workflow.digest != submission.workflow.digest:
             log.warning("unknown workflow version", submission_id=submission.id, workflow=submission.workflow.name)
+            # The delay queue rings; a sweep that rang too would add a message that comes back for ever, look after look.
+            self._store.postpone(submission, UNKNOWN_WORKFLOW_DELAY_SECONDS + SWEEP_GRACE_SECONDS)
             return RingAgain(UNKNOWN_WORKFLOW_DELAY_SECONDS)
         journey = Journey(submission, workflow)
         plan = journey.start()
