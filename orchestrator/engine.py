@@ -99,7 +99,7 @@ class Engine:
             workflow = None
         if workflow is None or workflow.digest != submission.workflow.digest:
             log.warning("unknown workflow version", submission_id=submission.id, workflow=submission.workflow.name)
-            # The delay queue rings; a sweep that rang too would add a message that comes back for ever, look after look.
+            # The delay queue rings; a sweep that rang too would add a message that comes back for ever, each time.
             self._store.postpone(submission, UNKNOWN_WORKFLOW_DELAY_SECONDS + SWEEP_GRACE_SECONDS)
             return RingAgain(UNKNOWN_WORKFLOW_DELAY_SECONDS)
         journey = Journey(submission, workflow)
