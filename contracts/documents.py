@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.errors import UnknownSchema
+from contracts.errors import InvalidDocument, UnknownSchema
 from contracts.states import StepState, SubmissionState
 
 SCHEMA = 1
@@ -129,13 +129,23 @@ def to_document(submission: Submission) -> dict[str, Any]:
 
 
 def from_document(document: dict[str, Any]) -> Submission:
-    """Read a stored document of this schema or an older one. Raises UnknownSchema for a newer one."""
+    """Read a stored document of this schema or an older one.
+
+    Raises UnknownSchema for a newer one, and InvalidDocument for one that no release of ours wrote.
+    """
     schema = document.get("schema", SCHEMA)
-    if schema > SCHEMA:
+    if isinstance(schema, int) and schema > SCHEMA:
         raise UnknownSchema(
             f"Submission {document.get('_id')} has schema {schema}; this release knows {SCHEMA}. Upgrade it."
         )
-    return Submission.model_validate(document)
+    try:
+        return Submission.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InvalidDocument(
+            f"Submission {document.get('_id')} cannot be read: {place}: {first['msg']}. Was it changed by hand?"
+        ) from error
 
 
 def image_key(submission_id: str, name: str) -> str:

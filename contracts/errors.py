@@ -10,7 +10,9 @@
     |-- IllegalMove                a state change that the state machine forbids
     |-- InvalidMessage             a queue message that cannot be read
     |   `-- UnknownSchema          ... because a newer release wrote it
+    |-- InvalidDocument            a stored document that cannot be read
     |-- LeaseLost                  another orchestrator owns the submission now
+    |-- QueueFull                  too much waits already; come back later (retryable)
     |-- StoreUnavailable           the database does not answer (retryable)
     |-- BrokerUnavailable          the message broker does not answer (retryable)
     `-- ModelFault                 a model server did not give a usable answer
@@ -75,8 +77,23 @@ class UnknownSchema(InvalidMessage):
     code = "unknown-schema"
 
 
+class InvalidDocument(ShowcaseError):
+    code = "invalid-document"
+
+
 class LeaseLost(ShowcaseError):
     code = "lease-lost"
+
+
+class QueueFull(ShowcaseError):
+    """No more is taken at the moment; ``retry_after_seconds`` says when to come back."""
+
+    code = "queue-full"
+    retryable = True
+
+    def __init__(self, message: str, retry_after_seconds: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StoreUnavailable(ShowcaseError):

@@ -18,6 +18,15 @@ DELIVERY_LIMIT = 5
 DEAD_QUEUE_LENGTH = 10_000
 """The dead-letter queue keeps the newest so many: it is there to be read, and must not fill the disk."""
 
+PASSES_HEADER = "x-showcase-passes"
+"""How often a message of a newer release was passed on by orchestrators that could not read it."""
+
+REASON_HEADER = "x-showcase-reason"
+"""On a dead letter that we put there ourselves: why. RabbitMQ says in ``x-death`` why it put one there."""
+
+POISON = "poison"
+"""Too many orchestrators stopped while they had the letter's submission."""
+
 
 @dataclass(frozen=True)
 class Exchange:

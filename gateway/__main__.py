@@ -49,6 +49,7 @@ def main() -> None:
         doorbell=doorbell,
         catalogue=catalogue,
         limits=Limits(settings.upload_bytes, settings.upload_pixels),
+        queue_limit=settings.queue_limit,
         retention=timedelta(days=settings.retention_days) if settings.retention_days else None,
     )
     try:

@@ -8,6 +8,7 @@ from flask import Flask, Response
 
 from contracts.catalogue import Catalogue
 from gateway.api import errors, health, v1
+from gateway.backpressure import Intake
 from gateway.pages import routes
 from gateway.ports import Doorbell, Store
 from gateway.uploads import Limits
@@ -27,9 +28,19 @@ SECURITY_HEADERS = {
 
 
 def create_app(
-    *, store: Store, doorbell: Doorbell, catalogue: Catalogue, limits: Limits, retention: timedelta | None
+    *,
+    store: Store,
+    doorbell: Doorbell,
+    catalogue: Catalogue,
+    limits: Limits,
+    queue_limit: int,
+    retention: timedelta | None,
 ) -> Flask:
-    """Return the application. ``retention``: how long submissions are kept; None is for ever."""
+    """Return the application.
+
+    ``queue_limit``: how many submissions of one workflow may wait; 0 is no limit. ``retention``: how long submissions
+    are kept; None is for ever.
+    """
     app = Flask("gateway", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.bytes + FORM_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = PARSER_BYTES
@@ -37,8 +48,9 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base has not
     app.url_map.merge_slashes = False  # its redirect would be an HTML page
     errors.register(app, limits.bytes)
-    app.register_blueprint(v1.blueprint(store, doorbell, catalogue, limits, retention))
-    app.register_blueprint(health.blueprint(store, doorbell))
+    intake = Intake(doorbell, catalogue.names, queue_limit)
+    app.register_blueprint(v1.blueprint(store, doorbell, catalogue, intake, limits, retention))
+    app.register_blueprint(health.blueprint(store, doorbell, intake))
     app.register_blueprint(routes.blueprint(catalogue))
 
     @app.after_request

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import random
 import threading
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +17,9 @@ from pika.exceptions import AMQPError
 
 from contracts.errors import InvalidSetting, StoreUnavailable
 from contracts.messages import Job, encode_job
-from contracts.topology import JOBS_EXCHANGE, Topology, declare, job_queue
+from contracts.topology import DELAYS_SECONDS, JOBS_EXCHANGE, Topology, declare, delay_queue, job_queue
+from gateway.backpressure import Tally
+from gateway.ports import Backlog
 
 log = structlog.get_logger()
 
@@ -25,7 +29,7 @@ WAITING_LIMIT = 10_000
 BATCH = 100
 MARK_SECONDS = 0.5
 RECONNECT_SECONDS = 2.0
-LISTENERS_SECONDS = 2.0
+COUNT_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10
 
 
@@ -51,6 +55,11 @@ class RabbitDoorbell:
         self._jobs: deque[Job] = deque(maxlen=WAITING_LIMIT)
         self._confirmed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._listeners: dict[str, int] = {}
+        self._tallies = {name: Tally() for name in workflows}
+        self._messages: dict[str, int] = {}
+        self._published: Counter[str] = Counter()
+        self._missed = 0
+        self._counted_at: float | None = None
         self._unconfirmed: dict[int, Job] = {}
         self._tag = 0
         self._connection: Any = None
@@ -65,7 +74,18 @@ class RabbitDoorbell:
     def answered(self) -> bool:
         return self.connected and all(self._listeners.get(name, 0) > 0 for name in self._workflows)
 
+    def backlog(self, workflow: str) -> Backlog:
+        """Return what the broker last counted, which stays there while it is away, with what it has not got yet.
+
+        What it has not got counts for every workflow: it is next to nothing, unless the broker is away.
+        """
+        tally = self._tallies[workflow]
+        held = len(self._jobs) + len(self._unconfirmed) + self._missed
+        return Backlog(tally.waiting + held, tally.drained_per_second)
+
     def ring(self, job: Job) -> None:
+        if len(self._jobs) >= WAITING_LIMIT:
+            self._missed += 1  # the oldest falls out; the sweep rings for it, but it waits all the same
         self._jobs.append(job)
         connection = self._connection
         if connection is not None and self._channel is not None:
@@ -123,9 +143,11 @@ class RabbitDoorbell:
         channel.add_on_close_callback(lambda _channel, _reason: self._connection and self._connection.ioloop.stop())
         channel.confirm_delivery(self._on_confirm)
         self._channel = channel
+        self._missed = 0
+        self._counted_at = None
         log.info("broker connected")
         self._publish()
-        self._count_listeners()
+        self._count()
 
     def _publish(self) -> None:
         channel = self._channel
@@ -133,6 +155,7 @@ class RabbitDoorbell:
             job = self._jobs.popleft()
             self._tag += 1
             self._unconfirmed[self._tag] = job
+            self._published[job.workflow] += 1
             properties = pika.BasicProperties(
                 delivery_mode=pika.DeliveryMode.Persistent.value,
                 content_type="application/json",
@@ -149,17 +172,31 @@ class RabbitDoorbell:
             if job is not None and isinstance(frame.method, pika.spec.Basic.Ack):
                 self._confirmed.put(job.submission_id)
 
-    def _count_listeners(self) -> None:
+    def _count(self) -> None:
+        """Ask for every queue's listeners and messages; the answers come while the channel goes on publishing."""
         channel = self._channel
         if channel is None or not channel.is_open:
             return
+        now = time.monotonic()
+        seconds = 0.0 if self._counted_at is None else now - self._counted_at
+        self._counted_at = now
         for name in self._workflows:
+            # What was set aside waits too: a model that is away empties the job queue into the delay queues.
+            for queue_name in [*(delay_queue(name, delay) for delay in DELAYS_SECONDS), job_queue(name)]:
+                counted = functools.partial(self._counted, name, queue_name, seconds)
+                channel.queue_declare(queue_name, passive=True, callback=counted)
+        self._connection.ioloop.call_later(COUNT_SECONDS, self._count)
 
-            def counted(frame: Any, name: str = name) -> None:
-                self._listeners[name] = int(frame.method.consumer_count)
-
-            channel.queue_declare(job_queue(name), passive=True, callback=counted)
-        self._connection.ioloop.call_later(LISTENERS_SECONDS, self._count_listeners)
+    def _counted(self, workflow: str, queue_name: str, seconds: float, frame: Any) -> None:
+        self._messages[queue_name] = int(frame.method.message_count)
+        if queue_name != job_queue(workflow):
+            return
+        # The last of the workflow's queues: the answers come in the order of the questions.
+        self._listeners[workflow] = int(frame.method.consumer_count)
+        waiting = sum(self._messages.get(delay_queue(workflow, delay), 0) for delay in DELAYS_SECONDS)
+        waiting += self._messages[queue_name]
+        published, self._published[workflow] = self._published[workflow], 0
+        self._tallies[workflow].count(waiting, published, seconds)
 
     def _mark(self) -> None:
         """Tell the store what was rung for, a batch at a time and away from the connection's thread."""

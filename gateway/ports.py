@@ -19,6 +19,14 @@ class Picture:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """How many submissions of a workflow wait, and how many a second were begun of late."""
+
+    waiting: int
+    drained_per_second: float
+
+
 class Store(Protocol):
     """Submissions and pictures. Every method raises StoreUnavailable."""
 
@@ -46,6 +54,9 @@ class Doorbell(Protocol):
     """Rings the orchestrators. Never blocks and never fails: what it misses, the sweep rings for."""
 
     def ring(self, job: Job) -> None: ...
+
+    def backlog(self, workflow: str) -> Backlog:
+        """Return what is known of the workflow's queue. Asks nobody: it is called for every upload."""
 
     @property
     def connected(self) -> bool:

@@ -23,6 +23,12 @@ class GatewaySettings(SharedSettings):
     upload_pixels: int = Field(
         default=40_000_000, ge=1, le=178_956_970, description="Largest image that is accepted, in pixels."
     )
+    queue_limit: int = Field(
+        default=10_000,
+        ge=0,
+        le=10_000_000,
+        description="Submissions of one workflow that may wait before further ones are refused; 0 is no limit.",
+    )
     retention_days: float = Field(
         default=30.0,
         ge=0,

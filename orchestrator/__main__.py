@@ -1,4 +1,4 @@
-"""``python -m orchestrator``: settings, wiring, run, drain. The one place where the parts meet."""
+"""``python -m orchestrator``: settings, wiring, run, drain; or an operator's command. Here alone the parts meet."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from contracts.configuration import leave, read_settings
 from contracts.errors import InvalidSetting, InvalidWorkflow, ShowcaseError
 from contracts.log_lines import configure_logging
 from contracts.topology import topology
+from orchestrator import operator_commands
 from orchestrator.broker import Broker
 from orchestrator.calls import Caller
 from orchestrator.clock import SystemClock
 from orchestrator.consumer import Consumer
+from orchestrator.dead_letters import RabbitDeadLetters
 from orchestrator.engine import Engine, HeldClaims
 from orchestrator.health import touch
 from orchestrator.leases import LeaseKeeper
@@ -38,6 +40,22 @@ CLOSING_SECONDS = 3.0
 PURPOSE = "Takes jobs from the queue and drives each submission through its workflow's models."
 
 log = structlog.get_logger()
+
+
+def command(arguments: list[str]) -> int:
+    """Run an operator's command on the parts that the settings name; return the exit status."""
+    given = operator_commands.parse(PROGRAM, arguments)
+    settings = read_settings(OrchestratorSettings, PROGRAM, PURPOSE, [])
+    logging.disable()  # one sentence for a person, not the libraries' reports of the same
+    try:
+        RabbitDeadLetters(settings.amqp_url)
+        client = connect(settings.mongo_url, settings.store_timeout_seconds)
+    except InvalidSetting as error:
+        leave(PROGRAM, error.message)
+    store = MongoStore(client, settings.mongo_database)
+    with client:
+        parts = operator_commands.Parts(store, lambda: RabbitDeadLetters(settings.amqp_url))
+        return operator_commands.run(PROGRAM, given, parts)
 
 
 class Process:
@@ -107,7 +125,10 @@ class Process:
 
 
 def main() -> None:
-    settings = read_settings(OrchestratorSettings, PROGRAM, PURPOSE, sys.argv[1:])
+    arguments = sys.argv[1:]
+    if arguments and not arguments[0].startswith("-"):
+        raise SystemExit(command(arguments))
+    settings = read_settings(OrchestratorSettings, PROGRAM, f"{PURPOSE}\n\n{operator_commands.COMMANDS}", arguments)
     configure_logging("orchestrator", settings.log_format, settings.log_level)
     try:
         catalogue = load_catalogue(settings.workflows)

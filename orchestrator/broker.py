@@ -1,7 +1,8 @@
-"""RabbitMQ: one connection on one thread that consumes, acknowledges and rings. The one user of pika."""
+"""RabbitMQ: one connection on one thread that consumes, acknowledges and rings."""
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,25 +14,29 @@ import structlog
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError
 
-from contracts.errors import BrokerUnavailable, InvalidSetting
+from contracts.errors import BrokerUnavailable
 from contracts.messages import Job, encode_job
 from contracts.topology import (
     DEAD_EXCHANGE,
     DEAD_QUEUE,
+    DELAYS_SECONDS,
     JOBS_EXCHANGE,
+    PASSES_HEADER,
+    POISON,
+    REASON_HEADER,
     Topology,
     declare,
     delay_queue,
     job_queue,
     shortest_delay,
 )
+from orchestrator.amqp import CALL_TIMEOUT_SECONDS, connection_parameters, job_properties
 from orchestrator.retries import backoff
 
 log = structlog.get_logger()
 
 RECONNECT_CAP_SECONDS = 3.0
 HEARTBEAT_SECONDS = 10
-CALL_TIMEOUT_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 
 Answer = TypeVar("Answer")
@@ -40,8 +45,20 @@ Answer = TypeVar("Answer")
 class Delivery:
     """One message in hand. Exactly one of its methods is called, from any thread."""
 
-    def __init__(self, broker: Broker, channel: BlockingChannel, tag: int, body: bytes) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        channel: BlockingChannel,
+        tag: int,
+        body: bytes,
+        workflow: str,
+        properties: pika.BasicProperties,
+    ) -> None:
         self.body = body
+        passes = (properties.headers or {}).get(PASSES_HEADER)
+        self.passes = max(0, passes) if isinstance(passes, int) else 0
+        self._workflow = workflow
+        self._message_id = properties.message_id
         self._broker = broker
         self._channel = channel
         self._tag = tag
@@ -51,6 +68,19 @@ class Delivery:
 
     def give_back(self) -> None:
         self._broker.on_channel(self._channel, lambda channel: channel.basic_nack(self._tag, requeue=True))
+
+    def pass_on(self) -> None:
+        """Put it back as it is, behind a delay that grows with every pass: another orchestrator may know it.
+
+        It is acknowledged when RabbitMQ has the copy, so that it is never nowhere.
+        """
+        delay = DELAYS_SECONDS[min(self.passes, len(DELAYS_SECONDS) - 1)]
+        try:
+            self._broker.ring_as_it_is(self._workflow, self.body, self._message_id, delay, self.passes + 1)
+        except BrokerUnavailable:
+            self.give_back()
+        else:
+            self.acknowledge()
 
     def dead_letter(self) -> None:
         self._broker.on_channel(self._channel, lambda channel: channel.basic_nack(self._tag, requeue=False))
@@ -63,16 +93,7 @@ class Broker:
     """
 
     def __init__(self, url: str, topology: Topology, workflows: list[str], prefetch: int) -> None:
-        try:
-            self._parameters = pika.URLParameters(url)
-        except (ValueError, TypeError) as error:
-            raise InvalidSetting(
-                "SHOWCASE_AMQP_URL is no AMQP address. Write amqp://user:password@host:port/."
-            ) from error
-        self._parameters.heartbeat = HEARTBEAT_SECONDS
-        self._parameters.blocked_connection_timeout = HEARTBEAT_SECONDS
-        self._parameters.socket_timeout = CALL_TIMEOUT_SECONDS
-        self._parameters.stack_timeout = CALL_TIMEOUT_SECONDS
+        self._parameters = connection_parameters(url, HEARTBEAT_SECONDS)
         self._topology = topology
         self._workflows = workflows
         self._prefetch = prefetch
@@ -120,11 +141,19 @@ class Broker:
             exchange, key = "", delay_queue(job.workflow, shortest_delay(delay_seconds))
         else:
             exchange, key = JOBS_EXCHANGE, job.workflow
-        self._publish(exchange, key, job)
+        self._publish(exchange, key, encode_job(job), job_properties(job.submission_id))
+
+    def ring_as_it_is(
+        self, workflow: str, body: bytes, message_id: str | None, delay_seconds: int, passes: int
+    ) -> None:
+        """Publish a body that this release may not be able to read, through a delay queue. Raises BrokerUnavailable."""
+        properties = job_properties(message_id, {PASSES_HEADER: passes})
+        self._publish("", delay_queue(workflow, delay_seconds), body, properties)
 
     def bury(self, job: Job) -> None:
         """Put a job among the dead letters, for an operator to read. Raises BrokerUnavailable."""
-        self._publish(DEAD_EXCHANGE, DEAD_QUEUE, job)
+        why = {REASON_HEADER: POISON}
+        self._publish(DEAD_EXCHANGE, DEAD_QUEUE, encode_job(job), job_properties(job.submission_id, why))
 
     def waiting(self, workflow: str) -> int:
         """Return how many messages wait in the workflow's queue. Raises BrokerUnavailable."""
@@ -140,15 +169,8 @@ class Broker:
 
         self._schedule(act)
 
-    def _publish(self, exchange: str, key: str, job: Job) -> None:
-        properties = pika.BasicProperties(
-            delivery_mode=pika.DeliveryMode.Persistent.value,
-            content_type="application/json",
-            message_id=job.submission_id,
-        )
-        self._call(
-            lambda channel: channel.basic_publish(exchange, key, encode_job(job), properties=properties, mandatory=True)
-        )
+    def _publish(self, exchange: str, key: str, body: bytes, properties: pika.BasicProperties) -> None:
+        self._call(lambda channel: channel.basic_publish(exchange, key, body, properties=properties, mandatory=True))
 
     def _call(self, action: Callable[[BlockingChannel], Answer]) -> Answer:
         channel = self._publishing
@@ -190,12 +212,12 @@ class Broker:
         declare(publishing, self._topology)
         consuming.basic_qos(prefetch_count=self._prefetch)
 
-        def deliver(channel: BlockingChannel, method: Any, _properties: Any, body: bytes) -> None:
-            receive(Delivery(self, channel, method.delivery_tag, body))
+        def deliver(workflow: str, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
+            receive(Delivery(self, channel, method.delivery_tag, body, workflow, properties))
 
         if not self._draining:
             for workflow in self._workflows:
-                consuming.basic_consume(job_queue(workflow), deliver)
+                consuming.basic_consume(job_queue(workflow), functools.partial(deliver, workflow))
         self._consuming, self._publishing = consuming, publishing
 
     def _close(self) -> None:

@@ -24,6 +24,9 @@ log = structlog.get_logger()
 UNKNOWN_WORKFLOW_DELAY_SECONDS = 60
 """A submission of a workflow that only a newer release knows waits so long before it is looked at again."""
 
+SWEEP_GRACE_SECONDS = 10
+"""A sweep waits so much longer than the delay queue, for a message that is on its way."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -84,7 +87,8 @@ class Engine:
     def process(self, job: Job) -> Done | RingAgain:
         """Bring the job's submission as far as it goes. Safe to call twice, late, or for nothing.
 
-        Raises StoreUnavailable when the store stays away; the message must then be seen again.
+        Raises StoreUnavailable when the store stays away; the message must then be seen again. Raises UnknownSchema for
+        a submission of a newer release, InvalidDocument for one that nobody can read.
         """
         submission = self._store.read(job.submission_id)
         if submission is None or submission.state is not SubmissionState.QUEUED:
@@ -95,6 +99,8 @@ class Engine:
             workflow = None
         if workflow is None or workflow.digest != submission.workflow.digest:
             log.warning("unknown workflow version", submission_id=submission.id, workflow=submission.workflow.name)
+            # The delay queue rings; a sweep that rang too would add a message that comes back for ever, each time.
+            self._store.postpone(submission, UNKNOWN_WORKFLOW_DELAY_SECONDS + SWEEP_GRACE_SECONDS)
             return RingAgain(UNKNOWN_WORKFLOW_DELAY_SECONDS)
         journey = Journey(submission, workflow)
         plan = journey.start()

@@ -27,7 +27,10 @@ class Claim:
 
 
 class Store(Protocol):
-    """Submissions and pictures. Every method raises StoreUnavailable; writes under a claim raise LeaseLost."""
+    """Submissions and pictures. Every method raises StoreUnavailable; writes under a claim raise LeaseLost.
+
+    Reading a submission raises UnknownSchema when a newer release wrote it, InvalidDocument when none of ours did.
+    """
 
     def prepare(self) -> None:
         """Make the indexes that the sweep's query is bounded by, unless they are there."""
@@ -55,7 +58,10 @@ class Store(Protocol):
         """Running to queued, not before so many seconds from now."""
 
     def due(self, limit: int) -> list[Submission]:
-        """Return submissions whose ``due_at`` has passed by the database's clock."""
+        """Return submissions whose ``due_at`` has passed by the database's clock.
+
+        What this release cannot read is left out, and put off where it would stand before all else.
+        """
 
     def mark_rung(self, submission: Submission, due_in_seconds: float) -> None:
         """Record that it was rung for, and when to look again if nothing happens."""
@@ -85,6 +91,38 @@ class Bell(Protocol):
 
     def waiting(self, workflow: str) -> int:
         """Return how many messages wait in the workflow's queue."""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message that nobody could work with, held by whoever reads it until it is removed or let go.
+
+    ``tag`` names it to the queue that it was read from. ``reason`` is RabbitMQ's word or ours (``rejected``,
+    ``delivery_limit``, ``poison``), ``queue`` where it lay before, ``since`` when it became a dead letter; they are
+    empty where nothing is recorded. ``body`` may be anything.
+    """
+
+    tag: int
+    body: bytes
+    message_id: str
+    reason: str
+    queue: str
+    since: datetime | None
+
+
+class DeadLetters(Protocol):
+    """The dead-letter queue. What was read and not removed lies there again afterwards. Raises BrokerUnavailable."""
+
+    def waiting(self) -> int:
+        """Return how many letters nobody holds at the moment."""
+
+    def read(self, limit: int) -> list[DeadLetter]:
+        """Hold at most so many letters, the oldest first."""
+
+    def remove(self, letter: DeadLetter) -> None: ...
+
+    def ring(self, job: Job) -> None:
+        """Publish a job and wait until the broker has it. Raises UnknownWorkflow when no queue takes it."""
 
 
 class Clock(Protocol):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from pydantic import BaseModel
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -18,11 +19,19 @@ from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
 from contracts.documents import Artifact, Step, Submission, from_document, image_key
-from contracts.errors import InvalidSetting, LeaseLost, StoreUnavailable, UnknownSchema
+from contracts.errors import InvalidDocument, InvalidSetting, LeaseLost, StoreUnavailable, UnknownSchema
 from contracts.states import StepState, SubmissionState
 from orchestrator.ports import Claim, Picture
 
+log = structlog.get_logger()
+
 Document = dict[str, Any]
+
+BROKEN_DUE_SECONDS = 3600.0
+"""A document that no release of ours wrote is looked at, and complained of, so often."""
+
+NEWER_DUE_SECONDS = 60.0
+"""When documents of a newer release fill a whole look, they are left alone for so long."""
 
 
 def connect(url: str, timeout_seconds: float) -> MongoClient[Document]:
@@ -140,14 +149,31 @@ class MongoStore:
 
     def due(self, limit: int) -> list[Submission]:
         with _translated():
-            found = list(self._submissions.find({"due_at": {"$lt": self._now()}}).limit(limit))
-        submissions = []
+            now = self._now()
+            found = list(self._submissions.find({"due_at": {"$lt": now}}).limit(limit))
+        submissions: list[Submission] = []
+        newer, broken = [], []
         for document in found:
             try:
                 submissions.append(from_document(document))
             except UnknownSchema:
-                continue  # a newer release wrote it, and its sweep looks after it
+                newer.append(document["_id"])  # its own release's sweep looks after it
+            except InvalidDocument as error:
+                log.warning("submission unreadable", error=error.message)
+                broken.append(document["_id"])
+        self._look_later(broken, now, BROKEN_DUE_SECONDS)
+        if len(found) == limit:
+            # They would stand before all that is ours, look after look.
+            self._look_later(newer, now, NEWER_DUE_SECONDS)
         return submissions
+
+    def _look_later(self, submission_ids: list[str], now: datetime, seconds: float) -> None:
+        """Put off what this release cannot read, unless somebody has put it off since ``now``."""
+        if submission_ids:
+            with _translated():
+                self._marks.update_many(
+                    {"_id": {"$in": submission_ids}, "due_at": {"$lt": now}}, [{"$set": {"due_at": _from_now(seconds)}}]
+                )
 
     def mark_rung(self, submission: Submission, due_in_seconds: float) -> None:
         changes = {"rung_at": "$$NOW", "due_at": _from_now(due_in_seconds)}

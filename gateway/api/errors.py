@@ -18,6 +18,8 @@ STATUS: dict[type[errors.ShowcaseError], int] = {
     errors.UploadTooLarge: 413,
     errors.RejectedUpload: 400,
     errors.IllegalMove: 409,
+    errors.QueueFull: 503,
+    errors.UnknownSchema: 503,
     errors.StoreUnavailable: 503,
     errors.BrokerUnavailable: 503,
     errors.ShowcaseError: 500,
@@ -32,12 +34,12 @@ SENTENCES = {
 }
 
 
-def failure(message: str, status: int) -> Response:
-    """Return v1's one error shape."""
+def failure(message: str, status: int, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> Response:
+    """Return v1's one error shape. ``retry_after_seconds`` goes with a 503."""
     response = jsonify({"status": "Failure", "message": message})
     response.status_code = status
     if status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        response.headers["Retry-After"] = str(retry_after_seconds)
     return response
 
 
@@ -54,7 +56,11 @@ def register(app: Flask, upload_bytes: int) -> None:
         status = status_of(error)
         if status < 500:
             return failure(error.message, status)
+        if isinstance(error, errors.QueueFull):
+            return failure(error.message, status, error.retry_after_seconds)
         log.error("request failed", code=error.code, error=error.message)
+        if isinstance(error, errors.UnknownSchema):
+            return failure("A newer release of the service holds this. Ask again in a moment.", status)
         if status == 503:
             return failure("The service cannot reach its database at the moment. Try again.", status)
         return failure("The service made a mistake. It is in its log; try again or tell its operator.", status)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from contracts.errors import StoreUnavailable
+from gateway.backpressure import Intake
 from gateway.ports import Doorbell, Store
 
 MEANING = {
     "store": "The database does not answer: nothing can be accepted or read.",
-    "broker": "The message broker does not answer: submissions are accepted and wait until it is back.",
-    "orchestrator": "No orchestrator listens: submissions are accepted and wait until one does.",
+    "broker": "The message broker does not answer: {waits} until it is back.",
+    "orchestrator": "No orchestrator listens: {waits} until one does.",
 }
 
 
-def blueprint(store: Store, doorbell: Doorbell) -> Blueprint:
+def blueprint(store: Store, doorbell: Doorbell, intake: Intake) -> Blueprint:
     health = Blueprint("health", __name__, url_prefix="/health")
 
     @health.get("/live", strict_slashes=False)
@@ -23,7 +24,11 @@ def blueprint(store: Store, doorbell: Doorbell) -> Blueprint:
 
     @health.get("/ready", strict_slashes=False)
     def ready() -> Response:
-        """200 when every part is there; else 503 with the part that is missing and what that means."""
+        """200 when every part is there; else 503 with the part that is missing and what that means.
+
+        A full queue is no missing part: results are served, and what waits is worked on. It is 200 with
+        ``accepting: false``.
+        """
         try:
             store.ping()
             stored = True
@@ -33,13 +38,20 @@ def blueprint(store: Store, doorbell: Doorbell) -> Blueprint:
         missing = [name for name, there in parts.items() if not there]
         if "broker" in missing:
             missing = [name for name in missing if name != "orchestrator"]  # without a broker nobody knows
+        full = intake.full()
         body: dict[str, object] = {
             "status": "not ready" if missing else "ready",
-            "accepting": stored,
+            "accepting": stored and not full,
             "parts": {name: "ready" if there else "missing" for name, there in parts.items()},
         }
-        if missing:
-            body["message"] = " ".join(MEANING[name] for name in missing)
+        waits = "what was accepted waits" if full else "submissions are accepted and wait"
+        sentences = [MEANING[name].format(waits=waits) for name in missing]
+        if full:
+            sentences.append(
+                f"Too many submissions wait: further ones of {', '.join(full)} are refused until fewer do."
+            )
+        if sentences:
+            body["message"] = " ".join(sentences)
         response = jsonify(body)
         response.status_code = 503 if missing else 200
         response.headers["Cache-Control"] = "no-store"

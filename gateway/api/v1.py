@@ -13,6 +13,7 @@ from contracts.errors import StoreUnavailable, UnknownSubmission, UnknownWorkflo
 from contracts.messages import Job
 from contracts.states import SubmissionState
 from gateway.api.errors import failure
+from gateway.backpressure import Intake
 from gateway.ports import Doorbell, Store
 from gateway.uploads import Limits, examine, has_image_extension
 from gateway.views import artifacts_in, v1_result
@@ -22,7 +23,12 @@ UNRUNG_DUE_SECONDS = 5
 
 
 def blueprint(
-    store: Store, doorbell: Doorbell, catalogue: Catalogue, limits: Limits, retention: timedelta | None
+    store: Store,
+    doorbell: Doorbell,
+    catalogue: Catalogue,
+    intake: Intake,
+    limits: Limits,
+    retention: timedelta | None,
 ) -> Blueprint:
     v1 = Blueprint("v1", __name__, url_prefix="/api/v1")
 
@@ -40,6 +46,7 @@ def blueprint(
             workflow = catalogue.stable(name)
         except UnknownWorkflow:
             return failure("Incorrect 'workflow_name' included in the request.", 404)
+        intake.check(workflow.name)  # before the image is looked at: who is overloaded has no time for that
         data = upload.stream.read()
         info = examine(data, upload.filename, limits, workflow.formats)
         now = store.now()

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.errors import BrokerUnavailable
 from contracts.messages import Job, decode_job
-from contracts.topology import DEAD_QUEUE, topology
+from contracts.topology import DEAD_QUEUE, DELAYS_SECONDS, topology
 from gateway.doorbell import RabbitDoorbell
 from orchestrator.broker import Broker
 from tests.local_cluster import free_ports
@@ -114,6 +114,28 @@ def test_the_doorbell_knows_whether_somebody_listens(doorbell, listen):
     eventually(lambda: doorbell.answered)
 
 
+def test_the_doorbell_knows_what_waits(doorbell, listen):
+    listener = listen(prefetch=1)
+    for number in range(4):
+        doorbell.ring(job(str(number)))
+    listener.next()
+    listener.broker.ring(job("set aside"), 60)
+    eventually(lambda: doorbell.backlog("workflow_000").waiting == 3 + 1)
+    assert doorbell.backlog("workflow_001").waiting == 0
+
+
+def test_the_doorbell_remembers_what_waits_when_it_is_cut_off(doorbell):
+    eventually(lambda: doorbell.connected)
+    for number in range(4):
+        doorbell.ring(job(str(number)))
+    eventually(lambda: doorbell._tallies["workflow_000"].waiting == 4)
+    doorbell.stop()
+    eventually(lambda: not doorbell.connected)
+    assert doorbell.backlog("workflow_000").waiting == 4
+    doorbell.ring(job("held"))
+    assert doorbell.backlog("workflow_000").waiting == 5
+
+
 def test_a_delayed_ring_comes_back_later(listen):
     listener = listen()
     begun = time.monotonic()
@@ -142,6 +164,31 @@ def test_what_cannot_be_read_goes_to_the_dead_letters(listen, parts, amqp_url):
     listener.broker.bury(job("poison"))
     vhost = amqp_url.rsplit("/", 1)[1]
     eventually(lambda: f"{DEAD_QUEUE}\t2" in parts.rabbitmqctl("list_queues", "-q", "-p", vhost, "name", "messages"))
+
+
+def test_what_is_passed_on_comes_back_as_it_is_and_later_each_time(listen):
+    listener = listen()
+    listener.broker.ring_as_it_is("workflow_001", b'{"schema": 2}', "newer", 2, 0)
+    for passes, seconds in enumerate(DELAYS_SECONDS[:2]):
+        delivery = listener.next()
+        assert (delivery.body, delivery.passes) == (b'{"schema": 2}', passes)
+        begun = time.monotonic()
+        delivery.pass_on()
+        last = listener.next()
+        assert time.monotonic() - begun >= seconds
+        assert last.passes == passes + 1
+        listener.received.put(last)
+    listener.next().acknowledge()
+    eventually(lambda: listener.broker.waiting("workflow_001") == 0)
+
+
+def test_what_cannot_be_passed_on_is_given_back(listen):
+    first = listen()
+    first.broker.ring(job("a"))
+    delivery = first.next()
+    first.close()
+    delivery.pass_on()  # goes nowhere: RabbitMQ has it again already
+    assert decode_job(listen().next().body) == job("a")
 
 
 def test_a_lost_connection_loses_no_message(listen, doorbell, parts, amqp_url):

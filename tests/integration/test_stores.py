@@ -11,7 +11,7 @@ import gateway.store
 import orchestrator.store
 from contracts.catalogue import Catalogue
 from contracts.documents import Artifact
-from contracts.errors import InvalidWorkflow, LeaseLost, StoreUnavailable
+from contracts.errors import InvalidDocument, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownSchema
 from contracts.states import StepState, SubmissionState
 from tests.local_cluster import free_ports
 from tests.unit.factories import GATED, make_submission, make_workflow
@@ -38,6 +38,18 @@ class Stores:
         claim = self.back.claim(submission, "owner", lease_seconds, submission.steps)
         assert claim is not None
         return submission, claim
+
+    def change(self, submission, **changes):
+        """Write as a newer release, or a careless hand, would."""
+        if isinstance(self.back, MemoryStore):
+            self.back.documents[submission.id] |= changes
+        else:
+            self.back._submissions.update_one({"_id": submission.id}, {"$set": changes})
+
+    def due_at(self, submission):
+        if isinstance(self.back, MemoryStore):
+            return self.back.documents[submission.id]["due_at"]
+        return self.back._submissions.find_one({"_id": submission.id})["due_at"]
 
     def state(self, submission):
         return self.back.read(submission.id).state
@@ -197,6 +209,33 @@ def test_what_is_due_is_bounded(stores):
     for _ in range(5):
         stores.accepted()
     assert len(stores.back.due(3)) == 3
+
+
+def test_what_a_newer_release_wrote_is_left_to_it(stores):
+    submission = stores.accepted(schema_version=2)
+    with pytest.raises(UnknownSchema):
+        stores.back.read(submission.id)
+    before = stores.due_at(submission)
+    assert stores.back.due(10) == []
+    assert stores.due_at(submission) == before
+
+
+def test_newer_ones_do_not_stand_before_the_others_for_ever(stores):
+    now = stores.front.now()
+    for _ in range(3):
+        stores.accepted(schema_version=2, due_at=now - timedelta(seconds=9))
+    ours = stores.accepted()
+    assert stores.back.due(3) == []
+    assert [each.id for each in stores.back.due(3)] == [ours.id]
+
+
+def test_one_that_nobody_can_read_does_not_stop_the_others(stores):
+    broken, ours = stores.accepted(), stores.accepted()
+    stores.change(broken, state="odd")
+    assert [each.id for each in stores.back.due(10)] == [ours.id]
+    assert stores.due_at(broken) > stores.front.now() + timedelta(minutes=50)
+    with pytest.raises(InvalidDocument):
+        stores.back.read(broken.id)
 
 
 def test_a_published_version_never_changes(stores):

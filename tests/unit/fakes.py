@@ -8,11 +8,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.documents import INPUT_NAME, Artifact, Lease, ModelRef, Step, Submission, from_document, to_document
-from contracts.errors import BrokerUnavailable, InvalidWorkflow, LeaseLost, StoreUnavailable
+from contracts.errors import (
+    BrokerUnavailable,
+    InvalidDocument,
+    InvalidWorkflow,
+    LeaseLost,
+    StoreUnavailable,
+    UnknownSchema,
+    UnknownWorkflow,
+)
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from contracts.workflows import Workflow
+from gateway.ports import Backlog
 from orchestrator import ports
+from orchestrator.store import BROKEN_DUE_SECONDS, NEWER_DUE_SECONDS
 from tests.unit.factories import NOW
 
 
@@ -159,9 +169,21 @@ class MemoryStore:
 
     def due(self, limit: int) -> list[Submission]:
         self._answer()
+        submissions, newer = [], []
         with self._lock:
-            found = [document for document in self.documents.values() if "due_at" in document]
-        return [from_document(document) for document in found if document["due_at"] < self.now()][:limit]
+            waiting = [document for document in self.documents.values() if "due_at" in document]
+            found = sorted((each for each in waiting if each["due_at"] < self.now()), key=lambda each: each["due_at"])
+            for document in found[:limit]:
+                try:
+                    submissions.append(from_document(document))
+                except UnknownSchema:
+                    newer.append(document)
+                except InvalidDocument:
+                    document["due_at"] = self._later(BROKEN_DUE_SECONDS)
+            if len(found) >= limit:
+                for document in newer:
+                    document["due_at"] = self._later(NEWER_DUE_SECONDS)
+        return submissions
 
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
         self._update(submission, {"due_at": self._later(due_in_seconds)})
@@ -247,6 +269,41 @@ class FakeModels:
         return answer, "http://model.test"
 
 
+class FakeLetters:
+    """The dead letters in memory: what is held and not removed is back when the block ends."""
+
+    def __init__(self, *letters: ports.DeadLetter) -> None:
+        self.letters = list(letters)
+        self.rings: list[Job] = []
+        self.queues = {"digits", "gated"}
+        self.away = False
+        self._held: list[ports.DeadLetter] = []
+
+    def __enter__(self) -> FakeLetters:
+        if self.away:
+            raise BrokerUnavailable("The broker does not answer.")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.letters, self._held = self._held + self.letters, []
+
+    def waiting(self) -> int:
+        return len(self.letters)
+
+    def read(self, limit: int) -> list[ports.DeadLetter]:
+        self._held, self.letters = self.letters[:limit], self.letters[limit:]
+        return list(self._held)
+
+    def remove(self, letter: ports.DeadLetter) -> None:
+        assert letter.message_id in {job.submission_id for job in self.rings}, "removed before it was rung for"
+        self._held.remove(letter)
+
+    def ring(self, job: Job) -> None:
+        if job.workflow not in self.queues:
+            raise UnknownWorkflow(f"no queue takes jobs of {job.workflow}.")
+        self.rings.append(job)
+
+
 class FakeBell:
     """Remembers the rings: (submission id, delay in seconds). ``away`` makes every call fail."""
 
@@ -254,6 +311,7 @@ class FakeBell:
         self.rings: list[tuple[str, float]] = []
         self.buried: list[str] = []
         self.waits: dict[str, int] = {}
+        self.drained_per_second = 0.0
         self.away = False
 
     def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
@@ -267,6 +325,9 @@ class FakeBell:
     def waiting(self, workflow: str) -> int:
         self._answer()
         return self.waits.get(workflow, 0)
+
+    def backlog(self, workflow: str) -> Backlog:
+        return Backlog(self.waits.get(workflow, 0), self.drained_per_second)
 
     @property
     def connected(self) -> bool:

@@ -14,7 +14,9 @@ from gateway.settings import GatewaySettings
 from orchestrator.settings import OrchestratorSettings
 
 PROCESSES: list[type[BaseSettings]] = [GatewaySettings, OrchestratorSettings]
-UNITS = re.compile(r"seconds|days|bytes|pixels|port\b|at the same time|calls|orchestrators that", re.IGNORECASE)
+UNITS = re.compile(
+    r"seconds|days|bytes|pixels|port\b|at the same time|calls|orchestrators that|submissions of", re.IGNORECASE
+)
 
 
 @pytest.fixture(autouse=True)

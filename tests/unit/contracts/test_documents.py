@@ -20,7 +20,7 @@ from contracts.documents import (
     image_key,
     to_document,
 )
-from contracts.errors import UnknownSchema
+from contracts.errors import InvalidDocument, UnknownSchema
 from contracts.states import StepState, SubmissionState
 from tests.unit.factories import GATED, NOW, make_submission, make_workflow
 
@@ -73,6 +73,12 @@ def test_absent_values_are_not_stored_and_the_key_is_the_databases() -> None:
 def test_a_newer_schema_is_refused_with_what_to_do() -> None:
     with pytest.raises(UnknownSchema, match=r"schema 2; this release knows 1\. Upgrade it"):
         from_document(to_document(make_submission()) | {"schema": 2})
+
+
+@pytest.mark.parametrize("changes", [{"steps": None}, {"schema": "odd"}, {"state": "odd"}, {"schema": None}])
+def test_what_no_release_wrote_is_told_by_its_place(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidDocument, match=rf"cannot be read: {next(iter(changes))}"):
+        from_document(to_document(make_submission()) | changes)
 
 
 def test_fields_that_a_newer_release_added_are_ignored() -> None:

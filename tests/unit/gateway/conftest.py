@@ -30,9 +30,13 @@ class Doorbell(FakeBell):
             return
 
 
-def make_app(store: Any, bell: Any, catalogue: Catalogue, retention: timedelta | None = None) -> Flask:
+def make_app(
+    store: Any, bell: Any, catalogue: Catalogue, retention: timedelta | None = None, queue_limit: int = 100
+) -> Flask:
     """``store`` and ``bell`` are the fakes, which serve both processes' ports."""
-    return create_app(store=store, doorbell=bell, catalogue=catalogue, limits=LIMITS, retention=retention)
+    return create_app(
+        store=store, doorbell=bell, catalogue=catalogue, limits=LIMITS, queue_limit=queue_limit, retention=retention
+    )
 
 
 @pytest.fixture

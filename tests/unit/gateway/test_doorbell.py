@@ -9,8 +9,9 @@ import pika
 import pytest
 
 from contracts.messages import Job
-from contracts.topology import topology
+from contracts.topology import DELAYS_SECONDS, delay_queue, job_queue, topology
 from gateway.doorbell import WAITING_LIMIT, RabbitDoorbell
+from gateway.ports import Backlog
 
 
 @pytest.fixture
@@ -55,6 +56,40 @@ def test_of_too_many_rings_the_newest_are_kept(bell: RabbitDoorbell) -> None:
     for number in range(WAITING_LIMIT + 3):
         bell.ring(job(number))
     assert publish(bell)[0] == "3"
+
+
+def test_what_the_broker_has_not_got_waits_for_every_workflow(bell: RabbitDoorbell) -> None:
+    for number in range(WAITING_LIMIT + 3):
+        bell.ring(job(number))
+    assert bell.backlog("digits").waiting == WAITING_LIMIT + 3  # those that fell out wait for the sweep
+    publish(bell)
+    assert bell.backlog("digits").waiting == WAITING_LIMIT + 3
+    confirm(bell, pika.spec.Basic.Ack(delivery_tag=WAITING_LIMIT, multiple=True))
+    bell._missed = 0  # as when it connects
+    assert bell.backlog("digits").waiting == 0
+
+
+def count(bell: RabbitDoorbell, messages: int, delayed: int, seconds: float) -> None:
+    for name in [*(delay_queue("digits", delay) for delay in DELAYS_SECONDS), job_queue("digits")]:
+        number = messages if name == job_queue("digits") else delayed
+        bell._counted("digits", name, seconds, SimpleNamespace(method=pika.spec.Queue.DeclareOk(name, number, 1)))
+
+
+def test_what_was_set_aside_waits_too(bell: RabbitDoorbell) -> None:
+    count(bell, 5, 2, 0.0)
+    assert bell.backlog("digits") == Backlog(5 + 2 * len(DELAYS_SECONDS), 0.0)
+    bell.ring(job(1))
+    publish(bell)
+    confirm(bell, pika.spec.Basic.Ack(delivery_tag=1))
+    count(bell, 2, 2, 2.0)  # five were there and one was rung for; two are left
+    assert bell.backlog("digits").drained_per_second == 1.0
+
+
+def test_what_the_broker_said_last_holds_while_it_is_away(bell: RabbitDoorbell) -> None:
+    count(bell, 7, 0, 0.0)
+    bell._channel = None
+    bell.ring(job(1))
+    assert bell.backlog("digits").waiting == 8
 
 
 def test_only_what_the_broker_confirmed_is_recorded(bell: RabbitDoorbell) -> None:

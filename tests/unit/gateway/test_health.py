@@ -67,5 +67,24 @@ def test_without_an_orchestrator_submissions_wait(deserted: Flask) -> None:
     assert response.json["message"] == "No orchestrator listens: submissions are accepted and wait until one does."
 
 
+def test_with_a_full_queue_it_is_ready_and_accepts_nothing(client: FlaskClient, bell: FakeBell) -> None:
+    bell.waits["digits"] = 100
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.json is not None
+    assert (response.json["status"], response.json["accepting"]) == ("ready", False)
+    assert response.json["message"] == ("Too many submissions wait: further ones of digits are refused until fewer do.")
+
+
+def test_without_a_broker_too_much_waits_at_last(client: FlaskClient, bell: FakeBell) -> None:
+    bell.away, bell.waits["digits"] = True, 100
+    body = client.get("/health/ready").json
+    assert body is not None
+    assert body["accepting"] is False
+    assert body["message"].startswith(
+        "The message broker does not answer: what was accepted waits until it is back. Too many submissions wait"
+    )
+
+
 def test_readiness_is_kept_by_no_cache(client: FlaskClient) -> None:
     assert client.get("/health/ready").headers["Cache-Control"] == "no-store"

@@ -193,6 +193,37 @@ def test_without_the_broker_it_is_taken_all_the_same(client: FlaskClient, store:
     assert submission.rung_at is None
 
 
+def test_a_full_queue_refuses_and_stores_nothing(client: FlaskClient, store: MemoryStore, bell: FakeBell) -> None:
+    bell.waits["digits"], bell.drained_per_second = 100, 2.5
+    response = submit(client)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "4")
+    assert response.json == {
+        "status": "Failure",
+        "message": "Too many submissions of digits wait already (the limit is 100). Nothing was stored; "
+        "send it again in 4 seconds.",
+    }
+    assert (store.documents, store.pictures, bell.rings) == ({}, {}, [])
+    assert submit(client, workflow_name="gated").status_code == 200
+    bell.waits["digits"] = 99
+    assert submit(client).status_code == 200
+
+
+def test_without_a_limit_any_queue_takes_more(store: MemoryStore, bell: FakeBell, catalogue: Catalogue) -> None:
+    bell.waits["digits"] = 10**9
+    assert submit(make_app(store, bell, catalogue, queue_limit=0).test_client()).status_code == 200
+
+
+def test_what_is_wrong_is_told_even_when_the_queue_is_full(client: FlaskClient, bell: FakeBell) -> None:
+    bell.waits["digits"] = 100
+    assert submit(client, name="x.gif").status_code == 400
+    assert submit(client, data=b"no image").status_code == 503  # nobody has looked at it
+
+
+def test_results_are_served_while_the_queue_is_full(client: FlaskClient, store: MemoryStore, bell: FakeBell) -> None:
+    bell.waits["digits"] = 100
+    assert fetch(client, finished(store, result={"digit": 7})).status_code == 200
+
+
 def test_the_bell_rings_after_the_submission_is_stored(store: MemoryStore, catalogue: Catalogue) -> None:
     stored_before: list[bool] = []
 
@@ -325,6 +356,17 @@ def test_without_the_store_a_result_is_asked_for_again(client: FlaskClient, stor
     assert response.status_code == 503
     assert "Retry-After" in response.headers
     assert response.json["status"] == "Failure"  # type: ignore[index]
+
+
+def test_a_newer_releases_result_is_asked_for_again(client: FlaskClient, store: MemoryStore) -> None:
+    key = finished(store, result={"digit": 7})
+    store.documents[key]["schema"] = 2  # a gateway of that release stands beside, and may answer next time
+    response = fetch(client, key)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+    assert response.json == {
+        "status": "Failure",
+        "message": "A newer release of the service holds this. Ask again in a moment.",
+    }
 
 
 def test_a_picture_that_is_missing_is_asked_for_again(client: FlaskClient, store: MemoryStore) -> None:

@@ -5,9 +5,9 @@ from concurrent.futures import Future
 
 import pytest
 
-from contracts.errors import StoreUnavailable
+from contracts.errors import InvalidDocument, StoreUnavailable, UnknownSchema
 from contracts.messages import Job, encode_job
-from orchestrator.consumer import STORE_AWAY_DELAY_SECONDS, Consumer
+from orchestrator.consumer import PASSES_LIMIT, STORE_AWAY_DELAY_SECONDS, Consumer
 from orchestrator.engine import Done, RingAgain
 from tests.unit.fakes import FakeBell
 
@@ -15,8 +15,9 @@ JOB = Job("id-1", "workflow_000", "v1.0.0")
 
 
 class FakeDelivery:
-    def __init__(self, body=None):
+    def __init__(self, body=None, passes=0):
         self.body = encode_job(JOB) if body is None else body
+        self.passes = passes
         self.fate: Future[str] = Future()
 
     def acknowledge(self):
@@ -24,6 +25,9 @@ class FakeDelivery:
 
     def give_back(self):
         self.fate.set_result("given back")
+
+    def pass_on(self):
+        self.fate.set_result("passed on")
 
     def dead_letter(self):
         self.fate.set_result("dead-lettered")
@@ -39,9 +43,9 @@ class FakeEngine:
         return self.outcome
 
 
-def fate_of(outcome, bell=None, body=None):
+def fate_of(outcome, bell=None, body=None, passes=0):
     consumer = Consumer(FakeEngine(outcome), bell or FakeBell(), threads=1)
-    delivery = FakeDelivery(body)
+    delivery = FakeDelivery(body, passes)
     consumer.receive(delivery)
     fate = delivery.fate.result(5)
     assert consumer.drain(5)
@@ -74,9 +78,21 @@ def test_a_fault_of_ours_does_not_kill_the_thread():
     assert fate_of(ValueError("bug")) == "acknowledged"
 
 
-@pytest.mark.parametrize("body", [b"", b"garbage", b"[]", b'{"schema": 99}', b"\xff\xfe", b"[" * 4000])
+@pytest.mark.parametrize("body", [b"", b"garbage", b"[]", b'{"schema": "99"}', b"\xff\xfe", b"[" * 4000])
 def test_garbage_is_dead_lettered(body):
     assert fate_of(Done(), body=body) == "dead-lettered"
+
+
+@pytest.mark.parametrize(
+    ("passes", "fate"), [(0, "passed on"), (PASSES_LIMIT - 1, "passed on"), (PASSES_LIMIT, "dead-lettered")]
+)
+def test_what_a_newer_release_wrote_is_left_to_it_for_an_hour(passes, fate):
+    assert fate_of(Done(), body=b'{"schema": 99}', passes=passes) == fate
+    assert fate_of(UnknownSchema("The document is newer."), passes=passes) == fate
+
+
+def test_a_document_that_nobody_can_read_is_left_to_an_operator():
+    assert fate_of(InvalidDocument("It has no steps.")) == "dead-lettered"
 
 
 def test_draining_gives_back_what_has_not_begun_and_waits_for_what_has():

@@ -2,15 +2,16 @@
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
 from contracts.catalogue import Catalogue
-from contracts.errors import ModelRefused, ModelUnavailable, StoreUnavailable
+from contracts.errors import ModelRefused, ModelUnavailable, StoreUnavailable, UnknownSchema
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from orchestrator.calls import Caller
-from orchestrator.engine import Done, Engine, HeldClaims, RingAgain
+from orchestrator.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, HeldClaims, RingAgain
 from orchestrator.retries import Policy
 from tests.unit.factories import GATED, ONE_STEP, make_submission, make_workflow, png
 from tests.unit.fakes import FakeClock, FakeModels, MemoryStore
@@ -75,6 +76,16 @@ def world():
     yield make
     for each in made:
         each.threads.shutdown()
+
+
+def test_a_newer_releases_submission_is_not_touched(world):
+    made = world(ONE_STEP, {})
+    before = made.store.documents[made.submission.id]
+    before["schema"] = 2
+    kept = dict(before)
+    with pytest.raises(UnknownSchema):
+        made.process()
+    assert made.store.documents[made.submission.id] == kept
 
 
 def test_one_step_succeeds_with_two_writes(world):
@@ -224,7 +235,9 @@ def test_an_unknown_or_changed_version_waits_for_a_newer_release(world):
     assert isinstance(here.process(here.new_engine("old", [make_workflow(GATED)])), RingAgain)
     assert isinstance(here.process(here.new_engine("other", [changed])), RingAgain)
     assert here.stored.state is SubmissionState.QUEUED
-    assert here.store.writes == 0
+    # Only the sweep is told to look later: the delay queue rings, and two bells would make ever more messages.
+    assert here.stored == here.submission.model_copy(update={"due_at": here.stored.due_at})
+    assert here.stored.due_at > here.clock.now() + timedelta(seconds=UNKNOWN_WORKFLOW_DELAY_SECONDS)
 
 
 def test_an_image_that_is_gone_fails_it(world):

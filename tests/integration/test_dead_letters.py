@@ -1,0 +1,132 @@
+"""The dead letters on a real RabbitMQ: looking leaves them there, however often; requeuing loses none."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import pika
+import pytest
+from pika.exceptions import AMQPError
+
+from contracts.errors import BrokerUnavailable, UnknownWorkflow
+from contracts.messages import Job, encode_job
+from contracts.topology import DEAD_EXCHANGE, DEAD_QUEUE, DELIVERY_LIMIT, JOBS_EXCHANGE, declare, job_queue, topology
+from orchestrator.amqp import job_properties
+from orchestrator.dead_letters import LOOKS, RabbitDeadLetters
+from tests.local_cluster import free_ports
+
+WORKFLOW = "workflow_000"
+LONG = 20.0
+
+
+def job(name: str) -> Job:
+    return Job(name, WORKFLOW, "v1.0.0")
+
+
+@pytest.fixture
+def channel(amqp_url):
+    connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
+    made = connection.channel()
+    made.confirm_delivery()
+    declare(made, topology([WORKFLOW]))
+    yield made
+    with suppress(AMQPError):  # a test closes all connections
+        connection.close()
+
+
+def put(channel, body: bytes, name: str, exchange: str = DEAD_EXCHANGE, key: str = DEAD_QUEUE, **headers) -> None:
+    channel.basic_publish(exchange, key, body, properties=job_properties(name, headers or None), mandatory=True)
+
+
+def eventually(condition) -> None:
+    end = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def look(url: str, limit: int = 100):
+    """Return what lies there, when all that others held is back."""
+    with RabbitDeadLetters(url) as letters:
+        return letters.read(limit)
+
+
+def test_looking_leaves_everything_in_its_order(amqp_url, channel):
+    for number in range(5):
+        put(channel, encode_job(job(str(number))), str(number))
+    for _ in range(3):
+        eventually(lambda: [each.message_id for each in look(amqp_url)] == ["0", "1", "2", "3", "4"])
+    eventually(lambda: [each.message_id for each in look(amqp_url, 2)] == ["0", "1"])
+    with RabbitDeadLetters(amqp_url) as letters:
+        eventually(lambda: letters.waiting() == 5)
+    assert look(amqp_url, 0) == []
+
+
+def test_however_often_one_looks_no_letter_nears_its_end(amqp_url, channel):
+    """RabbitMQ 4 throws away what a queue has delivered 20 times."""
+    put(channel, b"garbage", "a", JOBS_EXCHANGE, WORKFLOW)
+    method, _, _ = channel.basic_get(job_queue(WORKFLOW))
+    channel.basic_nack(method.delivery_tag, requeue=False)
+    eventually(lambda: len(look(amqp_url)) == 1)
+    (first,) = look(amqp_url)
+    for _ in range(LOOKS * 2):
+        eventually(lambda: len(look(amqp_url)) == 1)
+    (last,) = look(amqp_url)
+    assert (last.reason, last.queue, last.since) == (first.reason, first.queue, first.since)
+    assert (last.reason, last.queue, last.body) == ("rejected", job_queue(WORKFLOW), b"garbage")
+    eventually(lambda: channel.queue_declare(DEAD_QUEUE, passive=True).method.message_count == 1)
+    _, properties, _ = channel.basic_get(DEAD_QUEUE)
+    assert int((properties.headers or {}).get("x-delivery-count", 0)) <= LOOKS + 1
+
+
+def test_rabbitmq_says_why_it_gave_up(amqp_url, channel):
+    put(channel, encode_job(job("a")), "a", JOBS_EXCHANGE, WORKFLOW)
+    for _ in range(DELIVERY_LIMIT + 1):
+        eventually(lambda: channel.queue_declare(job_queue(WORKFLOW), passive=True).method.message_count == 1)
+        method, _, _ = channel.basic_get(job_queue(WORKFLOW))
+        channel.basic_nack(method.delivery_tag, requeue=True)
+    eventually(lambda: len(look(amqp_url)) == 1)
+    (letter,) = look(amqp_url)
+    assert (letter.reason, letter.queue) == ("delivery_limit", job_queue(WORKFLOW))
+    assert letter.since is not None
+
+
+def test_what_is_rung_for_leaves_and_what_is_not_stays(amqp_url, channel):
+    for name in ("a", "b"):
+        put(channel, encode_job(job(name)), name)
+    with RabbitDeadLetters(amqp_url) as letters:
+        first, _second = letters.read(10)
+        letters.ring(job("a"))
+        letters.remove(first)
+    eventually(lambda: [each.message_id for each in look(amqp_url)] == ["b"])
+    _, _, body = channel.basic_get(job_queue(WORKFLOW), auto_ack=True)
+    assert body == encode_job(job("a"))
+
+
+def test_a_job_that_no_queue_takes_is_told(amqp_url, channel):
+    with RabbitDeadLetters(amqp_url) as letters:
+        with pytest.raises(UnknownWorkflow, match="workflow_999"):
+            letters.ring(Job("a", "workflow_999", "v1.0.0"))
+        letters.ring(job("a"))  # the channel has survived it
+
+
+def test_a_lost_connection_is_told_and_the_letters_are_back(amqp_url, channel, parts):
+    put(channel, encode_job(job("a")), "a")
+    with RabbitDeadLetters(amqp_url) as letters:
+        assert len(letters.read(10)) == 1
+        parts.rabbitmqctl("close_all_connections", "--vhost", amqp_url.rsplit("/", 1)[1], "a test closes it")
+        with pytest.raises(BrokerUnavailable):
+            letters.ring(job("a"))
+    eventually(lambda: [each.message_id for each in look(amqp_url)] == ["a"])
+
+
+def test_headers_that_strangers_wrote_break_nothing(amqp_url, channel):
+    put(channel, b"x", "a", **{"x-showcase-since": 2**62, "x-death": [1], "x-acquired-count": "many"})
+    (letter,) = look(amqp_url)
+    assert (letter.reason, letter.queue, letter.since) == ("", "", None)
+
+
+def test_without_a_broker_it_says_so():
+    with pytest.raises(BrokerUnavailable), RabbitDeadLetters(f"amqp://x:y@127.0.0.1:{free_ports(1)}/x"):
+        pass
