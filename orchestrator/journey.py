@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from contracts.documents import Artifact, Step, Submission
@@ -73,11 +74,24 @@ class Journey:
 
     def _artifact(self, spec: StepSpec, picture: Binary) -> Artifact:
         name = f"{picture.field}.{picture.extension}"
-        # Two steps may answer a field of one name: the later one in the file then carries its step's name.
-        first = next(step.name for step in self.steps if step.name == spec.name or self._has_artifact(step, name))
-        if first != spec.name:
+        # Two steps may answer a field of one name: the later one in the file then carries its step's name. Which of
+        # them ends first must not decide: a step that an earlier one may overtake carries its name in any case.
+        before = self._before(spec)
+        earlier = itertools.takewhile(lambda other: other is not spec, self.workflow.steps)
+        taken = any(self._has_artifact(step, name) for step in self.steps if step.name != spec.name)
+        if taken or any(other.name not in before for other in earlier):
             name = f"{spec.name}.{name}"
         return Artifact(name=name, media_type=picture.media_type, bytes=len(picture.data))
+
+    def _before(self, spec: StepSpec) -> set[str]:
+        """Return the steps that have ended whenever ``spec`` is called."""
+        specs = {other.name: other for other in self.workflow.steps}
+        before: set[str] = set()
+        reached = set(spec.needs)
+        while reached:
+            before |= reached
+            reached = {name for known in reached for name in specs[known].needs} - before
+        return before
 
     @staticmethod
     def _has_artifact(step: Step, name: str) -> bool:

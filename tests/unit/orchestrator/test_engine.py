@@ -1,6 +1,7 @@
 """The engine drives a submission from its last checkpoint to its end, whatever happens on the way."""
 
 import base64
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -114,6 +115,26 @@ def test_independent_steps_with_one_field_name_keep_both_pictures(world):
     names = {artifact.name for artifact in here.stored.artifacts}
     assert len(names) == 2
     assert {value["artifact"] for value in here.stored.result.values()} == names
+
+
+def test_the_later_step_in_the_file_carries_its_name_whichever_ends_first(world):
+    for slow in ("left", "right"):
+        ended = threading.Event()
+
+        def wait_for_the_other(_number, ended=ended):
+            assert ended.wait(5)
+            return MASK
+
+        here = world(PARALLEL, {"left": MASK, "right": MASK, "last": {"x": 1}, slow: wait_for_the_other})
+        save = here.store.save_artifact
+
+        def tell(*arguments, ended=ended, save=save):
+            save(*arguments)
+            ended.set()
+
+        here.store.save_artifact = tell
+        here.process()
+        assert here.stored.result == {"left": {"artifact": "mask.png"}, "right": {"artifact": "right.mask.png"}}
 
 
 def test_a_refusal_fails_it_with_the_models_sentence(world):
