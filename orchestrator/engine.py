@@ -49,8 +49,11 @@ class HeldClaims:
             self._held[claim.submission_id] = (claim, steps, artifacts)
 
     def drop(self, claim: Claim) -> None:
+        """Forget this claim, and no later one of the same submission: that one's lease is still to be renewed."""
         with self._lock:
-            self._held.pop(claim.submission_id, None)
+            held = self._held.get(claim.submission_id)
+            if held is not None and held[0] == claim:
+                del self._held[claim.submission_id]
 
     def all(self) -> list[tuple[Claim, list[Step], list[Artifact]]]:
         with self._lock:
