@@ -163,5 +163,7 @@ class Engine:
         return self._caller.call(spec, picture, tries=journey.step(spec.name).tries, age_seconds=age)
 
     def _settle(self, journey: Journey, spec: StepSpec, outcome: CallOutcome) -> None:
-        for artifact, data in journey.settle(spec, outcome):
+        # The pictures first: a shutdown hands the steps back as they stand, and whoever goes on must find what is said.
+        for artifact, data in journey.pictures(spec, outcome):
             self._store.save_artifact(journey.submission, artifact, data)
+        journey.settle(spec, outcome)

@@ -46,20 +46,24 @@ class Journey:
             step.state, step.gate = StepState.RUNNING, called_gate
         return plan
 
-    def settle(self, spec: StepSpec, outcome: CallOutcome) -> list[tuple[Artifact, bytes]]:
-        """Record a call's outcome. Returns the artifacts to store before the step counts as done."""
+    def pictures(self, spec: StepSpec, outcome: CallOutcome) -> list[tuple[Artifact, bytes]]:
+        """Return the artifacts to store before the call's outcome is settled."""
+        return [(self._artifact(spec, picture), picture.data) for picture in outcome.pictures]
+
+    def settle(self, spec: StepSpec, outcome: CallOutcome) -> None:
+        """Record a call's outcome; its pictures are stored by now."""
         step = self.step(spec.name)
         for attempt in outcome.attempts:
             step.record(attempt)
         if outcome.answer is not None:
             saved = [(self._artifact(spec, picture), picture) for picture in outcome.pictures]
-            step.state = StepState.SUCCEEDED
             references: dict[str, Any] = {picture.field: {"artifact": artifact.name} for artifact, picture in saved}
-            step.output = outcome.answer | references
             known = {artifact.name for artifact, _ in saved}
             self.artifacts[:] = [item for item in self.artifacts if item.name not in known]
             self.artifacts.extend(artifact for artifact, _ in saved)
-            return [(artifact, picture.data) for artifact, picture in saved]
+            step.output = outcome.answer | references
+            step.state = StepState.SUCCEEDED
+            return
         fault, follows = outcome.fault, outcome.follows
         assert fault is not None
         if isinstance(follows, SetAside):
@@ -70,7 +74,6 @@ class Journey:
             step.state = StepState.FAILED
             tries = f" after {step.tries} tries" if step.tries > 1 else ""
             self.failure = f"The step {spec.name} failed{tries}: {fault.message}"
-        return []
 
     def _artifact(self, spec: StepSpec, picture: Binary) -> Artifact:
         name = f"{picture.field}.{picture.extension}"

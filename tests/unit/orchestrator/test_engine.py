@@ -251,6 +251,24 @@ def test_a_store_that_stays_away_is_told(world):
         here.process()
 
 
+def test_a_step_handed_back_before_its_picture_is_stored_is_called_again(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    save = here.store.save_artifact
+
+    def stop(*_):
+        ((claim, steps, artifacts),) = here.held.all()
+        here.store.set_aside(claim, steps, artifacts, "stopped", 0)
+        raise KeyboardInterrupt
+
+    here.store.save_artifact = stop
+    with pytest.raises(KeyboardInterrupt):
+        here.process()
+    here.store.save_artifact = save
+    here.process(here.new_engine("second"))
+    assert here.stored.result == {"label": "abnormality", "image": {"artifact": "mask.png"}}
+    assert here.store.picture(here.submission.id, "mask.png").data == PICTURE
+
+
 def test_a_stopping_process_sets_aside_at_once(world):
     here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
     here.clock.stopped = True
