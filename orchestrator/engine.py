@@ -125,16 +125,16 @@ class Engine:
             assert picture is not None
             if len(plan.calls) == 1 and not calls:
                 spec = plan.calls[0][0]  # the usual case: no thread is needed for one call at a time
-                self._settle(journey, spec, self._call(journey, spec, picture))
+                self._settle(claim, journey, spec, self._call(journey, spec, picture))
             else:
                 for spec, _ in plan.calls:
                     calls[self._step_threads.submit(self._call, journey, spec, picture)] = spec
                 finished, _ = wait(calls, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    self._settle(journey, calls.pop(future), future.result())
+                    self._settle(claim, journey, calls.pop(future), future.result())
             if journey.stopped:
                 for future in list(calls):
-                    self._settle(journey, calls.pop(future), future.result())
+                    self._settle(claim, journey, calls.pop(future), future.result())
                 break
             plan = journey.next_plan(frozenset(spec.name for spec in calls.values()))
             if plan.result is None and plan.failure is None:
@@ -162,8 +162,8 @@ class Engine:
         age = (self._clock.now() - journey.submission.created_at).total_seconds()
         return self._caller.call(spec, picture, tries=journey.step(spec.name).tries, age_seconds=age)
 
-    def _settle(self, journey: Journey, spec: StepSpec, outcome: CallOutcome) -> None:
+    def _settle(self, claim: Claim, journey: Journey, spec: StepSpec, outcome: CallOutcome) -> None:
         # The pictures first: a shutdown hands the steps back as they stand, and whoever goes on must find what is said.
         for artifact, data in journey.pictures(spec, outcome):
-            self._store.save_artifact(journey.submission, artifact, data)
+            self._store.save_artifact(claim, journey.submission, artifact, data)
         journey.settle(spec, outcome)

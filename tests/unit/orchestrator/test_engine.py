@@ -202,6 +202,26 @@ def test_an_owner_that_lost_its_lease_writes_nothing(world):
     assert here.held.all() == []
 
 
+def test_an_owner_that_lost_its_lease_replaces_no_picture(world):
+    """A model that computes in batches may answer the same image a little differently the next time."""
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    late = MASK | {"mask": {"media_type": "image/png", "data": base64.b64encode(png(9, 9)).decode()}}
+
+    def answer_when_another_one_has_finished(number):
+        if number > 1:
+            return MASK
+        here.clock.advance(11)
+        (due,) = here.store.due(10)
+        assert here.store.take_back(due, 30)
+        here.process(here.new_engine("second"))
+        return late
+
+    here.models.answers["segmenter"] = answer_when_another_one_has_finished
+    assert here.process() == Done()
+    assert here.stored.state is SubmissionState.SUCCEEDED
+    assert here.store.picture(here.submission.id, "mask.png").data == PICTURE
+
+
 def test_a_crash_between_steps_repeats_no_finished_step(world):
     here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
 
