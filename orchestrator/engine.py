@@ -21,6 +21,9 @@ from orchestrator.ports import Claim, Clock, Picture, Store
 
 log = structlog.get_logger()
 
+Calls = dict[Future[CallOutcome], StepSpec]
+"""The calls under way on step threads."""
+
 UNKNOWN_WORKFLOW_DELAY_SECONDS = 60
 """A submission of a workflow that only a newer release knows waits so long before it is looked at again."""
 
@@ -100,22 +103,24 @@ class Engine:
             log.warning("unknown workflow version", submission_id=submission.id, workflow=submission.workflow.name)
             return RingAgain(UNKNOWN_WORKFLOW_DELAY_SECONDS)
         journey = Journey(submission, workflow)
+        calls: Calls = {}
         plan = journey.start()
         claim = self._store.claim(submission, self._owner, self._lease_seconds, journey.steps)
         if claim is None:
             return Done()
         self._held.add(claim, journey.steps, journey.artifacts)
         try:
-            return self._drive(claim, journey, plan)
+            return self._drive(claim, journey, plan, calls)
         except LeaseLost:
             log.warning("lease lost", submission_id=submission.id, fence=claim.fence)
             return Done()
         finally:
             self._held.drop(claim)
+            for future in calls:
+                future.cancel()  # what waits for a thread: nobody would read its answer
 
-    def _drive(self, claim: Claim, journey: Journey, plan: Plan) -> Done | RingAgain:
+    def _drive(self, claim: Claim, journey: Journey, plan: Plan, calls: Calls) -> Done | RingAgain:
         picture: Picture | None = None
-        calls: dict[Future[CallOutcome], StepSpec] = {}
         while plan.result is None and plan.failure is None:
             if plan.calls and picture is None:
                 picture = self._store.picture(claim.submission_id, INPUT_NAME)

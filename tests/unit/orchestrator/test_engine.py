@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from contracts.catalogue import Catalogue
-from contracts.errors import ModelRefused, ModelUnavailable, StoreUnavailable
+from contracts.errors import LeaseLost, ModelRefused, ModelUnavailable, StoreUnavailable
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from orchestrator.calls import Caller
@@ -220,6 +220,32 @@ def test_an_owner_that_lost_its_lease_replaces_no_picture(world):
     assert here.process() == Done()
     assert here.stored.state is SubmissionState.SUCCEEDED
     assert here.store.picture(here.submission.id, "mask.png").data == PICTURE
+
+
+class BusyThreads(ThreadPoolExecutor):
+    """One thread, which is busy with something else after the first call until it is let go."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.let_go = threading.Event()
+
+    def submit(self, *work):
+        future = super().submit(*work)
+        super().submit(self.let_go.wait, 5)
+        return future
+
+
+def test_a_call_that_waits_for_a_thread_is_not_made_for_an_owner_that_has_left(world):
+    here = world(PARALLEL, {"left": {"x": 1}, "right": {"x": 1}})
+
+    def lose(*_):
+        raise LeaseLost("another owner")
+
+    here.store.checkpoint = lose
+    with BusyThreads() as here.engine._step_threads:
+        assert here.process() == Done()
+        here.engine._step_threads.let_go.set()
+    assert here.models.calls == ["left"]
 
 
 def test_a_crash_between_steps_repeats_no_finished_step(world):
