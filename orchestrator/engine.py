@@ -21,6 +21,9 @@ from orchestrator.ports import Claim, Clock, Picture, Store
 
 log = structlog.get_logger()
 
+Calls = dict[Future[CallOutcome], StepSpec]
+"""The calls under way on step threads."""
+
 UNKNOWN_WORKFLOW_DELAY_SECONDS = 60
 """A submission of a workflow that only a newer release knows waits so long before it is looked at again."""
 
@@ -52,8 +55,11 @@ class HeldClaims:
             self._held[claim.submission_id] = (claim, steps, artifacts)
 
     def drop(self, claim: Claim) -> None:
+        """Forget this claim, and no later one of the same submission: that one's lease is still to be renewed."""
         with self._lock:
-            self._held.pop(claim.submission_id, None)
+            held = self._held.get(claim.submission_id)
+            if held is not None and held[0] == claim:
+                del self._held[claim.submission_id]
 
     def all(self) -> list[tuple[Claim, list[Step], list[Artifact]]]:
         with self._lock:
@@ -103,22 +109,24 @@ class Engine:
             self._store.postpone(submission, UNKNOWN_WORKFLOW_DELAY_SECONDS + SWEEP_GRACE_SECONDS)
             return RingAgain(UNKNOWN_WORKFLOW_DELAY_SECONDS)
         journey = Journey(submission, workflow)
+        calls: Calls = {}
         plan = journey.start()
         claim = self._store.claim(submission, self._owner, self._lease_seconds, journey.steps)
         if claim is None:
             return Done()
         self._held.add(claim, journey.steps, journey.artifacts)
         try:
-            return self._drive(claim, journey, plan)
+            return self._drive(claim, journey, plan, calls)
         except LeaseLost:
             log.warning("lease lost", submission_id=submission.id, fence=claim.fence)
             return Done()
         finally:
             self._held.drop(claim)
+            for future in calls:
+                future.cancel()  # what waits for a thread: nobody would read its answer
 
-    def _drive(self, claim: Claim, journey: Journey, plan: Plan) -> Done | RingAgain:
+    def _drive(self, claim: Claim, journey: Journey, plan: Plan, calls: Calls) -> Done | RingAgain:
         picture: Picture | None = None
-        calls: dict[Future[CallOutcome], StepSpec] = {}
         while plan.result is None and plan.failure is None:
             if plan.calls and picture is None:
                 picture = self._store.picture(claim.submission_id, INPUT_NAME)
@@ -128,16 +136,16 @@ class Engine:
             assert picture is not None
             if len(plan.calls) == 1 and not calls:
                 spec = plan.calls[0][0]  # the usual case: no thread is needed for one call at a time
-                self._settle(journey, spec, self._call(journey, spec, picture))
+                self._settle(claim, journey, spec, self._call(journey, spec, picture))
             else:
                 for spec, _ in plan.calls:
                     calls[self._step_threads.submit(self._call, journey, spec, picture)] = spec
                 finished, _ = wait(calls, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    self._settle(journey, calls.pop(future), future.result())
+                    self._settle(claim, journey, calls.pop(future), future.result())
             if journey.stopped:
                 for future in list(calls):
-                    self._settle(journey, calls.pop(future), future.result())
+                    self._settle(claim, journey, calls.pop(future), future.result())
                 break
             plan = journey.next_plan(frozenset(spec.name for spec in calls.values()))
             if plan.result is None and plan.failure is None:
@@ -165,6 +173,8 @@ class Engine:
         age = (self._clock.now() - journey.submission.created_at).total_seconds()
         return self._caller.call(spec, picture, tries=journey.step(spec.name).tries, age_seconds=age)
 
-    def _settle(self, journey: Journey, spec: StepSpec, outcome: CallOutcome) -> None:
-        for artifact, data in journey.settle(spec, outcome):
-            self._store.save_artifact(journey.submission, artifact, data)
+    def _settle(self, claim: Claim, journey: Journey, spec: StepSpec, outcome: CallOutcome) -> None:
+        # The pictures first: a shutdown hands the steps back as they stand, and whoever goes on must find what is said.
+        for artifact, data in journey.pictures(spec, outcome):
+            self._store.save_artifact(claim, journey.submission, artifact, data)
+        journey.settle(spec, outcome)

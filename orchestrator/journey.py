@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from contracts.documents import Artifact, Step, Submission
@@ -45,20 +46,24 @@ class Journey:
             step.state, step.gate = StepState.RUNNING, called_gate
         return plan
 
-    def settle(self, spec: StepSpec, outcome: CallOutcome) -> list[tuple[Artifact, bytes]]:
-        """Record a call's outcome. Returns the artifacts to store before the step counts as done."""
+    def pictures(self, spec: StepSpec, outcome: CallOutcome) -> list[tuple[Artifact, bytes]]:
+        """Return the artifacts to store before the call's outcome is settled."""
+        return [(self._artifact(spec, picture), picture.data) for picture in outcome.pictures]
+
+    def settle(self, spec: StepSpec, outcome: CallOutcome) -> None:
+        """Record a call's outcome; its pictures are stored by now."""
         step = self.step(spec.name)
         for attempt in outcome.attempts:
             step.record(attempt)
         if outcome.answer is not None:
             saved = [(self._artifact(spec, picture), picture) for picture in outcome.pictures]
-            step.state = StepState.SUCCEEDED
             references: dict[str, Any] = {picture.field: {"artifact": artifact.name} for artifact, picture in saved}
-            step.output = outcome.answer | references
             known = {artifact.name for artifact, _ in saved}
             self.artifacts[:] = [item for item in self.artifacts if item.name not in known]
             self.artifacts.extend(artifact for artifact, _ in saved)
-            return [(artifact, picture.data) for artifact, picture in saved]
+            step.output = outcome.answer | references
+            step.state = StepState.SUCCEEDED
+            return
         fault, follows = outcome.fault, outcome.follows
         assert fault is not None
         if isinstance(follows, SetAside):
@@ -69,15 +74,27 @@ class Journey:
             step.state = StepState.FAILED
             tries = f" after {step.tries} tries" if step.tries > 1 else ""
             self.failure = f"The step {spec.name} failed{tries}: {fault.message}"
-        return []
 
     def _artifact(self, spec: StepSpec, picture: Binary) -> Artifact:
         name = f"{picture.field}.{picture.extension}"
-        # Two steps may answer a field of one name: the later one in the file then carries its step's name.
-        first = next(step.name for step in self.steps if step.name == spec.name or self._has_artifact(step, name))
-        if first != spec.name:
+        # Two steps may answer a field of one name: the later one in the file then carries its step's name. Which of
+        # them ends first must not decide: a step that an earlier one may overtake carries its name in any case.
+        before = self._before(spec)
+        earlier = itertools.takewhile(lambda other: other is not spec, self.workflow.steps)
+        taken = any(self._has_artifact(step, name) for step in self.steps if step.name != spec.name)
+        if taken or any(other.name not in before for other in earlier):
             name = f"{spec.name}.{name}"
         return Artifact(name=name, media_type=picture.media_type, bytes=len(picture.data))
+
+    def _before(self, spec: StepSpec) -> set[str]:
+        """Return the steps that have ended whenever ``spec`` is called."""
+        specs = {other.name: other for other in self.workflow.steps}
+        before: set[str] = set()
+        reached = set(spec.needs)
+        while reached:
+            before |= reached
+            reached = {name for known in reached for name in specs[known].needs} - before
+        return before
 
     @staticmethod
     def _has_artifact(step: Step, name: str) -> bool:

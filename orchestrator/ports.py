@@ -44,7 +44,8 @@ class Store(Protocol):
 
     def renew(self, claim: Claim, lease_seconds: float) -> None: ...
 
-    def save_artifact(self, submission: Submission, artifact: Artifact, data: bytes) -> None: ...
+    def save_artifact(self, claim: Claim, submission: Submission, artifact: Artifact, data: bytes) -> None:
+        """Store a picture, unless a later owner has stored one of this name: LeaseLost."""
 
     def checkpoint(self, claim: Claim, steps: list[Step], artifacts: list[Artifact]) -> None: ...
 

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from pydantic import BaseModel
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
@@ -106,13 +106,19 @@ class MongoStore:
         until = _from_now(lease_seconds)
         self._write(claim, {"lease.until": until, "due_at": until}, flush=False)
 
-    def save_artifact(self, submission: Submission, artifact: Artifact, data: bytes) -> None:
+    def save_artifact(self, claim: Claim, submission: Submission, artifact: Artifact, data: bytes) -> None:
         key = image_key(submission.id, artifact.name)
-        document: Document = {"media_type": artifact.media_type, "data": data}
+        document: Document = {"media_type": artifact.media_type, "data": data, "fence": claim.fence}
         if submission.expires_at is not None:
             document["expires_at"] = submission.expires_at
+        # A picture carries its fence as a submission does. Where a newer one lies, nothing matches, and what is
+        # then inserted meets its key. $not, because a picture of an older release has no fence.
+        older = {"_id": key, "fence": {"$not": {"$gt": claim.fence}}}
         with _translated():
-            self._images.replace_one({"_id": key}, document, upsert=True)
+            try:
+                self._images.replace_one(older, document, upsert=True)
+            except DuplicateKeyError as error:
+                raise LeaseLost(f"{key} was stored by a later owner than fence {claim.fence}.") from error
 
     def checkpoint(self, claim: Claim, steps: list[Step], artifacts: list[Artifact]) -> None:
         self._write(claim, {"steps": _literal(steps), "artifacts": _literal(artifacts)})

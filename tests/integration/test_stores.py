@@ -138,12 +138,25 @@ def test_a_checkpoint_keeps_steps_and_artifacts(stores):
     step.state, step.output = StepState.SUCCEEDED, {"label": "$x.y", "mask": {"artifact": "mask.png"}}
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=3)
     for _ in range(2):  # whoever goes on after a crash saves the same artifact again
-        stores.back.save_artifact(submission, artifact, b"png")
+        stores.back.save_artifact(claim, submission, artifact, b"png")
     stores.back.checkpoint(claim, submission.steps, [artifact])
     stored = stores.back.read(submission.id)
     assert stored.step("classification").output == step.output
     assert stored.artifacts == [artifact]
     assert stores.front.picture(submission.id, "mask.png").data == b"png"
+
+
+def test_a_later_owners_picture_is_not_replaced(stores):
+    submission, first = stores.claimed()
+    stores.back.set_aside(first, submission.steps, [], "away", 0)
+    stored = stores.back.read(submission.id)
+    second = stores.back.claim(stored, "other", 60, stored.steps)
+    artifact = Artifact(name="mask.png", media_type="image/png", bytes=3)
+    stores.back.save_artifact(first, submission, artifact, b"old")
+    stores.back.save_artifact(second, stored, artifact, b"new")
+    with pytest.raises(LeaseLost):
+        stores.back.save_artifact(first, submission, artifact, b"late")
+    assert stores.front.picture(submission.id, "mask.png").data == b"new"
 
 
 def test_what_is_set_aside_is_due_again_and_rests(stores):

@@ -58,6 +58,7 @@ class MemoryStore:
         self.clock = clock or FakeClock()
         self.documents: dict[str, dict[str, Any]] = {}
         self.pictures: dict[str, ports.Picture] = {}
+        self.picture_fences: dict[str, int] = {}
         self.digests: dict[str, str] = {}
         self.away = False
         self.writes = 0
@@ -134,9 +135,14 @@ class MemoryStore:
             lease = dict(self.documents[claim.submission_id].get("lease", {}))
             self._write(claim, {"lease": lease | {"until": until}, "due_at": until})
 
-    def save_artifact(self, submission: Submission, artifact: Artifact, data: bytes) -> None:
+    def save_artifact(self, claim: ports.Claim, submission: Submission, artifact: Artifact, data: bytes) -> None:
         self._answer()
-        self.pictures[f"{submission.id}/{artifact.name}"] = ports.Picture(artifact.media_type, data)
+        key = f"{submission.id}/{artifact.name}"
+        with self._lock:
+            if self.picture_fences.get(key, 0) > claim.fence:
+                raise LeaseLost("another owner")
+            self.picture_fences[key] = claim.fence
+            self.pictures[key] = ports.Picture(artifact.media_type, data)
 
     def checkpoint(self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact]) -> None:
         self._write(claim, {"steps": _dump(steps), "artifacts": _dump(artifacts)})

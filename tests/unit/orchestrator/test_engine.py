@@ -1,13 +1,14 @@
 """The engine drives a submission from its last checkpoint to its end, whatever happens on the way."""
 
 import base64
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
 from contracts.catalogue import Catalogue
-from contracts.errors import ModelRefused, ModelUnavailable, StoreUnavailable, UnknownSchema
+from contracts.errors import LeaseLost, ModelRefused, ModelUnavailable, StoreUnavailable, UnknownSchema
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from orchestrator.calls import Caller
@@ -127,6 +128,26 @@ def test_independent_steps_with_one_field_name_keep_both_pictures(world):
     assert {value["artifact"] for value in here.stored.result.values()} == names
 
 
+def test_the_later_step_in_the_file_carries_its_name_whichever_ends_first(world):
+    for slow in ("left", "right"):
+        ended = threading.Event()
+
+        def wait_for_the_other(_number, ended=ended):
+            assert ended.wait(5)
+            return MASK
+
+        here = world(PARALLEL, {"left": MASK, "right": MASK, "last": {"x": 1}, slow: wait_for_the_other})
+        save = here.store.save_artifact
+
+        def tell(*arguments, ended=ended, save=save):
+            save(*arguments)
+            ended.set()
+
+        here.store.save_artifact = tell
+        here.process()
+        assert here.stored.result == {"left": {"artifact": "mask.png"}, "right": {"artifact": "right.mask.png"}}
+
+
 def test_a_refusal_fails_it_with_the_models_sentence(world):
     here = world(ONE_STEP, {"digit_recognizer": ModelRefused("The image is damaged.")})
     here.process()
@@ -203,6 +224,52 @@ def test_an_owner_that_lost_its_lease_writes_nothing(world):
     assert here.held.all() == []
 
 
+def test_an_owner_that_lost_its_lease_replaces_no_picture(world):
+    """A model that computes in batches may answer the same image a little differently the next time."""
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    late = MASK | {"mask": {"media_type": "image/png", "data": base64.b64encode(png(9, 9)).decode()}}
+
+    def answer_when_another_one_has_finished(number):
+        if number > 1:
+            return MASK
+        here.clock.advance(11)
+        (due,) = here.store.due(10)
+        assert here.store.take_back(due, 30)
+        here.process(here.new_engine("second"))
+        return late
+
+    here.models.answers["segmenter"] = answer_when_another_one_has_finished
+    assert here.process() == Done()
+    assert here.stored.state is SubmissionState.SUCCEEDED
+    assert here.store.picture(here.submission.id, "mask.png").data == PICTURE
+
+
+class BusyThreads(ThreadPoolExecutor):
+    """One thread, which is busy with something else after the first call until it is let go."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.let_go = threading.Event()
+
+    def submit(self, *work):
+        future = super().submit(*work)
+        super().submit(self.let_go.wait, 5)
+        return future
+
+
+def test_a_call_that_waits_for_a_thread_is_not_made_for_an_owner_that_has_left(world):
+    here = world(PARALLEL, {"left": {"x": 1}, "right": {"x": 1}})
+
+    def lose(*_):
+        raise LeaseLost("another owner")
+
+    here.store.checkpoint = lose
+    with BusyThreads() as here.engine._step_threads:
+        assert here.process() == Done()
+        here.engine._step_threads.let_go.set()
+    assert here.models.calls == ["left"]
+
+
 def test_a_crash_between_steps_repeats_no_finished_step(world):
     here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
 
@@ -252,6 +319,24 @@ def test_a_store_that_stays_away_is_told(world):
     here.store.away = True
     with pytest.raises(StoreUnavailable):
         here.process()
+
+
+def test_a_step_handed_back_before_its_picture_is_stored_is_called_again(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    save = here.store.save_artifact
+
+    def stop(*_):
+        ((claim, steps, artifacts),) = here.held.all()
+        here.store.set_aside(claim, steps, artifacts, "stopped", 0)
+        raise KeyboardInterrupt
+
+    here.store.save_artifact = stop
+    with pytest.raises(KeyboardInterrupt):
+        here.process()
+    here.store.save_artifact = save
+    here.process(here.new_engine("second"))
+    assert here.stored.result == {"label": "abnormality", "image": {"artifact": "mask.png"}}
+    assert here.store.picture(here.submission.id, "mask.png").data == PICTURE
 
 
 def test_a_stopping_process_sets_aside_at_once(world):

@@ -8,6 +8,7 @@ from contracts.documents import Step
 from contracts.states import StepState
 from orchestrator.plan import make_plan
 from tests.unit.factories import GATED, ONE_STEP, make_workflow
+from tests.unit.strategies import workflow_files
 
 DIAMOND = """
 workflow: diamond
@@ -134,6 +135,64 @@ def test_any_outcomes_lead_to_an_end_and_no_settled_step_is_called(data):
         if step.state is StepState.SUCCEEDED:
             step.output = {"go": data.draw(st.booleans()), "ok": data.draw(st.booleans())}
     pytest.fail("more rounds than steps")
+
+
+@given(st.data())
+def test_any_workflow_ends_and_calls_together_what_may_be_called(data):
+    """Each round settles one of the calls under way, in any order, as the engine does."""
+    workflow = make_workflow(data.draw(workflow_files()))
+    steps = workflow.fresh_steps()
+    under_way: set[str] = set()
+    for _ in range(len(steps) + 1):
+        plan = make_plan(workflow, steps, frozenset(under_way))
+        for name, gate in plan.skips:
+            assert not gate.value
+            _named(steps, name).state = StepState.SKIPPED
+        if plan.failure is not None:
+            return
+        under_way |= set(calls(plan))
+        settled = {step.name for step in steps if step.state.settled}
+        assert under_way.isdisjoint(settled)
+        # Whatever is neither settled nor called waits for a step that is not settled: nothing waits for nothing.
+        for spec in workflow.steps:
+            if spec.name not in settled | under_way:
+                assert not spec.needs <= settled
+            elif spec.name in calls(plan):
+                assert spec.needs <= settled
+        if plan.result is not None:
+            assert settled == {step.name for step in steps}
+            ran = {step.name for step in steps if step.state is StepState.SUCCEEDED}
+            assert plan.result.keys() == {f"{name}_number" for name in ran}
+            return
+        assert under_way
+        name = data.draw(st.sampled_from(sorted(under_way)))
+        under_way.remove(name)
+        step = _named(steps, name)
+        step.state, step.output = StepState.SUCCEEDED, {"go": data.draw(st.booleans()), "number": 1}
+    pytest.fail("more rounds than steps")
+
+
+@given(st.data())
+def test_a_gate_that_needs_a_skipped_step_closes_and_what_only_waits_for_it_runs(data):
+    names = ["a", "b", "c", "d"]
+    needs = {name: data.draw(st.sampled_from(names[:number])) for number, name in enumerate(names) if number}
+    gated = {name for name in needs if data.draw(st.booleans())}
+    lines = [
+        f"  {name}: {{model: m@1.0, {f'when: {other}.go' if name in gated else f'after: [{other}]'}}}"
+        for name, other in needs.items()
+    ]
+    head = ["workflow: chain", "version: v1.0.0", "input: {kind: image}", "steps:", "  a: {model: m@1.0}"]
+    workflow = make_workflow("\n".join([*head, *lines, "output: {a: a.go}", ""]))
+    steps = workflow.fresh_steps()
+    for _ in range(len(steps) + 1):
+        plan = make_plan(workflow, steps)
+        for name, _ in plan.skips:
+            _named(steps, name).state = StepState.SKIPPED
+        for name in calls(plan):
+            _named(steps, name).state = StepState.SUCCEEDED
+            _named(steps, name).output = {"go": False}  # so that every gate is closed, by a value or by a skip
+    assert {step.name for step in steps if step.state is StepState.SKIPPED} == gated
+    assert {step.name for step in steps if step.state is StepState.SUCCEEDED} == set(names) - gated
 
 
 def _named(steps: list[Step], name: str) -> Step:

@@ -117,6 +117,19 @@ def test_the_keeper_forgets_a_claim_that_was_lost(world):
     assert held.all() == []
 
 
+def test_a_lost_claim_takes_no_later_one_with_it(world):
+    """One process may claim again what it lost while it was slow; its first try ends while the second one works."""
+    held = HeldClaims()
+    lost = world.claim()
+    held.add(lost, [], [])
+    world.clock.advance(11)
+    world.sweep.once()
+    claim = world.claim()
+    held.add(claim, [], [])
+    held.drop(lost)
+    assert held.all() == [(claim, [], [])]
+
+
 def test_what_outlives_its_owners_is_buried(world):
     for _ in range(3):
         world.claim()
