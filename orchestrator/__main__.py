@@ -30,9 +30,10 @@ from orchestrator.engine import Engine, HeldClaims
 from orchestrator.health import touch
 from orchestrator.leases import LeaseKeeper
 from orchestrator.model_servers.torchserve import TorchServeModels
+from orchestrator.mongo import connect
 from orchestrator.retries import Policy
 from orchestrator.settings import OrchestratorSettings, parse_servers
-from orchestrator.store import MongoStore, connect
+from orchestrator.store import MongoStore
 from orchestrator.sweep import Sweep
 
 PROGRAM = "python -m orchestrator"

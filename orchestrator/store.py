@@ -1,4 +1,4 @@
-"""Submissions and pictures in MongoDB: claims by compare-and-set, every later write fenced. The one user of pymongo.
+"""Submissions and pictures in MongoDB: claims by compare-and-set, every later write fenced.
 
 Every write is one ``update_one`` whose filter is plain equality on ``_id``, ``state`` and ``fence``: that is a point
 update on MongoDB and on SecantusDB alike. Pipelines let leases be set by the database's clock (``$$NOW``).
@@ -6,57 +6,28 @@ update on MongoDB and on SecantusDB alike. Pipelines let leases be set by the da
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
-from pydantic import BaseModel
 from pymongo import MongoClient
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
 from contracts.documents import Artifact, Step, Submission, from_document, image_key
-from contracts.errors import InvalidDocument, InvalidSetting, LeaseLost, StoreUnavailable, UnknownSchema
+from contracts.errors import InvalidDocument, LeaseLost, UnknownSchema
 from contracts.states import StepState, SubmissionState
+from orchestrator.mongo import Document, translated
 from orchestrator.ports import Claim, Picture
+from orchestrator.updates import from_now, literal
 
 log = structlog.get_logger()
-
-Document = dict[str, Any]
 
 BROKEN_DUE_SECONDS = 3600.0
 """A document that no release of ours wrote is looked at, and complained of, so often."""
 
 NEWER_DUE_SECONDS = 60.0
 """When documents of a newer release fill a whole look, they are left alone for so long."""
-
-
-def connect(url: str, timeout_seconds: float) -> MongoClient[Document]:
-    """Return a client that connects when it is first used. ``timeout_seconds`` bounds every call, waits included.
-
-    Raises InvalidSetting.
-    """
-    milliseconds = round(timeout_seconds * 1000)
-    try:
-        return MongoClient(
-            url,
-            tz_aware=True,
-            appname="showcase-orchestrator",
-            timeoutMS=milliseconds,
-            serverSelectionTimeoutMS=milliseconds,
-            connectTimeoutMS=milliseconds,
-            # A monitor that keeps a streaming call open also keeps a snapshot open in SecantusDB, which then cannot
-            # tidy its cache behind it and stands still once a fifth of that has changed.
-            serverMonitoringMode="poll",
-        )
-    except (PyMongoError, ValueError) as error:
-        # Not the library's words: they may hold the URL, and with it a password.
-        raise InvalidSetting(
-            "SHOWCASE_MONGO_URL is no MongoDB address. Write mongodb://user:password@host:port/."
-        ) from error
 
 
 class MongoStore:
@@ -70,30 +41,30 @@ class MongoStore:
         self._images = self._database[store_layout.IMAGES].with_options(write_concern=ahead)
 
     def prepare(self) -> None:
-        with _translated():
+        with translated():
             for collection, field in store_layout.SPARSE_INDEXES:
                 self._database[collection].create_index(field, sparse=True)
 
     def read(self, submission_id: str) -> Submission | None:
-        with _translated():
+        with translated():
             document = self._submissions.find_one({"_id": submission_id})
         return from_document(document) if document else None
 
     def picture(self, submission_id: str, name: str) -> Picture | None:
-        with _translated():
+        with translated():
             document = self._images.find_one({"_id": image_key(submission_id, name)})
         return Picture(document["media_type"], bytes(document["data"])) if document else None
 
     def claim(self, submission: Submission, owner: str, lease_seconds: float, steps: list[Step]) -> Claim | None:
         submission.state.become(SubmissionState.RUNNING)
-        until = _from_now(lease_seconds)
+        until = from_now(lease_seconds)
         changed = self._update(
             Claim(submission.id, submission.fence),
             submission.state,
             {
                 "state": SubmissionState.RUNNING.value,
                 "fence": submission.fence + 1,
-                "steps": _literal(steps),
+                "steps": literal(steps),
                 "lease": {"owner": {"$literal": owner}, "until": until},
                 "due_at": until,
                 "started_at": {"$ifNull": ["$started_at", "$$NOW"]},
@@ -103,7 +74,7 @@ class MongoStore:
         return Claim(submission.id, submission.fence + 1) if changed else None
 
     def renew(self, claim: Claim, lease_seconds: float) -> None:
-        until = _from_now(lease_seconds)
+        until = from_now(lease_seconds)
         self._write(claim, {"lease.until": until, "due_at": until}, flush=False)
 
     def save_artifact(self, claim: Claim, submission: Submission, artifact: Artifact, data: bytes) -> None:
@@ -114,14 +85,14 @@ class MongoStore:
         # A picture carries its fence as a submission does. Where a newer one lies, nothing matches, and what is
         # then inserted meets its key. $not, because a picture of an older release has no fence.
         older = {"_id": key, "fence": {"$not": {"$gt": claim.fence}}}
-        with _translated():
+        with translated():
             try:
                 self._images.replace_one(older, document, upsert=True)
             except DuplicateKeyError as error:
                 raise LeaseLost(f"{key} was stored by a later owner than fence {claim.fence}.") from error
 
     def checkpoint(self, claim: Claim, steps: list[Step], artifacts: list[Artifact]) -> None:
-        self._write(claim, {"steps": _literal(steps), "artifacts": _literal(artifacts)})
+        self._write(claim, {"steps": literal(steps), "artifacts": literal(artifacts)})
 
     def succeed(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], result: Document) -> None:
         self._finish(
@@ -143,18 +114,18 @@ class MongoStore:
             claim,
             {
                 "state": SubmissionState.QUEUED.value,
-                "steps": _literal(resting),
-                "artifacts": _literal(artifacts),
+                "steps": literal(resting),
+                "artifacts": literal(artifacts),
                 "reason": {"$literal": reason},
-                "not_before": _from_now(seconds),
+                "not_before": from_now(seconds),
                 # The delay queue rings at not_before; the sweep is there for when that message is lost.
-                "due_at": _from_now(seconds + 2.0),
+                "due_at": from_now(seconds + 2.0),
             },
             unset=["lease"],
         )
 
     def due(self, limit: int) -> list[Submission]:
-        with _translated():
+        with translated():
             now = self._now()
             found = list(self._submissions.find({"due_at": {"$lt": now}}).limit(limit))
         submissions: list[Submission] = []
@@ -176,17 +147,17 @@ class MongoStore:
     def _look_later(self, submission_ids: list[str], now: datetime, seconds: float) -> None:
         """Put off what this release cannot read, unless somebody has put it off since ``now``."""
         if submission_ids:
-            with _translated():
+            with translated():
                 self._marks.update_many(
-                    {"_id": {"$in": submission_ids}, "due_at": {"$lt": now}}, [{"$set": {"due_at": _from_now(seconds)}}]
+                    {"_id": {"$in": submission_ids}, "due_at": {"$lt": now}}, [{"$set": {"due_at": from_now(seconds)}}]
                 )
 
     def mark_rung(self, submission: Submission, due_in_seconds: float) -> None:
-        changes = {"rung_at": "$$NOW", "due_at": _from_now(due_in_seconds)}
+        changes = {"rung_at": "$$NOW", "due_at": from_now(due_in_seconds)}
         self._update(Claim(submission.id, submission.fence), submission.state, changes, flush=False)
 
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
-        changes = {"due_at": _from_now(due_in_seconds)}
+        changes = {"due_at": from_now(due_in_seconds)}
         self._update(Claim(submission.id, submission.fence), submission.state, changes, flush=False)
 
     def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
@@ -196,7 +167,7 @@ class MongoStore:
             {
                 "state": SubmissionState.QUEUED.value,
                 "reason": "The orchestrator that ran it stopped answering; another one goes on.",
-                "due_at": _from_now(due_in_seconds),
+                "due_at": from_now(due_in_seconds),
             },
             unset=["lease"],
         )
@@ -217,7 +188,7 @@ class MongoStore:
         assert submission.lease is not None
         point = {"_id": submission.id, "state": submission.state.value, "fence": submission.fence}
         changes |= {"fence": submission.fence + 1, "lost_leases": submission.lost_leases + 1}
-        with _translated():
+        with translated():
             outcome = self._submissions.update_one(
                 point | {"lease.until": submission.lease.until}, [{"$set": changes}, {"$unset": unset}]
             )
@@ -226,7 +197,7 @@ class MongoStore:
     def _finish(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], changes: Document) -> None:
         self._write(
             claim,
-            changes | {"steps": _literal(steps), "artifacts": _literal(artifacts), "ended_at": "$$NOW"},
+            changes | {"steps": literal(steps), "artifacts": literal(artifacts), "ended_at": "$$NOW"},
             unset=["lease", "due_at", "not_before"],
         )
 
@@ -246,7 +217,7 @@ class MongoStore:
         pipeline: list[Document] = [{"$set": changes}]
         if unset:
             pipeline.append({"$unset": unset})
-        with _translated():
+        with translated():
             outcome = (self._submissions if flush else self._marks).update_one(
                 {"_id": claim.submission_id, "state": state.value, "fence": claim.fence}, pipeline
             )
@@ -256,24 +227,3 @@ class MongoStore:
         """Return the database's time: leases are set and judged by one clock."""
         now: datetime = self._database.command("hello")["localTime"]
         return now if now.tzinfo else now.replace(tzinfo=UTC)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except PyMongoError as error:
-        raise StoreUnavailable(f"The database does not answer as it should: {error}") from error
-
-
-def _literal(models: list[Any]) -> Document:
-    """Keep stored text from being read as an expression: a label "$NOW" is a label."""
-    return {"$literal": [_dump(model) for model in models]}
-
-
-def _dump(model: BaseModel) -> Document:
-    return model.model_dump(by_alias=True, exclude_none=True)
-
-
-def _from_now(seconds: float) -> Document:
-    return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": round(seconds * 1000)}}

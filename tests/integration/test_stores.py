@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 import gateway.store
+import orchestrator.mongo
 import orchestrator.store
 from contracts.catalogue import Catalogue
 from contracts.documents import Artifact
@@ -258,10 +259,13 @@ def test_a_published_version_never_changes(stores):
         stores.front.publish([make_workflow(GATED + "# another\n")])
 
 
-@pytest.mark.parametrize("module", [gateway.store, orchestrator.store])
-def test_a_database_that_is_not_there_is_told_in_time(module):
-    client = module.connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
-    store = module.MongoStore(client, "test")
+@pytest.mark.parametrize(
+    ("connect", "store_of"),
+    [(gateway.store.connect, gateway.store.MongoStore), (orchestrator.mongo.connect, orchestrator.store.MongoStore)],
+)
+def test_a_database_that_is_not_there_is_told_in_time(connect, store_of):
+    client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
+    store = store_of(client, "test")
     with pytest.raises(StoreUnavailable):
         store.picture("x", "input")
     client.close()

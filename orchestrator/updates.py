@@ -1,0 +1,20 @@
+"""Values in MongoDB's update pipelines: stored text that stays text, and times by the database's clock. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+Document = dict[str, Any]
+
+
+def literal(models: Sequence[BaseModel]) -> Document:
+    """Return the models' documents as a value that no pipeline reads as an expression: a label "$NOW" is a label."""
+    return {"$literal": [model.model_dump(by_alias=True, exclude_none=True) for model in models]}
+
+
+def from_now(seconds: float) -> Document:
+    """Return the time so many seconds (to the millisecond) from the database's now."""
+    return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": round(seconds * 1000)}}
