@@ -17,7 +17,8 @@ from services.common.flair_evaluation import (
     per_patient,
     shown,
 )
-from services.common.metrics import accuracy, auc, expected_calibration_error, reliability_bins
+from services.common.metrics import accuracy, auc, expected_calibration_error
+from services.common.plots import draw_reliability
 from services.common.weights import load_weights
 
 WORST_CASES = 5
@@ -51,29 +52,14 @@ def report(evaluation: Evaluation) -> None:
         table = np.array(rows)
         right = accuracy(table[:, 0], table[:, 1] > 0.5)
         print(f"| {patient} | {len(table)} | {int(table[:, 0].sum())} | {right:.3f} |")
-    _draw_reliability(evaluation, confidence, predicted == labels)
+    plot = evaluation.output / f"classification-{evaluation.part}-reliability.png"
+    draw_reliability(confidence, predicted == labels, plot, lowest=0.5)
     surprise = np.where(labels, 1 - probability, probability)
     for place, index in enumerate(np.argsort(-surprise)[:WORST_CASES], start=1):
         path = evaluation.output / f"classification-{evaluation.part}-worst-{place}.png"
         draw_case(path, slices.pixels[index], slices.masks[index])
     print(f"\n{measure_speed(model, slices.pixels[0])}")
     print(f"worst cases and the reliability plot: {evaluation.output}")
-
-
-def _draw_reliability(evaluation: Evaluation, confidence: np.ndarray, correct: np.ndarray) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    bars = reliability_bins(confidence, correct)
-    figure, axis = pyplot.subplots(figsize=(4, 4))
-    axis.plot([0.5, 1], [0.5, 1], color="grey", linewidth=1)
-    axis.plot([bar.confidence for bar in bars], [bar.accuracy for bar in bars], marker="o")
-    axis.set(xlabel="score", ylabel="accuracy", xlim=(0.5, 1.01), ylim=(0, 1.02), title="reliability")
-    figure.tight_layout()
-    figure.savefig(evaluation.output / f"classification-{evaluation.part}-reliability.png", dpi=110)
-    pyplot.close(figure)
 
 
 if __name__ == "__main__":

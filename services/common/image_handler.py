@@ -23,6 +23,8 @@ from PIL import Image, ImageOps
 from safetensors.torch import load_file
 from torch import nn
 
+from services.common.folding import fold_batch_norms
+
 PIXEL_LIMIT = 40_000_000
 FIELDS = ("image", "data", "body")
 WANTED = "send a whole PNG or JPEG file as the request body, or as the multipart field 'image'"
@@ -145,7 +147,7 @@ class ImageHandler(ABC):
         weights = Path(properties["model_dir"]) / context.manifest["model"]["serializedFile"]
         self.model = self.build()
         self.model.load_state_dict(load_file(weights))
-        self.model.to(self.device).eval()
+        self.model = fold_batch_norms(self.model.eval()).to(self.device)
         self._run([self.prepare(Image.new("RGB", (64, 64), "white"))])
 
     def handle(self, data: Sequence[Mapping[str, Any]] | None, context: Context) -> list[bytes]:

@@ -169,22 +169,3 @@ class TrainingRun:
             tqdm.write("  ".join(f"{name} {value:.4f}" for name, value in self.history[-1].items()))
             self.save()
         return self.averaged.module.eval()
-
-
-def plot_history(history: list[dict[str, float]], path: Path) -> None:
-    """Draw the learning curve (each metric over epochs) as a PNG. Needs matplotlib (the training extra)."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    names = [name for name in history[0] if name != "epoch"]
-    figure, axes = pyplot.subplots(1, len(names), figsize=(3.6 * len(names), 3.0), squeeze=False)
-    for axis, name in zip(axes[0], names, strict=True):
-        axis.plot([row["epoch"] for row in history], [row.get(name, math.nan) for row in history])
-        axis.set_title(name)
-        axis.set_xlabel("epoch")
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from services.common.image_handler import decode_image
 from services.common.metrics import Interval, bootstrap_interval, expected_calibration_error
+from services.common.plots import draw_reliability
 from services.digit_recognizer.dataset import NO_DIGIT, Digits, read_mnist, synthetic_digits, to_tensor
 from services.digit_recognizer.network import CLASSES, DigitNetwork
 from services.digit_recognizer.preprocess import preprocess
@@ -26,6 +27,7 @@ from services.digit_recognizer.train import WEIGHTS
 
 SYNTHETIC = 2_500  # pictures: 1,000 from MNIST, 1,000 from pen paths, 500 without a digit
 SEED = 77_777
+WORST_CASES = 5
 
 Scores = NDArray[np.float64]
 
@@ -72,8 +74,8 @@ def milliseconds(network: DigitNetwork) -> dict[str, float]:
     return medians
 
 
-def report(network: DigitNetwork, test: Digits, synthetic: Digits) -> None:
-    """Print the table and the confusion matrix."""
+def report(network: DigitNetwork, test: Digits, synthetic: Digits, output: Path) -> None:
+    """Print the table and the confusion matrix; draw the reliability and the worst synthetic pictures."""
     temperature = float(network.temperature)
     sent = {
         kind: torch.from_numpy(np.stack([as_sent(picture, kind) for picture in test.pictures]))
@@ -109,12 +111,20 @@ def report(network: DigitNetwork, test: Digits, synthetic: Digits) -> None:
         print(f"| {name}, one core | {value:.1f} ms | |")
     print(f"| parameters | {sum(part.numel() for part in network.parameters()):,} | |")
 
+    draw_reliability(made.max(axis=1), hits, output / "digits-reliability.png", lowest=0.1)
+    surprise = 1 - made[np.arange(len(truth)), truth]
+    for place, index in enumerate(np.argsort(-surprise)[:WORST_CASES], start=1):
+        picture = Image.fromarray((255 * drawn[digit][index, 0].numpy()).astype(np.uint8))
+        name = f"digits-worst-{place}-a-{truth[index]}-read-as-{made[index].argmax()}.png"
+        picture.resize((280, 280), Image.Resampling.NEAREST).save(output / name)
+
     matrix = np.zeros((CLASSES, CLASSES), dtype=int)
     np.add.at(matrix, (test.labels, scores["PNG"].argmax(axis=1)), 1)
     print("\nConfusion on MNIST test (rows: truth, columns: answer)\n")
     print("|   | " + " | ".join(map(str, range(CLASSES))) + " |\n" + "|---" * (CLASSES + 1) + "|")
     for number, row in enumerate(matrix):
         print(f"| {number} | " + " | ".join(map(str, row)) + " |")
+    print(f"\nworst cases, as the network saw them, and the reliability plot: {output}")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -125,6 +135,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder that holds mnist/ with the four idx .gz files")
     parser.add_argument("--runs", type=Path, default=Path("training-runs"), help="where rendered pictures are kept")
+    parser.add_argument("--output", type=Path, default=Path("training-runs/evaluation"), help="plots and pictures")
     parser.add_argument(
         "--weights", type=Path, default=WEIGHTS, help="the weights to measure (default: the shipped ones)"
     )
@@ -134,7 +145,9 @@ def main(arguments: list[str] | None = None) -> None:
     network.load_state_dict(load_file(options.weights))
     network.eval()
     test = read_mnist(options.data / "mnist", "t10k")
-    report(network, test, synthetic_digits(options.runs / "digit_recognizer", "test", test, SYNTHETIC, SEED))
+    options.output.mkdir(parents=True, exist_ok=True)
+    synthetic = synthetic_digits(options.runs / "digit_recognizer", "test", test, SYNTHETIC, SEED)
+    report(network, test, synthetic, options.output)
 
 
 if __name__ == "__main__":

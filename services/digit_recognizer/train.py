@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from services.common.training import TrainingRun, plot_history, seed_everything, write_atomically
+from services.common.plots import draw_history
+from services.common.training import TrainingRun, seed_everything, write_atomically
 from services.digit_recognizer.dataset import (
     HELD_OUT,
     NO_DIGIT,
@@ -158,7 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
     state["temperature"] = torch.tensor(temperature)
     write_atomically(options.weights, lambda path: save_file(state, path))
-    plot_history(run.history, run.folder / "history.png")
+    draw_history(run.history, run.folder / "history.png")
     print(f"Temperature {temperature:.3f}. Weights: {options.weights}.")
     print(f"Learning curve: {run.folder / 'history.png'} and {run.folder / 'history.json'}.")
 

@@ -24,8 +24,7 @@ from services.digit_recognizer.preprocess import preprocess
 pytestmark = [pytest.mark.data, pytest.mark.timeout(300)]
 
 
-DICE_FLOORS = {"validation": 0.80, "test": 0.75}
-"""The test patients are harder than the validation patients; the segmentation's card says by how much."""
+DICE_FLOORS = {"validation": 0.85, "test": 0.87}
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
@@ -33,8 +32,8 @@ def test_slices_are_classified_and_outlined_as_well_as_promised(data, part):
     folders = patient_folders(data)
     slices = read_slices([folders[name] for name in getattr(split_patients(list(folders)), part)])
     logits = answers(load_weights(SliceClassifier(), classification.WEIGHTS), slices.pixels)
-    assert ((logits > 0) == slices.labels).mean() >= 0.88
-    assert auc(slices.labels, logits) >= 0.94
+    assert ((logits > 0) == slices.labels).mean() >= 0.93
+    assert auc(slices.labels, logits) >= 0.975
     masks = answers(load_weights(SliceSegmenter(), segmentation.WEIGHTS), slices.pixels) > 0
     assert pooled_dice(masks & (logits > 0)[:, None, None], slices.masks.astype(bool)) >= DICE_FLOORS[part]
 
@@ -57,4 +56,4 @@ def test_mnist_is_read_as_well_as_promised(data):
     inputs = torch.from_numpy(np.stack([preprocess(Image.fromarray(picture)) for picture in test.pictures]))
     with torch.inference_mode():
         found = torch.cat([network.eval().probabilities(part).argmax(dim=1) for part in inputs.split(500)])
-    assert (found.numpy() == test.labels).mean() >= 0.993
+    assert (found.numpy() == test.labels).mean() >= 0.996
