@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import resource
 import time
 from pathlib import Path
 
@@ -109,6 +110,7 @@ def report(network: DigitNetwork, test: Digits, synthetic: Digits, output: Path)
     print(f"| PNG and JPEG (quality 90) agree, MNIST test | {100 * same.mean():.2f} % | |")
     for name, value in milliseconds(network).items():
         print(f"| {name}, one core | {value:.1f} ms | |")
+    print(f"| peak memory of this run | {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB | |")
     print(f"| parameters | {sum(part.numel() for part in network.parameters()):,} | |")
 
     draw_reliability(made.max(axis=1), hits, output / "digits-reliability.png", lowest=0.1)
