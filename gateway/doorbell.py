@@ -112,6 +112,9 @@ class RabbitDoorbell:
                 self._serve()
             except (AMQPError, OSError) as error:
                 log.warning("broker away", error=str(error) or type(error).__name__)
+            except Exception:
+                # A peer that dies half-way makes pika raise more than its own errors; this thread must outlive them.
+                log.exception("broker connection broke")
             self._channel = None
             self._listeners.clear()
             # Nobody confirmed these: ring again. A doubled message changes nothing.

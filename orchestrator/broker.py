@@ -122,6 +122,10 @@ class Broker:
             except (AMQPError, OSError) as error:
                 log.warning("broker away", error=str(error) or type(error).__name__)
                 failures += 1
+            except Exception:
+                # A peer that dies half-way makes pika raise more than its own errors; this thread must outlive them.
+                log.exception("broker connection broke")
+                failures += 1
             finally:
                 self._close()
             self._stopped.wait(backoff(failures, 0.2, RECONNECT_CAP_SECONDS, max(0.1, chance())))
@@ -225,7 +229,7 @@ class Broker:
         if connection is not None and connection.is_open:
             try:
                 connection.close()
-            except (AMQPError, OSError):
+            except Exception:  # noqa: BLE001  # whatever is wrong with a connection that is given up
                 log.debug("broker closed first")
 
 
