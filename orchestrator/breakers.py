@@ -20,7 +20,8 @@ LONGEST_SECONDS = 30.0
 class _Breaker:
     failures: int = 0
     pause_seconds: float = SHORTEST_SECONDS
-    closed_until: float = 0.0
+    open_until: float = 0.0
+    on_trial: bool = False
 
 
 @dataclass
@@ -30,16 +31,19 @@ class Breakers:
     _known: dict[str, _Breaker] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def wait_seconds(self, model: str, now: float) -> float:
-        """Return how long to leave the model alone; 0 when it may be called. Of a model that is away, that one call
-        is the trial: until its outcome is known, or for as long as the pause lasts, others are told to wait."""
+    def admit(self, model: str, now: float) -> float:
+        """Return 0 when the model may be called now, else the seconds to leave it alone.
+
+        Of a model that is away, the call that is let through is the trial: until its outcome is known, or for as long
+        as the pause lasts, others are told to wait.
+        """
         with self._lock:
             breaker = self._known.setdefault(model, _Breaker())
             if breaker.failures < FAILURES:
                 return 0.0
-            if now < breaker.closed_until:
-                return breaker.closed_until - now
-            breaker.closed_until = now + breaker.pause_seconds
+            if now < breaker.open_until:
+                return breaker.open_until - now
+            breaker.open_until, breaker.on_trial = now + breaker.pause_seconds, True
             return 0.0
 
     def answered(self, model: str) -> None:
@@ -48,11 +52,11 @@ class Breakers:
             self._known[model] = _Breaker()
 
     def failed(self, model: str, now: float) -> None:
-        """Note that a call got no answer. Each failed trial doubles the pause."""
+        """Note that a call got no answer. Each failed trial doubles the pause; calls that were under way do not."""
         with self._lock:
             breaker = self._known.setdefault(model, _Breaker())
             breaker.failures += 1
-            if breaker.failures > FAILURES:
+            if breaker.on_trial:
                 breaker.pause_seconds = min(breaker.pause_seconds * 2, LONGEST_SECONDS)
-            if breaker.failures >= FAILURES:
-                breaker.closed_until = now + breaker.pause_seconds
+            if breaker.on_trial or breaker.failures == FAILURES:
+                breaker.open_until, breaker.on_trial = now + breaker.pause_seconds, False

@@ -46,7 +46,7 @@ class Caller:
         outcome = CallOutcome()
         begun = self._clock.monotonic()
         while True:
-            wait = self._breakers.wait_seconds(str(spec.model), self._clock.monotonic())
+            wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
             if wait > 0:
                 return self._left_alone(outcome, wait, age_seconds)
             started = self._clock.now()
@@ -65,7 +65,7 @@ class Caller:
                     chance=self._chance(),
                 )
                 if isinstance(decision, Again):
-                    wait = self._breakers.wait_seconds(str(spec.model), self._clock.monotonic())
+                    wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
                     if wait == 0 and self._clock.sleep(decision.after_seconds):
                         continue
                     # Without a wait the process is to stop: whoever comes next goes on.
