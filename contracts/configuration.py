@@ -90,10 +90,13 @@ def values_from_files(environment: Mapping[str, str], names: Iterable[str]) -> d
             raise InvalidSetting(f"{name} and {name}{FILE} are both set; unset one of them.")
         try:
             with Path(path).open(encoding="utf-8") as file:
-                values[name] = file.read(LONGEST_FILE).rstrip("\r\n")
+                content = file.read(LONGEST_FILE + 1)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise InvalidSetting(f"{name}{FILE} names {path}, which cannot be read: {reason}.") from error
+        if len(content) > LONGEST_FILE:
+            raise InvalidSetting(f"{name}{FILE} names {path}, which is no setting: it is longer than {LONGEST_FILE}.")
+        values[name] = content.rstrip("\r\n")
     return values
 
 

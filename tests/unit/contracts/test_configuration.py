@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
-from contracts.configuration import describe, read_settings
+from contracts.configuration import LONGEST_FILE, describe, read_settings
 from gateway.settings import GatewaySettings
 from orchestrator.settings import OrchestratorSettings
 
@@ -200,3 +200,12 @@ def test_a_setting_given_twice_is_refused(
     monkeypatch.setenv("SHOWCASE_MONGO_URL", "mongodb://here/")
     monkeypatch.setenv("SHOWCASE_MONGO_URL_FILE", str(tmp_path / "url"))
     assert "SHOWCASE_MONGO_URL and SHOWCASE_MONGO_URL_FILE are both set" in refusal(capsys)
+
+
+def test_a_file_that_is_no_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "url"
+    path.write_text("mongodb://" + "x" * LONGEST_FILE)
+    monkeypatch.setenv("SHOWCASE_MONGO_URL_FILE", str(path))
+    assert "is no setting" in refusal(capsys)
