@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 300
 def _set_workers(management: str, count: int) -> None:
     response = requests.put(
         f"{management}/models/{AWAY}/{VERSION}",
-        params={"min_worker": count, "max_worker": max(count, 1) if count else 0, "synchronous": "true"},
+        params={"min_worker": count, "max_worker": count, "synchronous": "true"},
         timeout=60,
     )
     response.raise_for_status()

@@ -15,6 +15,7 @@ import pika
 import structlog
 from pika.exceptions import AMQPError
 
+from contracts.connections import WRONG_AMQP_URL, amqp_bounds
 from contracts.errors import InvalidSetting, StoreUnavailable
 from contracts.messages import Job, encode_job
 from contracts.topology import DELAYS_SECONDS, JOBS_EXCHANGE, Topology, declare, delay_queue, job_queue
@@ -30,7 +31,6 @@ BATCH = 100
 MARK_SECONDS = 0.5
 RECONNECT_SECONDS = 2.0
 COUNT_SECONDS = 2.0
-HEARTBEAT_SECONDS = 10
 
 
 class RabbitDoorbell:
@@ -42,13 +42,9 @@ class RabbitDoorbell:
         try:
             self._parameters = pika.URLParameters(url)
         except (ValueError, TypeError) as error:
-            raise InvalidSetting(
-                "SHOWCASE_AMQP_URL is no AMQP address. Write amqp://user:password@host:port/."
-            ) from error
-        self._parameters.heartbeat = HEARTBEAT_SECONDS
-        self._parameters.blocked_connection_timeout = HEARTBEAT_SECONDS
-        self._parameters.socket_timeout = 5.0
-        self._parameters.stack_timeout = 5.0
+            raise InvalidSetting(WRONG_AMQP_URL) from error
+        for name, value in amqp_bounds().items():
+            setattr(self._parameters, name, value)
         self._topology = topology
         self._workflows = workflows
         self._tell = confirmed

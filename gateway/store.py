@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
+from contracts.connections import WRONG_MONGO_URL, mongo_options
 from contracts.documents import INPUT_NAME, Submission, from_document, image_key, to_document
 from contracts.errors import InvalidSetting, InvalidWorkflow, StoreUnavailable
 from contracts.states import SubmissionState
@@ -35,24 +36,10 @@ def connect(url: str, timeout_seconds: float) -> MongoClient[Document]:
 
     Raises InvalidSetting.
     """
-    milliseconds = round(timeout_seconds * 1000)
     try:
-        return MongoClient(
-            url,
-            tz_aware=True,
-            appname="showcase-gateway",
-            timeoutMS=milliseconds,
-            serverSelectionTimeoutMS=milliseconds,
-            connectTimeoutMS=milliseconds,
-            # A monitor that keeps a streaming call open also keeps a snapshot open in SecantusDB, which then cannot
-            # tidy its cache behind it and stands still once a fifth of that has changed.
-            serverMonitoringMode="poll",
-        )
+        return MongoClient(url, **mongo_options("gateway", timeout_seconds))
     except (PyMongoError, ValueError) as error:
-        # Not the library's words: they may hold the URL, and with it a password.
-        raise InvalidSetting(
-            "SHOWCASE_MONGO_URL is no MongoDB address. Write mongodb://user:password@host:port/."
-        ) from error
+        raise InvalidSetting(WRONG_MONGO_URL) from error
 
 
 class MongoStore:

@@ -49,13 +49,13 @@ def command(arguments: list[str]) -> int:
     settings = read_settings(OrchestratorSettings, PROGRAM, PURPOSE, [])
     logging.disable()  # one sentence for a person, not the libraries' reports of the same
     try:
-        RabbitDeadLetters(settings.amqp_url)
+        letters = RabbitDeadLetters(settings.amqp_url)
         client = connect(settings.mongo_url, settings.store_timeout_seconds)
     except InvalidSetting as error:
         leave(PROGRAM, error.message)
     store = MongoStore(client, settings.mongo_database)
     with client:
-        parts = operator_commands.Parts(store, lambda: RabbitDeadLetters(settings.amqp_url))
+        parts = operator_commands.Parts(store, lambda: letters)
         return operator_commands.run(PROGRAM, given, parts)
 
 

@@ -7,22 +7,18 @@ from typing import Any
 
 import pika
 
+from contracts.connections import AMQP_HEARTBEAT_SECONDS, WRONG_AMQP_URL, amqp_bounds
 from contracts.errors import InvalidSetting
 
-CALL_TIMEOUT_SECONDS = 5.0
 
-
-def connection_parameters(url: str, heartbeat_seconds: int) -> pika.URLParameters:
+def connection_parameters(url: str, heartbeat_seconds: int = AMQP_HEARTBEAT_SECONDS) -> pika.URLParameters:
     """Return how to connect, every wait bounded. Raises InvalidSetting when ``url`` is no AMQP address."""
     try:
         parameters = pika.URLParameters(url)
     except (ValueError, TypeError) as error:
-        # Not the address itself: it may hold a password.
-        raise InvalidSetting("SHOWCASE_AMQP_URL is no AMQP address. Write amqp://user:password@host:port/.") from error
-    parameters.heartbeat = heartbeat_seconds
-    parameters.blocked_connection_timeout = heartbeat_seconds
-    parameters.socket_timeout = CALL_TIMEOUT_SECONDS
-    parameters.stack_timeout = CALL_TIMEOUT_SECONDS
+        raise InvalidSetting(WRONG_AMQP_URL) from error
+    for name, value in amqp_bounds(heartbeat_seconds).items():
+        setattr(parameters, name, value)
     return parameters
 
 

