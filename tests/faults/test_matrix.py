@@ -35,9 +35,10 @@ HEAD = """\
 Each part of a local cluster is killed (`kill -9`), and stopped for {stopped:.0f} s (SIGSTOP: it is there and answers
 nobody), while {rate} submissions a second of both workflows come in. Accepted means that the client got an id. Lost:
 accepted, and not in a final state at the end. Doubled: a step that succeeded twice. Refused: answered with 503, or the
-connection broke, so that the client knows to try again. Works again: seconds from when every part was ready again, as
-`make status` sees it, until the next result. Caught up: seconds until a submission that was sent after that had its result, behind all that had come in
-meanwhile. The last columns say where the submissions were at the moment of the fault.
+connection broke, so that the client knows to try again. Works again: seconds from when every part was ready again (as
+`make status` sees it) until the next result. Caught up: seconds until a submission that was sent after that had its
+result, behind all that had come in meanwhile. The last columns say where the submissions were at the moment of the
+fault.
 
 `make test-faults` makes this table; it fails when anything is lost, doubled, or failed.
 
