@@ -9,8 +9,8 @@ from typing import Any
 
 from bson import encode
 from bson.raw_bson import RawBSONDocument
-from pymongo import MongoClient
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo import InsertOne, MongoClient
+from pymongo.errors import DuplicateKeyError, InvalidOperation, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
@@ -46,7 +46,10 @@ class MongoStore:
     """The gateway's store port on MongoDB's protocol. Thread-safe, as its client is."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._database = client.get_database(database, write_concern=WriteConcern(**store_layout.JOURNALED))
+        journaled = WriteConcern(**store_layout.JOURNALED)
+        self._client = client
+        self._database = client.get_database(database, write_concern=journaled)
+        self._journaled = journaled
         ahead = WriteConcern(**store_layout.AHEAD)
         self._submissions = self._database[store_layout.SUBMISSIONS]
         self._marks = self._submissions.with_options(write_concern=ahead)
@@ -67,9 +70,25 @@ class MongoStore:
 
     def _insert(self, accepted: Sequence[tuple[RawBSONDocument, RawBSONDocument]]) -> None:
         # The submissions come last: one exists from the moment that its document is there, with all that it needs.
+        pictures = [picture for picture, _ in accepted]
+        submissions = [submission for _, submission in accepted]
         with _translated():
-            self._images.insert_many([picture for picture, _ in accepted])
-            self._submissions.insert_many([submission for _, submission in accepted])
+            try:
+                self._insert_at_once(pictures, submissions)
+            except InvalidOperation:  # the driver's word for a server before MongoDB 8.0, before anything is sent
+                self._images.insert_many(pictures)
+                self._submissions.insert_many(submissions)
+
+    def _insert_at_once(self, pictures: list[RawBSONDocument], submissions: list[RawBSONDocument]) -> None:
+        """Write into both collections, in this order, with one call: half the time of one call for each."""
+        self._client.bulk_write(
+            [
+                *(InsertOne(picture, namespace=self._images.full_name) for picture in pictures),
+                *(InsertOne(submission, namespace=self._submissions.full_name) for submission in submissions),
+            ],
+            ordered=True,
+            write_concern=self._journaled,
+        )
 
     def fetch(self, submission_id: str) -> Submission | None:
         with _translated():
@@ -102,7 +121,7 @@ class MongoStore:
         self._ahead = (time if time.tzinfo else time.replace(tzinfo=UTC)) - datetime.now(UTC)
 
     def publish(self, workflows: list[Workflow]) -> None:
-        kept = self._database[store_layout.WORKFLOWS]
+        kept = self._database[store_layout.WORKFLOW_VERSIONS]
         with _translated():
             for collection, field in store_layout.SPARSE_INDEXES:
                 self._database[collection].create_index(field, sparse=True)
