@@ -20,7 +20,7 @@ pin() {
         --no-header --no-emit-find-links "$@" --output-file "requirements/$output"
 }
 
-pin development.lock pyproject.toml --group services --group cluster --group training --group dev
+pin development.lock pyproject.toml --group services --group cluster --group training --group client --group dev
 pin runtime.lock pyproject.toml --constraints requirements/development.lock
 pin cluster.lock pyproject.toml --group services --group cluster --constraints requirements/development.lock
 pin services.lock --group services --constraints requirements/development.lock
