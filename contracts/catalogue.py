@@ -8,6 +8,8 @@ from pathlib import Path
 from contracts.errors import InvalidWorkflow, UnknownWorkflow
 from contracts.workflows import VERSION, Workflow, parse_workflow
 
+STABLE = "stable"
+
 
 class Catalogue:
     """All published workflows by name and version."""
@@ -30,6 +32,13 @@ class Catalogue:
         if not versions:
             raise UnknownWorkflow(f"There is no workflow {name!r} here. There are: {', '.join(self.names)}.")
         return max(versions.values(), key=lambda workflow: version_key(workflow.version))
+
+    def find(self, name: str, version: str | None = None) -> Workflow:
+        """Return a version by its number, or the stable one. Raises UnknownWorkflow."""
+        if version is None or version == STABLE:
+            return self.stable(name)
+        self.stable(name)  # its sentence names the workflows that there are
+        return self.version(name, version)
 
     def version(self, name: str, version: str) -> Workflow:
         """Return one version. Raises UnknownWorkflow."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,9 @@ SCHEMA = 1
 INPUT_NAME = "input"
 ATTEMPTS_KEPT = 20
 """A step's record keeps its latest attempts; ``tries`` counts them all. A document must not grow without end."""
+
+EVENTS_KEPT = 200
+"""A submission keeps its latest events; ``moves`` counts them all."""
 
 
 class _Document(BaseModel):
@@ -87,13 +91,24 @@ class Lease(_Document):
     until: datetime
 
 
+class Event(_Document):
+    """A move of a submission (``submission.running``) or of one of its steps (``step.skipped``, with its gate)."""
+
+    type: str
+    at: datetime
+    step: str | None = None
+    gate: Gate | None = None
+    reason: str | None = None
+
+
 class Submission(_Document):
     """One image on its way through one workflow version.
 
     ``due_at`` is when a sweep should look at it next: every submission that is not in a terminal state has one, so
     that one sparse index finds all that was not rung for, was rung for in vain, or lost its orchestrator.
     ``fence`` counts the claims: a write that carries an older one changes nothing. ``lost_leases`` counts the
-    orchestrators that vanished while they held it.
+    orchestrators that vanished while they held it. ``ahead`` is how many of its workflow waited when it was accepted.
+    ``events`` are the latest moves, ``moves`` is the number of the last one.
     """
 
     id: str = Field(alias="_id")
@@ -116,6 +131,9 @@ class Submission(_Document):
     ended_at: datetime | None = None
     not_before: datetime | None = None
     expires_at: datetime | None = None
+    ahead: int = 0
+    events: list[Event] = Field(default_factory=list)
+    moves: int = 0
     tenant: str = "default"
     metadata: dict[str, str] = Field(default_factory=dict)
 
@@ -146,6 +164,14 @@ def from_document(document: dict[str, Any]) -> Submission:
         raise InvalidDocument(
             f"Submission {document.get('_id')} cannot be read: {place}: {first['msg']}. Was it changed by hand?"
         ) from error
+
+
+def is_submission_id(text: str) -> bool:
+    """Whether this is an id as we write them, in either case."""
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
 
 def image_key(submission_id: str, name: str) -> str:

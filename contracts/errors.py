@@ -3,6 +3,7 @@
     ShowcaseError
     |-- InvalidSetting           a setting that a library cannot read
     |-- InvalidWorkflow            a workflow file that cannot be run (file and line)
+    |-- InvalidRequest            a client's request that cannot be read
     |-- UnknownWorkflow            no such workflow is published here
     |-- UnknownSubmission          no such submission is stored here
     |-- RejectedUpload             the client's image cannot be accepted
@@ -47,6 +48,10 @@ class InvalidWorkflow(ShowcaseError):
     """A workflow file is wrong; ``message`` starts with ``file:line:``."""
 
     code = "invalid-workflow"
+
+
+class InvalidRequest(ShowcaseError):
+    code = "invalid-request"
 
 
 class UnknownWorkflow(ShowcaseError):

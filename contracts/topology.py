@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 JOBS_EXCHANGE = "showcase.jobs"
+EVENTS_EXCHANGE = "showcase.events"
 DEAD_EXCHANGE = "showcase.dead"
 DEAD_QUEUE = "showcase.dead"
 DELAYS_SECONDS = (2, 5, 15, 60)
@@ -47,6 +48,18 @@ class Queue:
 class Topology:
     exchanges: tuple[Exchange, ...]
     queues: tuple[Queue, ...]
+
+
+def event_key(submission_id: str, state: str) -> str:
+    return f"submission.{submission_id}.{state}"
+
+
+EVENTS_BINDING = "submission.#"
+"""What a gateway's own queue is bound with: every move of every submission."""
+
+EVENTS_QUEUE: dict[str, Any] = {"x-max-length": 10_000, "x-overflow": "drop-head"}
+"""The arguments of that queue, which ends with its connection. A gateway that does not keep up misses the oldest
+notices, and its clients look at the documents."""
 
 
 def job_queue(workflow: str) -> str:
@@ -100,7 +113,12 @@ def topology(workflows: Iterable[str]) -> Topology:
             )
             for seconds in DELAYS_SECONDS
         )
-    return Topology((Exchange(JOBS_EXCHANGE, "direct"), Exchange(DEAD_EXCHANGE, "direct")), tuple(queues))
+    exchanges = (
+        Exchange(JOBS_EXCHANGE, "direct"),
+        Exchange(DEAD_EXCHANGE, "direct"),
+        Exchange(EVENTS_EXCHANGE, "topic"),
+    )
+    return Topology(exchanges, tuple(queues))
 
 
 class Channel(Protocol):

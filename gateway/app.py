@@ -7,7 +7,9 @@ from datetime import timedelta
 from flask import Flask, Response
 
 from contracts.catalogue import Catalogue
+from gateway.acceptance import Acceptance
 from gateway.api import errors, health, v1
+from gateway.api.v2 import document, submissions
 from gateway.backpressure import Intake
 from gateway.pages import routes
 from gateway.ports import Doorbell, Store
@@ -41,7 +43,7 @@ def create_app(
     ``queue_limit``: how many submissions of one workflow may wait; 0 is no limit. ``retention``: how long submissions
     are kept; None is for ever.
     """
-    app = Flask("gateway", static_folder=None)
+    app = document.make_app("gateway")
     app.config["MAX_CONTENT_LENGTH"] = limits.bytes + FORM_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = PARSER_BYTES
     app.config["MAX_FORM_PARTS"] = 20
@@ -49,7 +51,9 @@ def create_app(
     app.url_map.merge_slashes = False  # its redirect would be an HTML page
     errors.register(app, limits.bytes)
     intake = Intake(doorbell, catalogue.names, queue_limit)
-    app.register_blueprint(v1.blueprint(store, doorbell, catalogue, intake, limits, retention))
+    acceptance = Acceptance(store, doorbell, intake, limits, retention)
+    app.register_blueprint(v1.blueprint(store, catalogue, acceptance))
+    app.register_api(submissions.blueprint(submissions.Submissions(store, doorbell), acceptance, catalogue))
     app.register_blueprint(health.blueprint(store, doorbell, intake))
     app.register_blueprint(routes.blueprint(catalogue))
 

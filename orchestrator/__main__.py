@@ -19,6 +19,7 @@ from contracts.catalogue import Catalogue, load_catalogue
 from contracts.configuration import leave, read_settings
 from contracts.errors import InvalidSetting, InvalidWorkflow, ShowcaseError
 from contracts.log_lines import configure_logging
+from contracts.states import SubmissionState
 from contracts.topology import topology
 from orchestrator import operator_commands
 from orchestrator.broker import Broker
@@ -83,10 +84,12 @@ class Process:
             lease_seconds=settings.lease_seconds,
             held=self.held,
             step_threads=ThreadPoolExecutor(settings.threads * 2, thread_name_prefix="step"),
+            announcer=self.broker,
         )
         self.consumer = Consumer(self.engine, self.broker, settings.threads)
         self.sweep = Sweep(
             self.store,
+            self.broker,
             self.broker,
             self.clock,
             ring_again_seconds=settings.ring_again_seconds,
@@ -113,10 +116,11 @@ class Process:
         self.clock.stop()
         self.broker.drain()
         if not self.consumer.drain(self.settings.drain_seconds):
-            for claim, steps, artifacts in self.held.all():
+            for claim, journey in self.held.all():
                 try:
                     reason = "Its orchestrator was stopped; another one goes on."
-                    self.store.set_aside(claim, steps, artifacts, reason, 0)
+                    resting = journey.progress(self.clock.now(), SubmissionState.QUEUED, reason)
+                    self.store.set_aside(claim, resting, reason, 0)
                     log.info("handed back", submission_id=claim.submission_id)
                 except ShowcaseError as error:
                     log.warning("not handed back", submission_id=claim.submission_id, error=error.message)

@@ -16,11 +16,13 @@ from pika.exceptions import AMQPError
 
 from contracts.connections import AMQP_CALL_SECONDS
 from contracts.errors import BrokerUnavailable
+from contracts.events import Notice, encode_notice
 from contracts.messages import Job, encode_job
 from contracts.topology import (
     DEAD_EXCHANGE,
     DEAD_QUEUE,
     DELAYS_SECONDS,
+    EVENTS_EXCHANGE,
     JOBS_EXCHANGE,
     PASSES_HEADER,
     POISON,
@@ -28,6 +30,7 @@ from contracts.topology import (
     Topology,
     declare,
     delay_queue,
+    event_key,
     job_queue,
     shortest_delay,
 )
@@ -100,6 +103,7 @@ class Broker:
         self._connection: pika.BlockingConnection | None = None
         self._consuming: BlockingChannel | None = None
         self._publishing: BlockingChannel | None = None
+        self._announcing: BlockingChannel | None = None
         self._draining = False
         self._stopped = threading.Event()
 
@@ -159,6 +163,13 @@ class Broker:
         why = {REASON_HEADER: POISON}
         self._publish(DEAD_EXCHANGE, DEAD_QUEUE, encode_job(job), job_properties(job.submission_id, why))
 
+    def announce(self, notice: Notice) -> None:
+        """Publish what happened to a submission. Nobody waits for it, and it is on no disk: it is a hint."""
+        channel = self._announcing
+        if channel is not None:
+            key, body = event_key(notice.submission_id, notice.state), encode_notice(notice)
+            self.on_channel(channel, lambda channel: channel.basic_publish(EVENTS_EXCHANGE, key, body))
+
     def waiting(self, workflow: str) -> int:
         """Return how many messages wait in the workflow's queue. Raises BrokerUnavailable."""
         declared: Any = self._call(lambda channel: channel.queue_declare(job_queue(workflow), passive=True))
@@ -212,6 +223,7 @@ class Broker:
     def _connect(self, receive: Callable[[Delivery], None]) -> None:
         self._connection = pika.BlockingConnection(self._parameters)
         consuming, publishing = self._connection.channel(), self._connection.channel()
+        announcing = self._connection.channel()  # without confirms: nothing waits for these
         publishing.confirm_delivery()
         declare(publishing, self._topology)
         consuming.basic_qos(prefetch_count=self._prefetch)
@@ -222,10 +234,11 @@ class Broker:
         if not self._draining:
             for workflow in self._workflows:
                 consuming.basic_consume(job_queue(workflow), functools.partial(deliver, workflow))
-        self._consuming, self._publishing = consuming, publishing
+        self._consuming, self._publishing, self._announcing = consuming, publishing, announcing
 
     def _close(self) -> None:
-        connection, self._connection, self._consuming, self._publishing = self._connection, None, None, None
+        connection, self._connection = self._connection, None
+        self._consuming = self._publishing = self._announcing = None
         if connection is not None and connection.is_open:
             try:
                 connection.close()

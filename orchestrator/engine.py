@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import structlog
 
 from contracts.catalogue import Catalogue
-from contracts.documents import INPUT_NAME, Artifact, Step
+from contracts.documents import INPUT_NAME
 from contracts.errors import LeaseLost, UnknownWorkflow
+from contracts.events import Notice
 from contracts.messages import Job
 from contracts.states import SubmissionState
 from contracts.workflows import StepSpec
 from orchestrator.calls import Caller, CallOutcome
 from orchestrator.journey import Journey
 from orchestrator.plan import Plan
-from orchestrator.ports import Claim, Clock, Picture, Store
+from orchestrator.ports import Announcer, Claim, Clock, Picture, Progress, Store
 
 log = structlog.get_logger()
 
@@ -48,11 +49,11 @@ class HeldClaims:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[str, tuple[Claim, list[Step], list[Artifact]]] = {}
+        self._held: dict[str, tuple[Claim, Journey]] = {}
 
-    def add(self, claim: Claim, steps: list[Step], artifacts: list[Artifact]) -> None:
+    def add(self, claim: Claim, journey: Journey) -> None:
         with self._lock:
-            self._held[claim.submission_id] = (claim, steps, artifacts)
+            self._held[claim.submission_id] = (claim, journey)
 
     def drop(self, claim: Claim) -> None:
         """Forget this claim, and no later one of the same submission: that one's lease is still to be renewed."""
@@ -61,7 +62,7 @@ class HeldClaims:
             if held is not None and held[0] == claim:
                 del self._held[claim.submission_id]
 
-    def all(self) -> list[tuple[Claim, list[Step], list[Artifact]]]:
+    def all(self) -> list[tuple[Claim, Journey]]:
         with self._lock:
             return list(self._held.values())
 
@@ -80,6 +81,7 @@ class Engine:
         lease_seconds: float,
         held: HeldClaims,
         step_threads: ThreadPoolExecutor,
+        announcer: Announcer,
     ) -> None:
         self._store = store
         self._caller = caller
@@ -89,6 +91,7 @@ class Engine:
         self._lease_seconds = lease_seconds
         self._held = held
         self._step_threads = step_threads
+        self._announcer = announcer
 
     def process(self, job: Job) -> Done | RingAgain:
         """Bring the job's submission as far as it goes. Safe to call twice, late, or for nothing.
@@ -111,10 +114,12 @@ class Engine:
         journey = Journey(submission, workflow)
         calls: Calls = {}
         plan = journey.start()
-        claim = self._store.claim(submission, self._owner, self._lease_seconds, journey.steps)
+        begun = journey.progress(self._clock.now(), SubmissionState.RUNNING)
+        claim = self._store.claim(submission, self._owner, self._lease_seconds, begun)
         if claim is None:
             return Done()
-        self._held.add(claim, journey.steps, journey.artifacts)
+        self._tell(journey, SubmissionState.RUNNING, begun)
+        self._held.add(claim, journey)
         try:
             return self._drive(claim, journey, plan, calls)
         except LeaseLost:
@@ -149,25 +154,41 @@ class Engine:
                 break
             plan = journey.next_plan(frozenset(spec.name for spec in calls.values()))
             if plan.result is None and plan.failure is None:
-                self._store.checkpoint(claim, journey.steps, journey.artifacts)
+                reached = journey.progress(self._clock.now())
+                self._store.checkpoint(claim, reached)
+                self._tell(journey, SubmissionState.RUNNING, reached)
         return self._end(claim, journey, plan)
 
     def _end(self, claim: Claim, journey: Journey, plan: Plan) -> Done | RingAgain:
         failure = journey.failure or plan.failure
         bound = log.bind(submission_id=claim.submission_id, workflow=journey.workflow.name)
+        now = self._clock.now()
         if failure:
-            self._store.fail(claim, journey.steps, journey.artifacts, failure)
+            ended = journey.progress(now, SubmissionState.FAILED, failure)
+            self._store.fail(claim, ended, failure)
+            self._tell(journey, SubmissionState.FAILED, ended)
             bound.warning("submission failed", reason=failure)
         elif journey.set_aside is not None:
             seconds, reason = journey.set_aside
-            self._store.set_aside(claim, journey.steps, journey.artifacts, reason, seconds)
+            resting = journey.progress(now, SubmissionState.QUEUED, reason)
+            self._store.set_aside(claim, resting, reason, seconds)
+            self._tell(journey, SubmissionState.QUEUED, resting)
             bound.warning("submission set aside", reason=reason, seconds=seconds)
             return RingAgain(seconds)
         else:
             assert plan.result is not None
-            self._store.succeed(claim, journey.steps, journey.artifacts, plan.result)
+            ended = journey.progress(now, SubmissionState.SUCCEEDED)
+            self._store.succeed(claim, ended, plan.result)
+            self._tell(journey, SubmissionState.SUCCEEDED, ended)
             bound.info("submission succeeded")
         return Done()
+
+    def _tell(self, journey: Journey, state: SubmissionState, progress: Progress) -> None:
+        """Tell what was written. It was written first: whoever looks because of a notice must find it."""
+        events = tuple(progress.events)
+        first, journey.moves = journey.moves + 1, journey.moves + len(events)
+        submission = journey.submission
+        self._announcer.announce(Notice(submission.id, submission.workflow.name, state, first, events))
 
     def _call(self, journey: Journey, spec: StepSpec, picture: Picture) -> CallOutcome:
         age = (self._clock.now() - journey.submission.created_at).total_seconds()

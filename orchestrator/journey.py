@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from datetime import datetime
 from typing import Any
 
 from contracts.documents import Artifact, Step, Submission
+from contracts.events import step_events, submission_event
 from contracts.model_api import Binary
-from contracts.states import StepState
+from contracts.states import StepState, SubmissionState
 from contracts.workflows import StepSpec, Workflow
 from orchestrator.calls import CallOutcome
 from orchestrator.plan import Plan, make_plan
+from orchestrator.ports import Progress
 from orchestrator.retries import SetAside
 
 
@@ -22,6 +25,8 @@ class Journey:
         self.workflow = workflow
         self.steps = [step.model_copy(deep=True) for step in submission.steps]
         self.artifacts = list(submission.artifacts)
+        self._told = {step.name: step.state for step in self.steps}
+        self.moves = submission.moves  # the number of the last event that is written
         self.failure: str | None = None
         self.set_aside: tuple[float, str] | None = None
 
@@ -31,6 +36,18 @@ class Journey:
 
     def step(self, name: str) -> Step:
         return next(step for step in self.steps if step.name == name)
+
+    def progress(self, at: datetime, state: SubmissionState | None = None, reason: str | None = None) -> Progress:
+        """Return what to write now: the events are those since the last call, and that of the move to ``state``.
+
+        A submission's start comes before its steps', its end after them.
+        """
+        events = step_events(self._told, self.steps, at)
+        self._told = {step.name: step.state for step in self.steps}
+        if state is not None:
+            move = submission_event(state, at, reason)
+            events = [move, *events] if state is SubmissionState.RUNNING else [*events, move]
+        return Progress(self.steps, self.artifacts, events)
 
     def start(self) -> Plan:
         return self.next_plan(frozenset())

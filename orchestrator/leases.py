@@ -22,7 +22,7 @@ class LeaseKeeper:
 
     def once(self) -> None:
         """Renew every claim in hand. A lost one is dropped: its owner's next write will be refused."""
-        for claim, _, _ in self._held.all():
+        for claim, _ in self._held.all():
             try:
                 self._store.renew(claim, self._lease_seconds)
             except LeaseLost:

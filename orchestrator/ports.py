@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from contracts.documents import Artifact, ModelRef, Step, Submission
+from contracts.documents import Artifact, Event, ModelRef, Step, Submission
+from contracts.events import Notice
 from contracts.messages import Job
 
 
@@ -26,6 +27,15 @@ class Claim:
     fence: int
 
 
+@dataclass(frozen=True)
+class Progress:
+    """What is written with every move: the steps, the artifacts, and the events since the last write."""
+
+    steps: list[Step]
+    artifacts: list[Artifact] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
 class Store(Protocol):
     """Submissions and pictures. Every method raises StoreUnavailable; writes under a claim raise LeaseLost.
 
@@ -39,7 +49,7 @@ class Store(Protocol):
 
     def picture(self, submission_id: str, name: str) -> Picture | None: ...
 
-    def claim(self, submission: Submission, owner: str, lease_seconds: float, steps: list[Step]) -> Claim | None:
+    def claim(self, submission: Submission, owner: str, lease_seconds: float, progress: Progress) -> Claim | None:
         """Queued to running by compare-and-set on state and fence. None: somebody else was faster."""
 
     def renew(self, claim: Claim, lease_seconds: float) -> None: ...
@@ -47,15 +57,13 @@ class Store(Protocol):
     def save_artifact(self, claim: Claim, submission: Submission, artifact: Artifact, data: bytes) -> None:
         """Store a picture, unless a later owner has stored one of this name: LeaseLost."""
 
-    def checkpoint(self, claim: Claim, steps: list[Step], artifacts: list[Artifact]) -> None: ...
+    def checkpoint(self, claim: Claim, progress: Progress) -> None: ...
 
-    def succeed(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], result: dict[str, Any]) -> None: ...
+    def succeed(self, claim: Claim, progress: Progress, result: dict[str, Any]) -> None: ...
 
-    def fail(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], reason: str) -> None: ...
+    def fail(self, claim: Claim, progress: Progress, reason: str) -> None: ...
 
-    def set_aside(
-        self, claim: Claim, steps: list[Step], artifacts: list[Artifact], reason: str, seconds: float
-    ) -> None:
+    def set_aside(self, claim: Claim, progress: Progress, reason: str, seconds: float) -> None:
         """Running to queued, not before so many seconds from now."""
 
     def due(self, limit: int) -> list[Submission]:
@@ -92,6 +100,12 @@ class Bell(Protocol):
 
     def waiting(self, workflow: str) -> int:
         """Return how many messages wait in the workflow's queue."""
+
+
+class Announcer(Protocol):
+    """Tells whoever waits what has happened. Never blocks and never fails: a notice is a hint."""
+
+    def announce(self, notice: Notice) -> None: ...
 
 
 @dataclass(frozen=True)

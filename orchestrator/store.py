@@ -6,6 +6,7 @@ update on MongoDB and on SecantusDB alike. Pipelines let leases be set by the da
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -14,12 +15,13 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
-from contracts.documents import Artifact, Step, Submission, from_document, image_key
+from contracts.documents import Artifact, Submission, from_document, image_key
 from contracts.errors import InvalidDocument, LeaseLost, UnknownSchema
+from contracts.events import submission_event
 from contracts.states import StepState, SubmissionState
 from orchestrator.mongo import Document, translated
-from orchestrator.ports import Claim, Picture
-from orchestrator.updates import from_now, literal
+from orchestrator.ports import Claim, Picture, Progress
+from orchestrator.updates import appended, from_now, literal
 
 log = structlog.get_logger()
 
@@ -55,7 +57,7 @@ class MongoStore:
             document = self._images.find_one({"_id": image_key(submission_id, name)})
         return Picture(document["media_type"], bytes(document["data"])) if document else None
 
-    def claim(self, submission: Submission, owner: str, lease_seconds: float, steps: list[Step]) -> Claim | None:
+    def claim(self, submission: Submission, owner: str, lease_seconds: float, progress: Progress) -> Claim | None:
         submission.state.become(SubmissionState.RUNNING)
         until = from_now(lease_seconds)
         changed = self._update(
@@ -64,7 +66,8 @@ class MongoStore:
             {
                 "state": SubmissionState.RUNNING.value,
                 "fence": submission.fence + 1,
-                "steps": literal(steps),
+                "steps": literal(progress.steps),
+                **appended(progress.events),
                 "lease": {"owner": {"$literal": owner}, "until": until},
                 "due_at": until,
                 "started_at": {"$ifNull": ["$started_at", "$$NOW"]},
@@ -91,31 +94,25 @@ class MongoStore:
             except DuplicateKeyError as error:
                 raise LeaseLost(f"{key} was stored by a later owner than fence {claim.fence}.") from error
 
-    def checkpoint(self, claim: Claim, steps: list[Step], artifacts: list[Artifact]) -> None:
-        self._write(claim, {"steps": literal(steps), "artifacts": literal(artifacts)})
+    def checkpoint(self, claim: Claim, progress: Progress) -> None:
+        self._write(claim, _saved(progress))
 
-    def succeed(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], result: Document) -> None:
-        self._finish(
-            claim, steps, artifacts, {"state": SubmissionState.SUCCEEDED.value, "result": {"$literal": result}}
-        )
+    def succeed(self, claim: Claim, progress: Progress, result: Document) -> None:
+        self._finish(claim, progress, {"state": SubmissionState.SUCCEEDED.value, "result": {"$literal": result}})
 
-    def fail(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], reason: str) -> None:
-        changes = {"state": SubmissionState.FAILED.value, "reason": {"$literal": reason}}
-        self._finish(claim, steps, artifacts, changes)
+    def fail(self, claim: Claim, progress: Progress, reason: str) -> None:
+        self._finish(claim, progress, {"state": SubmissionState.FAILED.value, "reason": {"$literal": reason}})
 
-    def set_aside(
-        self, claim: Claim, steps: list[Step], artifacts: list[Artifact], reason: str, seconds: float
-    ) -> None:
+    def set_aside(self, claim: Claim, progress: Progress, reason: str, seconds: float) -> None:
         resting = [
             step.model_copy(update={"state": StepState.PENDING}) if step.state is StepState.RUNNING else step
-            for step in steps
+            for step in progress.steps
         ]
         self._write(
             claim,
             {
+                **_saved(replace(progress, steps=resting)),
                 "state": SubmissionState.QUEUED.value,
-                "steps": literal(resting),
-                "artifacts": literal(artifacts),
                 "reason": {"$literal": reason},
                 "not_before": from_now(seconds),
                 # The delay queue rings at not_before; the sweep is there for when that message is lost.
@@ -162,12 +159,14 @@ class MongoStore:
 
     def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
         submission.state.become(SubmissionState.QUEUED)
+        reason = "The orchestrator that ran it stopped answering; another one goes on."
         return self._expire(
             submission,
             {
                 "state": SubmissionState.QUEUED.value,
-                "reason": "The orchestrator that ran it stopped answering; another one goes on.",
+                "reason": reason,
                 "due_at": from_now(due_in_seconds),
+                **appended([submission_event(SubmissionState.QUEUED, datetime.now(UTC), reason)]),
             },
             unset=["lease"],
         )
@@ -176,7 +175,12 @@ class MongoStore:
         submission.state.become(SubmissionState.FAILED)
         return self._expire(
             submission,
-            {"state": SubmissionState.FAILED.value, "reason": {"$literal": reason}, "ended_at": "$$NOW"},
+            {
+                "state": SubmissionState.FAILED.value,
+                "reason": {"$literal": reason},
+                "ended_at": "$$NOW",
+                **appended([submission_event(SubmissionState.FAILED, datetime.now(UTC), reason)]),
+            },
             unset=["lease", "due_at"],
         )
 
@@ -194,10 +198,10 @@ class MongoStore:
             )
         return outcome.matched_count == 1
 
-    def _finish(self, claim: Claim, steps: list[Step], artifacts: list[Artifact], changes: Document) -> None:
+    def _finish(self, claim: Claim, progress: Progress, changes: Document) -> None:
         self._write(
             claim,
-            changes | {"steps": literal(steps), "artifacts": literal(artifacts), "ended_at": "$$NOW"},
+            changes | _saved(progress) | {"ended_at": "$$NOW"},
             unset=["lease", "due_at", "not_before"],
         )
 
@@ -227,3 +231,8 @@ class MongoStore:
         """Return the database's time: leases are set and judged by one clock."""
         now: datetime = self._database.command("hello")["localTime"]
         return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+
+def _saved(progress: Progress) -> Document:
+    changes = {"steps": literal(progress.steps), "artifacts": literal(progress.artifacts)}
+    return changes | appended(progress.events)

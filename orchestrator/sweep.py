@@ -9,9 +9,10 @@ import structlog
 
 from contracts.documents import Submission
 from contracts.errors import BrokerUnavailable, StoreUnavailable
+from contracts.events import Notice
 from contracts.messages import Job
 from contracts.states import SubmissionState
-from orchestrator.ports import Bell, Clock, Store
+from orchestrator.ports import Announcer, Bell, Clock, Store
 
 log = structlog.get_logger()
 
@@ -24,10 +25,18 @@ BUSY_QUEUE_PATIENCE = 20
 
 class Sweep:
     def __init__(
-        self, store: Store, bell: Bell, clock: Clock, *, ring_again_seconds: float, lost_leases_limit: int
+        self,
+        store: Store,
+        bell: Bell,
+        announcer: Announcer,
+        clock: Clock,
+        *,
+        ring_again_seconds: float,
+        lost_leases_limit: int,
     ) -> None:
         self._store = store
         self._bell = bell
+        self._announcer = announcer
         self._clock = clock
         self._ring_again_seconds = ring_again_seconds
         self._lost_leases_limit = lost_leases_limit
@@ -76,13 +85,19 @@ class Sweep:
             )
             if self._store.bury(submission, reason):
                 log.error("submission buried", submission_id=submission.id)
+                self._tell(submission, SubmissionState.FAILED)
                 self._bell.bury(_job(submission))
             return 0
         if not self._store.take_back(submission, self._ring_again_seconds):
             return 0
         log.warning("lease ran out", submission_id=submission.id, owner=submission.lease and submission.lease.owner)
+        self._tell(submission, SubmissionState.QUEUED)
         self._bell.ring(_job(submission))
         return 1
+
+    def _tell(self, submission: Submission, state: SubmissionState) -> None:
+        # Its owner may have written since our look: only the document knows the event's number.
+        self._announcer.announce(Notice(submission.id, submission.workflow.name, state, None))
 
     def _ring(self, submission: Submission) -> None:
         self._bell.ring(_job(submission))

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from contracts.documents import EVENTS_KEPT, Event
+
 Document = dict[str, Any]
 
 
@@ -18,3 +20,14 @@ def literal(models: Sequence[BaseModel]) -> Document:
 def from_now(seconds: float) -> Document:
     """Return the time so many seconds (to the millisecond) from the database's now."""
     return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": round(seconds * 1000)}}
+
+
+def appended(events: Sequence[Event]) -> Document:
+    """Return the changes that append to a submission's events, of which the latest are kept, and count them."""
+    if not events:
+        return {}
+    together = {"$concatArrays": [{"$ifNull": ["$events", []]}, literal(events)]}
+    return {
+        "events": {"$slice": [together, -EVENTS_KEPT]},
+        "moves": {"$add": [{"$ifNull": ["$moves", 0]}, len(events)]},
+    }

@@ -1,18 +1,23 @@
-"""The only map from errors to HTTP."""
+"""The only map from errors to HTTP. v2 answers problems (RFC 9457), all else has v1's one shape."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import structlog
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from contracts import errors
+from gateway.api.problems import TITLES, problem
+from gateway.api.v2 import PREFIX
 
 log = structlog.get_logger()
 
 RETRY_AFTER_SECONDS = 2
 
 STATUS: dict[type[errors.ShowcaseError], int] = {
+    errors.InvalidRequest: 400,
     errors.UnknownWorkflow: 404,
     errors.UnknownSubmission: 404,
     errors.UploadTooLarge: 413,
@@ -25,6 +30,8 @@ STATUS: dict[type[errors.ShowcaseError], int] = {
     errors.ShowcaseError: 500,
 }
 
+MISTAKE = "The service made a mistake. It is in its log; try again or tell its operator."
+
 SENTENCES = {
     400: "The request could not be read. Send multipart/form-data with the parts 'image' and 'workflow_name'.",
     404: "There is nothing at this address. GET / lists what there is.",
@@ -32,6 +39,42 @@ SENTENCES = {
     408: "The request took too long to arrive. Send it again.",
     415: "This content type is not read here. Send multipart/form-data.",
 }
+
+SENTENCES_V2 = SENTENCES | {
+    400: "The request could not be read. /docs shows what is expected here.",
+    404: "There is nothing at this address. /docs lists what there is.",
+    415: "This content type is not read here. Send multipart/form-data or application/json.",
+}
+
+CODES = {
+    400: "invalid-request",
+    404: "unknown-address",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    408: "request-timeout",
+    413: "upload-too-large",
+    415: "unsupported-media-type",
+}
+"""The kind of problem, by what the web framework raises by itself."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What a client is told of an error. ``retry_after_seconds`` goes with a 503."""
+
+    code: str
+    message: str
+    status: int
+    retry_after_seconds: int = RETRY_AFTER_SECONDS
+
+    def response(self) -> Response:
+        if not request.path.startswith(PREFIX):
+            return failure(self.message, self.status, self.retry_after_seconds)
+        code = self.code if self.code in TITLES else "internal-error"
+        response = problem(code, self.message, self.status)
+        if self.status == 503:
+            response.headers["Retry-After"] = str(self.retry_after_seconds)
+        return response
 
 
 def failure(message: str, status: int, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> Response:
@@ -48,39 +91,46 @@ def status_of(error: errors.ShowcaseError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
+def told(error: errors.ShowcaseError) -> Failed:
+    """Return what a client is told of an error of ours: its own words, unless they are for the operator."""
+    status = status_of(error)
+    if status < 500:
+        return Failed(error.code, error.message, status)
+    if isinstance(error, errors.QueueFull):
+        return Failed(error.code, error.message, status, error.retry_after_seconds)
+    log.error("request failed", code=error.code, error=error.message)
+    if isinstance(error, errors.UnknownSchema):
+        return Failed(error.code, "A newer release of the service holds this. Ask again in a moment.", status)
+    if status == 503:
+        return Failed(error.code, "The service cannot reach its database at the moment. Try again.", status)
+    return Failed("internal-error", MISTAKE, status)
+
+
 def register(app: Flask, upload_bytes: int) -> None:
-    """Answer every error in one shape: never a page, never a traceback."""
+    """Answer every error in its API's shape: never a page, never a traceback."""
 
     @app.errorhandler(errors.ShowcaseError)
     def ours(error: errors.ShowcaseError) -> Response:
-        status = status_of(error)
-        if status < 500:
-            return failure(error.message, status)
-        if isinstance(error, errors.QueueFull):
-            return failure(error.message, status, error.retry_after_seconds)
-        log.error("request failed", code=error.code, error=error.message)
-        if isinstance(error, errors.UnknownSchema):
-            return failure("A newer release of the service holds this. Ask again in a moment.", status)
-        if status == 503:
-            return failure("The service cannot reach its database at the moment. Try again.", status)
-        return failure("The service made a mistake. It is in its log; try again or tell its operator.", status)
+        return told(error).response()
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_error: RequestEntityTooLarge) -> Response:
         limit = upload_bytes / 1024 / 1024
         sentence = f"The request is larger than what is accepted: an image of {limit:.1f} MiB and a few short fields."
-        return failure(sentence + " Send a smaller one.", 413)
+        return Failed(CODES[413], sentence + " Send a smaller one.", 413).response()
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         status = error.code or 500
-        response = failure(SENTENCES.get(status, error.description or error.name), status)
+        sentences = SENTENCES_V2 if request.path.startswith(PREFIX) else SENTENCES
+        message = sentences.get(status, error.description or error.name)
+        response = Failed(CODES.get(status, "invalid-request"), message, status).response()
         for name, value in error.get_headers():
-            if name in {"Allow", "Retry-After"}:
+            if name in {"Allow", "Retry-After", "Content-Range"}:
                 response.headers[name] = value
         return response
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
         log.error("request broke", exc_info=error)
-        return failure("The service made a mistake. It is in its log; try again or tell its operator.", 500)
+        return Failed("internal-error", MISTAKE, 500).response()

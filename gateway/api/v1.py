@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import timedelta
-
 from flask import Blueprint, Response, jsonify, request
 
 from contracts.catalogue import Catalogue
-from contracts.documents import Submission
+from contracts.documents import is_submission_id
 from contracts.errors import StoreUnavailable, UnknownSubmission, UnknownWorkflow
-from contracts.messages import Job
-from contracts.states import SubmissionState
+from gateway.acceptance import Acceptance
 from gateway.api.errors import failure
-from gateway.backpressure import Intake
-from gateway.ports import Doorbell, Store
-from gateway.uploads import Limits, examine, has_image_extension
+from gateway.ports import Store
+from gateway.uploads import has_image_extension
 from gateway.views import artifacts_in, v1_result
 
-UNRUNG_DUE_SECONDS = 5
-"""A submission that nobody could ring for is looked at by the sweep after so many seconds."""
 
-
-def blueprint(
-    store: Store,
-    doorbell: Doorbell,
-    catalogue: Catalogue,
-    intake: Intake,
-    limits: Limits,
-    retention: timedelta | None,
-) -> Blueprint:
+def blueprint(store: Store, catalogue: Catalogue, acceptance: Acceptance) -> Blueprint:
     v1 = Blueprint("v1", __name__, url_prefix="/api/v1")
 
     @v1.post("/submit_image", strict_slashes=False)
@@ -46,25 +31,10 @@ def blueprint(
             workflow = catalogue.stable(name)
         except UnknownWorkflow:
             return failure("Incorrect 'workflow_name' included in the request.", 404)
-        intake.check(workflow.name)  # before the image is looked at: who is overloaded has no time for that
-        data = upload.stream.read()
-        info = examine(data, upload.filename, limits, workflow.formats)
-        now = store.now()
-        submission = Submission(
-            id=str(uuid.uuid4()),
-            workflow=workflow.ref,
-            state=SubmissionState.QUEUED,
-            input=info,
-            steps=workflow.fresh_steps(),
-            created_at=now,
-            due_at=now + timedelta(seconds=UNRUNG_DUE_SECONDS),
-            expires_at=now + retention if retention else None,
-        )
-        store.accept(submission, data)
-        doorbell.ring(Job(submission.id, workflow.name, workflow.version))
+        submission = acceptance.take(workflow, upload.stream.read, upload.filename)
         return jsonify(
             {
-                "file_type": info.media_type,
+                "file_type": submission.input.media_type,
                 "message": "File submitted.",
                 "status": "Success",
                 "submission_id": submission.id,
@@ -73,7 +43,7 @@ def blueprint(
 
     @v1.get("/fetch_result/<submission_id>", strict_slashes=False)
     def fetch_result(submission_id: str) -> Response:
-        submission = store.fetch(submission_id.lower()) if _is_uuid(submission_id) else None
+        submission = store.fetch(submission_id.lower()) if is_submission_id(submission_id) else None
         if submission is None:
             raise UnknownSubmission("Invalid submission_id.")
         pictures: dict[str, bytes] = {}
@@ -88,10 +58,3 @@ def blueprint(
         return response
 
     return v1
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False

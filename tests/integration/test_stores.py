@@ -14,6 +14,7 @@ from contracts.catalogue import Catalogue
 from contracts.documents import Artifact
 from contracts.errors import InvalidDocument, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownSchema
 from contracts.states import StepState, SubmissionState
+from orchestrator.ports import Progress
 from tests.local_cluster import free_ports
 from tests.unit.factories import GATED, make_submission, make_workflow
 from tests.unit.fakes import MemoryStore
@@ -36,7 +37,7 @@ class Stores:
 
     def claimed(self, lease_seconds=60.0, **changes):
         submission = self.accepted(**changes)
-        claim = self.back.claim(submission, "owner", lease_seconds, submission.steps)
+        claim = self.back.claim(submission, "owner", lease_seconds, Progress(submission.steps))
         assert claim is not None
         return submission, claim
 
@@ -88,13 +89,15 @@ def test_a_claim_starts_it_under_a_lease(stores):
 def test_of_many_claims_one_wins(stores):
     submission = stores.accepted()
     with ThreadPoolExecutor(8) as pool:
-        claims = list(pool.map(lambda n: stores.back.claim(submission, f"owner-{n}", 60, submission.steps), range(16)))
+        claims = list(
+            pool.map(lambda n: stores.back.claim(submission, f"owner-{n}", 60, Progress(submission.steps)), range(16))
+        )
     assert len([claim for claim in claims if claim]) == 1
 
 
 def test_a_finished_one_has_its_result_and_is_never_due(stores):
     submission, claim = stores.claimed()
-    stores.back.succeed(claim, submission.steps, [], {"label": "$NOW", "a": [1, {"b": None}]})
+    stores.back.succeed(claim, Progress(submission.steps), {"label": "$NOW", "a": [1, {"b": None}]})
     stored = stores.front.fetch(submission.id)
     assert stored.result == {"label": "$NOW", "a": [1, {"b": None}]}
     assert (stored.state, stored.lease, stored.due_at) == (SubmissionState.SUCCEEDED, None, None)
@@ -104,7 +107,7 @@ def test_a_finished_one_has_its_result_and_is_never_due(stores):
 
 def test_a_failed_one_has_its_reason(stores):
     submission, claim = stores.claimed()
-    stores.back.fail(claim, submission.steps, [], "$because")
+    stores.back.fail(claim, Progress(submission.steps), "$because")
     assert stores.front.fetch(submission.id).reason == "$because"
 
 
@@ -114,10 +117,10 @@ def test_an_old_fence_writes_nothing(stores):
     (due,) = stores.back.due(10)
     assert stores.back.take_back(due, 30)
     for write in (
-        lambda: stores.back.checkpoint(claim, submission.steps, []),
-        lambda: stores.back.succeed(claim, submission.steps, [], {}),
-        lambda: stores.back.fail(claim, submission.steps, [], "x"),
-        lambda: stores.back.set_aside(claim, submission.steps, [], "x", 1),
+        lambda: stores.back.checkpoint(claim, Progress(submission.steps)),
+        lambda: stores.back.succeed(claim, Progress(submission.steps), {}),
+        lambda: stores.back.fail(claim, Progress(submission.steps), "x"),
+        lambda: stores.back.set_aside(claim, Progress(submission.steps), "x", 1),
         lambda: stores.back.renew(claim, 10),
     ):
         with pytest.raises(LeaseLost):
@@ -127,9 +130,9 @@ def test_an_old_fence_writes_nothing(stores):
 
 def test_a_finished_one_cannot_be_written_again(stores):
     submission, claim = stores.claimed()
-    stores.back.succeed(claim, submission.steps, [], {"x": 1})
+    stores.back.succeed(claim, Progress(submission.steps), {"x": 1})
     with pytest.raises(LeaseLost):
-        stores.back.fail(claim, submission.steps, [], "late")
+        stores.back.fail(claim, Progress(submission.steps), "late")
     assert stores.front.fetch(submission.id).result == {"x": 1}
 
 
@@ -140,7 +143,7 @@ def test_a_checkpoint_keeps_steps_and_artifacts(stores):
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=3)
     for _ in range(2):  # whoever goes on after a crash saves the same artifact again
         stores.back.save_artifact(claim, submission, artifact, b"png")
-    stores.back.checkpoint(claim, submission.steps, [artifact])
+    stores.back.checkpoint(claim, Progress(submission.steps, [artifact]))
     stored = stores.back.read(submission.id)
     assert stored.step("classification").output == step.output
     assert stored.artifacts == [artifact]
@@ -149,9 +152,9 @@ def test_a_checkpoint_keeps_steps_and_artifacts(stores):
 
 def test_a_later_owners_picture_is_not_replaced(stores):
     submission, first = stores.claimed()
-    stores.back.set_aside(first, submission.steps, [], "away", 0)
+    stores.back.set_aside(first, Progress(submission.steps), "away", 0)
     stored = stores.back.read(submission.id)
-    second = stores.back.claim(stored, "other", 60, stored.steps)
+    second = stores.back.claim(stored, "other", 60, Progress(stored.steps))
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=3)
     stores.back.save_artifact(first, submission, artifact, b"old")
     stores.back.save_artifact(second, stored, artifact, b"new")
@@ -163,12 +166,12 @@ def test_a_later_owners_picture_is_not_replaced(stores):
 def test_what_is_set_aside_is_due_again_and_rests(stores):
     submission, claim = stores.claimed()
     submission.steps[0].state = StepState.RUNNING
-    stores.back.set_aside(claim, submission.steps, [], "away", 5)
+    stores.back.set_aside(claim, Progress(submission.steps), "away", 5)
     stored = stores.back.read(submission.id)
     assert (stored.state, stored.reason, stored.lease) == (SubmissionState.QUEUED, "away", None)
     assert stored.steps[0].state is StepState.PENDING
     assert stored.not_before < stored.due_at
-    again = stores.back.claim(stored, "other", 10, stored.steps)
+    again = stores.back.claim(stored, "other", 10, Progress(stored.steps))
     assert again.fence == 2
     assert stores.back.read(submission.id).reason is None
 
@@ -190,7 +193,7 @@ def test_lost_leases_are_counted(stores):
     stores.back.take_back(due, -1)
     stored = stores.back.read(submission.id)
     assert (stored.lost_leases, stored.fence) == (1, 2)
-    stores.back.claim(stored, "other", 0.0, stored.steps)
+    stores.back.claim(stored, "other", 0.0, Progress(stored.steps))
     _wait_until_due(stores)
     (due,) = stores.back.due(10)
     assert stores.back.bury(due, "poison")

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from contracts.documents import INPUT_NAME, Artifact, Lease, ModelRef, Step, Submission, from_document, to_document
+from contracts.documents import (
+    EVENTS_KEPT,
+    INPUT_NAME,
+    Artifact,
+    Lease,
+    ModelRef,
+    Submission,
+    from_document,
+    to_document,
+)
 from contracts.errors import (
     BrokerUnavailable,
     InvalidDocument,
@@ -17,6 +27,7 @@ from contracts.errors import (
     UnknownSchema,
     UnknownWorkflow,
 )
+from contracts.events import Notice, submission_event
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from contracts.workflows import Workflow
@@ -112,7 +123,9 @@ class MemoryStore:
 
     read = fetch
 
-    def claim(self, submission: Submission, owner: str, lease_seconds: float, steps: list[Step]) -> ports.Claim | None:
+    def claim(
+        self, submission: Submission, owner: str, lease_seconds: float, progress: ports.Progress
+    ) -> ports.Claim | None:
         submission.state.become(SubmissionState.RUNNING)
         until = self._later(lease_seconds)
         changed = self._update(
@@ -120,7 +133,8 @@ class MemoryStore:
             {
                 "state": SubmissionState.RUNNING,
                 "fence": submission.fence + 1,
-                "steps": _dump(steps),
+                "steps": _dump(progress.steps),
+                "events": progress.events,
                 "lease": Lease(owner=owner, until=until).model_dump(),
                 "due_at": until,
                 "started_at": submission.started_at or self.now(),
@@ -144,28 +158,25 @@ class MemoryStore:
             self.picture_fences[key] = claim.fence
             self.pictures[key] = ports.Picture(artifact.media_type, data)
 
-    def checkpoint(self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact]) -> None:
-        self._write(claim, {"steps": _dump(steps), "artifacts": _dump(artifacts)})
+    def checkpoint(self, claim: ports.Claim, progress: ports.Progress) -> None:
+        self._write(claim, _saved(progress))
 
-    def succeed(self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact], result: dict[str, Any]) -> None:
-        self._finish(claim, steps, artifacts, {"state": SubmissionState.SUCCEEDED, "result": result})
+    def succeed(self, claim: ports.Claim, progress: ports.Progress, result: dict[str, Any]) -> None:
+        self._finish(claim, progress, {"state": SubmissionState.SUCCEEDED, "result": result})
 
-    def fail(self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact], reason: str) -> None:
-        self._finish(claim, steps, artifacts, {"state": SubmissionState.FAILED, "reason": reason})
+    def fail(self, claim: ports.Claim, progress: ports.Progress, reason: str) -> None:
+        self._finish(claim, progress, {"state": SubmissionState.FAILED, "reason": reason})
 
-    def set_aside(
-        self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact], reason: str, seconds: float
-    ) -> None:
+    def set_aside(self, claim: ports.Claim, progress: ports.Progress, reason: str, seconds: float) -> None:
         resting = [
             step.model_copy(update={"state": StepState.PENDING}) if step.state is StepState.RUNNING else step
-            for step in steps
+            for step in progress.steps
         ]
         self._write(
             claim,
             {
+                **_saved(replace(progress, steps=resting)),
                 "state": SubmissionState.QUEUED,
-                "steps": _dump(resting),
-                "artifacts": _dump(artifacts),
                 "reason": reason,
                 "not_before": self._later(seconds),
                 "due_at": self._later(seconds + 2),
@@ -196,12 +207,15 @@ class MemoryStore:
 
     def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
         submission.state.become(SubmissionState.QUEUED)
+        event = submission_event(SubmissionState.QUEUED, self.now(), "taken back")
         changes = {"state": SubmissionState.QUEUED, "reason": "taken back", "due_at": self._later(due_in_seconds)}
+        changes["events"] = [event]
         return self._expire(submission, changes, ("lease",))
 
     def bury(self, submission: Submission, reason: str) -> bool:
         submission.state.become(SubmissionState.FAILED)
         changes = {"state": SubmissionState.FAILED, "reason": reason, "ended_at": self.now()}
+        changes["events"] = [submission_event(SubmissionState.FAILED, self.now(), reason)]
         return self._expire(submission, changes, ("lease", "due_at"))
 
     def _expire(self, submission: Submission, changes: dict[str, Any], unset: tuple[str, ...]) -> bool:
@@ -213,10 +227,8 @@ class MemoryStore:
             counted = {"fence": submission.fence + 1, "lost_leases": submission.lost_leases + 1}
             return self._update(submission, changes | counted, unset)
 
-    def _finish(
-        self, claim: ports.Claim, steps: list[Step], artifacts: list[Artifact], changes: dict[str, Any]
-    ) -> None:
-        ended = {"steps": _dump(steps), "artifacts": _dump(artifacts), "ended_at": self.now()}
+    def _finish(self, claim: ports.Claim, progress: ports.Progress, changes: dict[str, Any]) -> None:
+        ended = _saved(progress) | {"ended_at": self.now()}
         self._write(claim, changes | ended, unset=("lease", "due_at", "not_before"))
 
     def _write(self, claim: ports.Claim, changes: dict[str, Any], unset: tuple[str, ...] = ()) -> None:
@@ -239,6 +251,10 @@ class MemoryStore:
 
     def _apply(self, document: dict[str, Any], changes: dict[str, Any], unset: tuple[str, ...]) -> None:
         self.writes += 1
+        new = _dump(changes.pop("events", []))
+        if new:
+            document["events"] = [*document.get("events", []), *new][-EVENTS_KEPT:]
+            document["moves"] = document.get("moves", 0) + len(new)
         document |= changes
         for name in unset:
             document.pop(name, None)
@@ -251,8 +267,16 @@ class MemoryStore:
             raise StoreUnavailable("The database does not answer.")
 
 
-def _dump(models: list[Any]) -> list[dict[str, Any]]:
+def _dump(models: Sequence[Any]) -> list[dict[str, Any]]:
     return [model.model_dump(by_alias=True, exclude_none=True) for model in models]
+
+
+def _saved(progress: ports.Progress) -> dict[str, Any]:
+    return {
+        "steps": _dump(progress.steps),
+        "artifacts": _dump(progress.artifacts),
+        "events": progress.events,
+    }
 
 
 class FakeModels:
@@ -308,6 +332,16 @@ class FakeLetters:
         if job.workflow not in self.queues:
             raise UnknownWorkflow(f"no queue takes jobs of {job.workflow}.")
         self.rings.append(job)
+
+
+class FakeAnnouncer:
+    """Remembers what was told."""
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+
+    def announce(self, notice: Notice) -> None:
+        self.notices.append(notice)
 
 
 class FakeBell:

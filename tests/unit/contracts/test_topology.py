@@ -15,8 +15,9 @@ def queue(name: str) -> Queue:
     return next(queue for queue in WANTED.queues if queue.name == name)
 
 
-def test_the_exchanges_are_direct() -> None:
-    assert [(e.name, e.kind) for e in WANTED.exchanges] == [("showcase.jobs", "direct"), ("showcase.dead", "direct")]
+def test_jobs_go_to_one_queue_and_events_to_whoever_listens() -> None:
+    kinds = {"showcase.jobs": "direct", "showcase.dead": "direct", "showcase.events": "topic"}
+    assert {exchange.name: exchange.kind for exchange in WANTED.exchanges} == kinds
 
 
 def test_every_queue_is_replicated_and_named_once() -> None:

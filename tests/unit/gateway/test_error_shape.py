@@ -17,6 +17,7 @@ from contracts import errors
 from contracts.catalogue import Catalogue
 from contracts.errors import ShowcaseError
 from gateway.api.errors import STATUS, status_of
+from gateway.api.v2 import PREFIX
 from gateway.app import FORM_BYTES, SECURITY_HEADERS
 from tests.unit.fakes import FakeBell, MemoryStore
 from tests.unit.gateway.conftest import LIMITS, make_app
@@ -32,8 +33,17 @@ def addresses(app: Flask) -> set[str]:
 
 def is_failure(response: TestResponse) -> bool:
     body = response.json
-    assert response.mimetype == "application/json"
     assert isinstance(body, dict)
+    if response.request.path.startswith(PREFIX):
+        assert response.mimetype == "application/problem+json"
+        assert body.keys() == {"type", "title", "status", "detail", "instance", "code"}
+        assert body["type"] == f"/problems/{body['code']}"
+        assert body["status"] == response.status_code
+        assert body["instance"].startswith(response.request.path)
+        assert body["detail"].endswith(".")
+        assert "Traceback" not in response.text
+        return True
+    assert response.mimetype == "application/json"
     assert body.keys() == {"status", "message"}
     assert body["message"].endswith(".")
     assert "Traceback" not in response.text

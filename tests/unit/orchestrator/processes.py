@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from contracts.catalogue import Catalogue
 from contracts.errors import BrokerUnavailable, LeaseLost, ModelUnavailable, StoreUnavailable
 from contracts.messages import Job, encode_job
+from contracts.states import SubmissionState
 from contracts.topology import DELIVERY_LIMIT, shortest_delay
 from orchestrator.calls import Caller
 from orchestrator.consumer import Consumer
@@ -17,7 +18,7 @@ from orchestrator.engine import Done, Engine, HeldClaims, RingAgain
 from orchestrator.leases import LeaseKeeper
 from orchestrator.retries import Policy
 from orchestrator.sweep import Sweep
-from tests.unit.fakes import FakeBell, FakeClock
+from tests.unit.fakes import FakeAnnouncer, FakeBell, FakeClock
 from tests.unit.orchestrator.promises import ANNOUNCED, CLAIM, WatchedModels, WatchedStore
 from tests.unit.orchestrator.stage import Actor, Gated, Threads, here
 
@@ -179,11 +180,19 @@ class Process:
             lease_seconds=LEASE_SECONDS,
             held=self.held,
             step_threads=threads,
+            announcer=FakeAnnouncer(),
         )
         watched: Any = WatchedEngine(engine, world.store)
         self.consumer = Consumer(watched, bell, threads=1)
         self.consumer._pool = threads
-        self._sweep = Sweep(self._store, bell, self.clock, ring_again_seconds=RING_AGAIN_SECONDS, lost_leases_limit=4)
+        self._sweep = Sweep(
+            self._store,
+            bell,
+            FakeAnnouncer(),
+            self.clock,
+            ring_again_seconds=RING_AGAIN_SECONDS,
+            lost_leases_limit=4,
+        )
         self._keeper = LeaseKeeper(self._store, self.held, self.clock, LEASE_SECONDS)
 
     def start(self, work: Callable[[], object]) -> Actor:
@@ -211,8 +220,9 @@ class Process:
         return self.start(self._hand_back)
 
     def _hand_back(self) -> None:
-        for claim, steps, artifacts in self.held.all():
+        for claim, journey in self.held.all():
             try:
-                self._store.set_aside(claim, steps, artifacts, "stopped", 0)
+                resting = journey.progress(self.clock.now(), SubmissionState.QUEUED, "stopped")
+                self._store.set_aside(claim, resting, "stopped", 0)
             except (LeaseLost, StoreUnavailable):
                 continue

@@ -44,8 +44,8 @@ class WatchedStore(MemoryStore):
         document = self.documents[claim.submission_id]
         return bool(document["state"] == SubmissionState.RUNNING and document["fence"] == claim.fence)
 
-    def claim(self, submission, owner, lease_seconds, steps):  # type: ignore[no-untyped-def]
-        claim = super().claim(submission, owner, lease_seconds, steps)
+    def claim(self, submission, owner, lease_seconds, progress):  # type: ignore[no-untyped-def]
+        claim = super().claim(submission, owner, lease_seconds, progress)
         if claim is not None:
             here().notes |= {CLAIM: claim, ANNOUNCED: _running(self.documents[submission.id]), CALLED: set()}
         return claim

@@ -14,8 +14,8 @@ from contracts.states import StepState, SubmissionState
 from orchestrator.calls import Caller
 from orchestrator.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, HeldClaims, RingAgain
 from orchestrator.retries import Policy
-from tests.unit.factories import GATED, ONE_STEP, make_submission, make_workflow, png
-from tests.unit.fakes import FakeClock, FakeModels, MemoryStore
+from tests.unit.factories import GATED, NOW, ONE_STEP, make_submission, make_workflow, png
+from tests.unit.fakes import FakeAnnouncer, FakeClock, FakeModels, MemoryStore
 
 ABNORMAL = {"label": "abnormality", "score": 0.9}
 PICTURE = png()
@@ -41,6 +41,7 @@ class World:
         self.store = MemoryStore(self.clock)
         self.models = FakeModels(answers)
         self.held = HeldClaims()
+        self.announcer = FakeAnnouncer()
         self.submission = make_submission(self.workflow)
         self.store.accept(self.submission, b"img")
         self.threads = ThreadPoolExecutor(4)
@@ -56,6 +57,7 @@ class World:
             lease_seconds=10,
             held=self.held,
             step_threads=self.threads,
+            announcer=self.announcer,
         )
 
     def process(self, engine=None):
@@ -326,8 +328,8 @@ def test_a_step_handed_back_before_its_picture_is_stored_is_called_again(world):
     save = here.store.save_artifact
 
     def stop(*_):
-        ((claim, steps, artifacts),) = here.held.all()
-        here.store.set_aside(claim, steps, artifacts, "stopped", 0)
+        ((claim, journey),) = here.held.all()
+        here.store.set_aside(claim, journey.progress(NOW, SubmissionState.QUEUED), "stopped", 0)
         raise KeyboardInterrupt
 
     here.store.save_artifact = stop

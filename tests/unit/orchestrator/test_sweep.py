@@ -6,16 +6,19 @@ from contracts.errors import BrokerUnavailable
 from contracts.states import SubmissionState
 from orchestrator.engine import HeldClaims
 from orchestrator.leases import LeaseKeeper
+from orchestrator.ports import Progress
 from orchestrator.sweep import BUSY_QUEUE_PATIENCE, Sweep
 from tests.unit.factories import make_submission
-from tests.unit.fakes import FakeBell, FakeClock, MemoryStore
+from tests.unit.fakes import FakeAnnouncer, FakeBell, FakeClock, MemoryStore
 
 
 class World:
     def __init__(self):
-        self.clock, self.bell = FakeClock(), FakeBell()
+        self.clock, self.bell, self.announcer = FakeClock(), FakeBell(), FakeAnnouncer()
         self.store = MemoryStore(self.clock)
-        self.sweep = Sweep(self.store, self.bell, self.clock, ring_again_seconds=30, lost_leases_limit=3)
+        self.sweep = Sweep(
+            self.store, self.bell, self.announcer, self.clock, ring_again_seconds=30, lost_leases_limit=3
+        )
         self.submission = make_submission()
         self.store.accept(self.submission, b"img")
 
@@ -25,7 +28,7 @@ class World:
 
     def claim(self):
         submission = self.stored
-        return self.store.claim(submission, "owner", 10, submission.steps)
+        return self.store.claim(submission, "owner", 10, Progress(submission.steps))
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ def test_a_delay_message_that_was_lost_is_made_up_for(world):
     world.store.mark_rung([world.submission.id])
     claim = world.claim()
     world.clock.advance(1)
-    world.store.set_aside(claim, world.stored.steps, [], "away", 5)
+    world.store.set_aside(claim, Progress(world.stored.steps), "away", 5)
     world.bell.waits["digits"] = 5
     world.clock.advance(8)
     assert world.sweep.once() == 1
@@ -101,7 +104,7 @@ def test_a_lost_lease_is_taken_over_and_rung_for(world):
 def test_a_renewed_lease_is_not_taken_over(world):
     claim = world.claim()
     held = HeldClaims()
-    held.add(claim, [], [])
+    held.add(claim, None)
     keeper = LeaseKeeper(world.store, held, world.clock, 10)
     for _ in range(5):
         world.clock.advance(8)
@@ -111,7 +114,7 @@ def test_a_renewed_lease_is_not_taken_over(world):
 
 def test_the_keeper_forgets_a_claim_that_was_lost(world):
     held = HeldClaims()
-    held.add(world.claim(), [], [])
+    held.add(world.claim(), None)
     world.store.documents[world.submission.id]["fence"] = 9
     LeaseKeeper(world.store, held, world.clock, 10).once()
     assert held.all() == []
@@ -121,13 +124,13 @@ def test_a_lost_claim_takes_no_later_one_with_it(world):
     """One process may claim again what it lost while it was slow; its first try ends while the second one works."""
     held = HeldClaims()
     lost = world.claim()
-    held.add(lost, [], [])
+    held.add(lost, None)
     world.clock.advance(11)
     world.sweep.once()
     claim = world.claim()
-    held.add(claim, [], [])
+    held.add(claim, None)
     held.drop(lost)
-    assert held.all() == [(claim, [], [])]
+    assert held.all() == [(claim, None)]
 
 
 def test_what_outlives_its_owners_is_buried(world):

@@ -1,0 +1,69 @@
+"""Takes a submission in: checks the image, stores both, rings. What every version of the API does with an upload."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from contracts.documents import Submission
+from contracts.events import submission_event
+from contracts.messages import Job
+from contracts.states import SubmissionState
+from contracts.workflows import Workflow
+from gateway.backpressure import Intake
+from gateway.ports import Doorbell, Store
+from gateway.uploads import Limits, examine
+
+UNRUNG_DUE_SECONDS = 5
+"""A submission that nobody could ring for is looked at by the sweep after so many seconds."""
+
+
+class Acceptance:
+    """``retention``: how long a submission is kept unless it says otherwise itself; None is for ever."""
+
+    def __init__(
+        self, store: Store, doorbell: Doorbell, intake: Intake, limits: Limits, retention: timedelta | None
+    ) -> None:
+        self._store = store
+        self._doorbell = doorbell
+        self._intake = intake
+        self._limits = limits
+        self.retention = retention
+
+    def take(
+        self,
+        workflow: Workflow,
+        read: Callable[[], bytes],
+        file_name: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        retention: timedelta | None = None,
+    ) -> Submission:
+        """Store the image that ``read`` returns and ring for it; when this returns, it is on disk.
+
+        ``retention`` overrides the usual one. Raises QueueFull (before the image is looked at: who is overloaded has
+        no time for that), RejectedUpload and StoreUnavailable.
+        """
+        self._intake.check(workflow.name)
+        data = read()
+        info = examine(data, file_name, self._limits, workflow.formats)
+        now = self._store.now()
+        kept = retention or self.retention
+        submission = Submission(
+            id=str(uuid.uuid4()),
+            workflow=workflow.ref,
+            state=SubmissionState.QUEUED,
+            input=info,
+            steps=workflow.fresh_steps(),
+            created_at=now,
+            due_at=now + timedelta(seconds=UNRUNG_DUE_SECONDS),
+            expires_at=now + kept if kept else None,
+            ahead=self._doorbell.backlog(workflow.name).waiting,
+            events=[submission_event(SubmissionState.QUEUED, now)],
+            moves=1,
+            metadata=dict(metadata or {}),
+        )
+        self._store.accept(submission, data)
+        self._doorbell.ring(Job(submission.id, workflow.name, workflow.version))
+        return submission

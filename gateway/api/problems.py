@@ -1,0 +1,76 @@
+"""RFC 9457: one shape for every error of v2. Each kind has a page of its own at /problems/<code>."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from flask import Response, json, request
+from pydantic import BaseModel, Field
+
+MEDIA_TYPE = "application/problem+json"
+PAGES = "/problems"
+
+TITLES: dict[str, str] = {
+    "invalid-request": "The request cannot be read",
+    "unknown-address": "There is nothing at this address",
+    "unknown-workflow": "There is no such workflow",
+    "unknown-submission": "There is no such submission",
+    "method-not-allowed": "This address does not take this method",
+    "not-acceptable": "There is no such representation",
+    "illegal-move": "The submission's state does not allow this",
+    "upload-too-large": "The request is too large",
+    "rejected-upload": "The image cannot be accepted",
+    "unsupported-media-type": "This content type is not read here",
+    "request-timeout": "The request took too long to arrive",
+    "queue-full": "Too much waits already",
+    "unknown-schema": "A newer release holds this",
+    "store-unavailable": "The database cannot be reached",
+    "broker-unavailable": "The message broker cannot be reached",
+    "internal-error": "The service made a mistake",
+}
+"""The kinds of problems by code, with the title that all of a kind share."""
+
+
+Responses: TypeAlias = dict[str | int, type[BaseModel] | dict[Any, Any] | None]
+"""What an endpoint may answer, by status, as flask-openapi3 takes it."""
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 shapes it."""
+
+    type: str = Field(description="Address of a page that explains this kind of problem.")
+    title: str = Field(description="The kind of problem, in a few words; the same for all of a kind.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What is wrong this time, and what to do about it.")
+    instance: str = Field(description="The address that was asked.")
+    code: str = Field(description="The kind of problem, for programs.")
+
+
+def problem(code: str, detail: str, status: int, **headers: str | int) -> Response:
+    """Return a problem of the kind ``code``, which stands in TITLES. ``headers`` go with it, dashes as underscores."""
+    body: dict[str, Any] = Problem(
+        type=f"{PAGES}/{code}",
+        title=TITLES[code],
+        status=status,
+        detail=detail,
+        instance=request.full_path.rstrip("?") if request.args else request.path,
+        code=code,
+    ).model_dump()
+    response = Response(json.dumps(body), status=status, mimetype=MEDIA_TYPE)
+    for name, value in headers.items():
+        response.headers[name.replace("_", "-")] = str(value)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def described(*statuses: int) -> Responses:
+    """Return OpenAPI's responses for these error statuses."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        str(status): {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
