@@ -107,7 +107,9 @@ def test_a_field_that_cannot_be_read_is_named(
 
 
 def test_what_is_no_submission_is_refused(client: FlaskClient, store: MemoryStore) -> None:
-    assert "image" in refused(client.post(ADDRESS, data={"workflow": "digits"}), 400, "invalid-request")
+    assert "image" in refused(
+        client.post(ADDRESS, data={"workflow": "digits"}, content_type="multipart/form-data"), 400, "invalid-request"
+    )
     assert "base64" in refused(client.post(ADDRESS, json={"workflow": "digits", "image": "*"}), 400, "invalid-request")
     refused(client.post(ADDRESS, data="{", content_type="application/json"), 400, "invalid-request")
     refused(client.post(ADDRESS, json=[1]), 400, "invalid-request")

@@ -123,7 +123,7 @@ class Cluster:
         for actor in self.actors:
             claim = actor.notes.get(CLAIM)
             if actor is actor.root and actor.notes.get(WORKING) and claim and self.store.holds(claim):
-                held = [each for each, _, _ in actor.process.held.all()]
+                held = [each for each, _ in actor.process.held.all()]
                 if claim not in held:
                     self.broken.append(f"{claim} is worked on and nobody renews its lease")
 
