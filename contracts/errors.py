@@ -14,6 +14,7 @@
     |-- InvalidDocument            a stored document that cannot be read
     |-- LeaseLost                  another orchestrator owns the submission now
     |-- QueueFull                  too much waits already; come back later (retryable)
+    |-- TooManyWatchers            too many clients wait for events (retryable)
     |-- StoreUnavailable           the database does not answer (retryable)
     |-- BrokerUnavailable          the message broker does not answer (retryable)
     `-- ModelFault                 a model server did not give a usable answer
@@ -99,6 +100,11 @@ class QueueFull(ShowcaseError):
     def __init__(self, message: str, retry_after_seconds: int = 60) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyWatchers(ShowcaseError):
+    code = "too-many-watchers"
+    retryable = True
 
 
 class StoreUnavailable(ShowcaseError):

@@ -19,10 +19,12 @@ from contracts.topology import topology
 from contracts.workflows import Workflow
 from gateway.app import create_app
 from gateway.doorbell import RabbitDoorbell
+from gateway.listener import RabbitListener
 from gateway.server import make_server
 from gateway.settings import GatewaySettings
 from gateway.store import MongoStore, connect
 from gateway.uploads import Limits
+from gateway.watching import Hub
 
 PROGRAM = "python -m gateway"
 PURPOSE = "Serves the public REST API and the web page."
@@ -39,14 +41,17 @@ def main() -> None:
         catalogue = load_catalogue(settings.workflows)
     except InvalidWorkflow as error:
         leave(PROGRAM, error.message)
+    hub = Hub(settings.watchers)
     try:
         store = MongoStore(connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database)
         doorbell = RabbitDoorbell(settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_rung)
+        listener = RabbitListener(settings.amqp_url, hub)
     except InvalidSetting as error:
         leave(PROGRAM, error.message)
     app = create_app(
         store=store,
         doorbell=doorbell,
+        hub=hub,
         catalogue=catalogue,
         limits=Limits(settings.upload_bytes, settings.upload_pixels),
         queue_limit=settings.queue_limit,
@@ -64,11 +69,13 @@ def main() -> None:
     except OSError as error:
         leave(PROGRAM, f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}). Set SHOWCASE_PORT.")
     doorbell.start()
+    listener.start()
     threading.Thread(target=_keep_up, args=(store, catalogue.all()), name="store", daemon=True).start()
     signal.signal(signal.SIGTERM, _leave)
     log.info("gateway started", url=f"http://{settings.host}:{settings.port}", workflows=catalogue.names)
     server.run()  # returns after SIGTERM or an interrupt, when the requests under way are answered
     doorbell.stop()
+    listener.stop()
     log.info("gateway stopped")
 
 

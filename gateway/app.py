@@ -9,11 +9,13 @@ from flask import Flask, Response
 from contracts.catalogue import Catalogue
 from gateway.acceptance import Acceptance
 from gateway.api import errors, health, v1
-from gateway.api.v2 import document, submissions
+from gateway.api.v2 import document, lookup, submissions, watching
 from gateway.backpressure import Intake
 from gateway.pages import routes
 from gateway.ports import Doorbell, Store
+from gateway.timers import Timers
 from gateway.uploads import Limits
+from gateway.watching import Hub
 
 FORM_BYTES = 64 * 1024
 """What a request may hold besides the image: part headers and text fields."""
@@ -33,6 +35,7 @@ def create_app(
     *,
     store: Store,
     doorbell: Doorbell,
+    hub: Hub,
     catalogue: Catalogue,
     limits: Limits,
     queue_limit: int,
@@ -53,7 +56,9 @@ def create_app(
     intake = Intake(doorbell, catalogue.names, queue_limit)
     acceptance = Acceptance(store, doorbell, intake, limits, retention)
     app.register_blueprint(v1.blueprint(store, catalogue, acceptance))
-    app.register_api(submissions.blueprint(submissions.Submissions(store, doorbell), acceptance, catalogue))
+    shown, timers = lookup.Submissions(store, doorbell), Timers()
+    app.register_api(submissions.blueprint(shown, acceptance, catalogue, watching.Waiting(store, hub, timers)))
+    app.register_api(watching.blueprint(shown, store, hub, timers))
     app.register_blueprint(health.blueprint(store, doorbell, intake))
     app.register_blueprint(routes.blueprint(catalogue))
 

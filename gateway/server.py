@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask import Flask
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
-from waitress.task import ErrorTask
+
+from gateway.connections import SteppingChannel
 
 REFUSE_BYTES = 64 * 1024 * 1024
 """A body beyond this is refused while it arrives. Below it, it is read to its end (on disk), so that the client, which
@@ -16,23 +15,6 @@ may look for an answer only after it has sent everything, gets the application's
 
 RECEIVE_BYTES = 256 * 1024
 """Read from a socket at once: a usual image in one or two turns of the loop, not in fifteen."""
-
-
-class JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
-    """What waitress refuses by itself (a body without end, a broken header), in the API's error shape."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        body = json.dumps({"status": "Failure", "message": f"{error.reason}: {error.body}"}).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers = [("Content-Type", "application/json")]
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class JsonErrorChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    error_task_class = JsonErrorTask
 
 
 def make_server(app: Flask, *, host: str, port: int, threads: int, connections: int, idle_seconds: int) -> Any:
@@ -49,5 +31,5 @@ def make_server(app: Flask, *, host: str, port: int, threads: int, connections: 
         ident="ml-showcase",
         asyncore_use_poll=True,
     )
-    server.channel_class = JsonErrorChannel
+    server.channel_class = SteppingChannel
     return server

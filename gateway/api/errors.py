@@ -24,6 +24,7 @@ STATUS: dict[type[errors.ShowcaseError], int] = {
     errors.RejectedUpload: 400,
     errors.IllegalMove: 409,
     errors.QueueFull: 503,
+    errors.TooManyWatchers: 503,
     errors.UnknownSchema: 503,
     errors.StoreUnavailable: 503,
     errors.BrokerUnavailable: 503,
@@ -98,6 +99,8 @@ def told(error: errors.ShowcaseError) -> Failed:
         return Failed(error.code, error.message, status)
     if isinstance(error, errors.QueueFull):
         return Failed(error.code, error.message, status, error.retry_after_seconds)
+    if isinstance(error, errors.TooManyWatchers):
+        return Failed(error.code, error.message, status)
     log.error("request failed", code=error.code, error=error.message)
     if isinstance(error, errors.UnknownSchema):
         return Failed(error.code, "A newer release of the service holds this. Ask again in a moment.", status)

@@ -23,6 +23,7 @@ TITLES: dict[str, str] = {
     "rejected-upload": "The image cannot be accepted",
     "unsupported-media-type": "This content type is not read here",
     "request-timeout": "The request took too long to arrive",
+    "too-many-watchers": "Too many clients wait for events",
     "queue-full": "Too much waits already",
     "unknown-schema": "A newer release holds this",
     "store-unavailable": "The database cannot be reached",

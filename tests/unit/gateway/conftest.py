@@ -14,6 +14,7 @@ from contracts.errors import BrokerUnavailable
 from contracts.messages import Job
 from gateway.app import create_app
 from gateway.uploads import Limits
+from gateway.watching import Hub
 from tests.unit.factories import GATED, ONE_STEP, make_workflow
 from tests.unit.fakes import FakeBell, MemoryStore
 
@@ -31,11 +32,22 @@ class Doorbell(FakeBell):
 
 
 def make_app(
-    store: Any, bell: Any, catalogue: Catalogue, retention: timedelta | None = None, queue_limit: int = 100
+    store: Any,
+    bell: Any,
+    catalogue: Catalogue,
+    retention: timedelta | None = None,
+    queue_limit: int = 100,
+    hub: Hub | None = None,
 ) -> Flask:
     """``store`` and ``bell`` are the fakes, which serve both processes' ports."""
     return create_app(
-        store=store, doorbell=bell, catalogue=catalogue, limits=LIMITS, queue_limit=queue_limit, retention=retention
+        store=store,
+        doorbell=bell,
+        hub=hub or Hub(20),
+        catalogue=catalogue,
+        limits=LIMITS,
+        queue_limit=queue_limit,
+        retention=retention,
     )
 
 

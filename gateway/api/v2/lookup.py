@@ -1,0 +1,48 @@
+"""What the endpoints of one submission share: find it, show it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from flask import Response, request
+from flask_openapi3 import Tag
+from pydantic import BaseModel, Field
+
+from contracts.documents import Submission, is_submission_id
+from contracts.errors import UnknownSubmission
+from gateway.api.v2.resources import SubmissionResource, resource
+from gateway.ports import Doorbell, Store
+
+SUBMISSIONS = Tag(name="Submissions", description="Send images in, and follow them to their results.")
+
+
+class SubmissionPath(BaseModel):
+    submission_id: str = Field(description="The submission's id.")
+
+
+class Submissions:
+    """What the endpoints of a submission share: find it, and show it."""
+
+    def __init__(self, store: Store, doorbell: Doorbell) -> None:
+        self._store = store
+        self._doorbell = doorbell
+
+    def find(self, submission_id: str) -> Submission:
+        """Raises UnknownSubmission and StoreUnavailable."""
+        found = self._store.fetch(submission_id.lower()) if is_submission_id(submission_id) else None
+        if found is None:
+            raise UnknownSubmission(f"There is no submission {submission_id[:64]!r}. Ids are what submitting answered.")
+        return found
+
+    def resource(self, submission: Submission) -> SubmissionResource:
+        return resource(submission, self._doorbell.backlog(submission.workflow.name), self._store.now())
+
+    def answer(self, submission: Submission, status: int = 200) -> Response:
+        """Return the resource with its ETag; 304 when the client has it."""
+        body = self.resource(submission).model_dump_json()
+        response = Response(body, status=status, mimetype="application/json")
+        response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:32])
+        response.headers["Cache-Control"] = "private, no-cache"
+        if request.method in {"GET", "HEAD"}:
+            response.make_conditional(request)
+        return response
