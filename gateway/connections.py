@@ -86,6 +86,11 @@ class SteppingChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no typ
         if body is not None:
             body.close()
 
+    def _flush_some(self, do_close: bool = True) -> bool:
+        # Without a request the loop would flush unlocked, for only its own thread writes then; not so here.
+        with self.outbuf_lock:
+            return bool(super()._flush_some(do_close=do_close))
+
     def _write(self, data: bytes) -> bool:
         if self.total_outbufs_len > SLOW_READER_BYTES:
             self.will_close = True
