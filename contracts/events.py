@@ -31,7 +31,7 @@ class Notice:
     submission_id: str
     workflow: str
     state: SubmissionState
-    first: int | None
+    first: int | None = None
     events: tuple[Event, ...] = ()
 
 
@@ -77,4 +77,8 @@ def step_events(known: dict[str, StepState], steps: Sequence[Step], at: datetime
     """
     moved = [step for step in steps if step.state is not known.get(step.name, StepState.PENDING)]
     moved.sort(key=lambda step: step.state is StepState.RUNNING)  # stable: the workflow's order otherwise
-    return [Event(type=f"step.{step.state}", at=at, step=step.name, gate=step.gate) for step in moved]
+    decided = {StepState.RUNNING, StepState.SKIPPED}
+    return [
+        Event(type=f"step.{step.state}", at=at, step=step.name, gate=step.gate if step.state in decided else None)
+        for step in moved
+    ]
