@@ -11,12 +11,13 @@ import gateway.store
 import orchestrator.mongo
 import orchestrator.store
 from contracts.catalogue import Catalogue
-from contracts.documents import Artifact
+from contracts.documents import EVENTS_KEPT, Artifact
 from contracts.errors import InvalidDocument, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownSchema
+from contracts.events import numbered, submission_event
 from contracts.states import StepState, SubmissionState
 from orchestrator.ports import Progress
 from tests.local_cluster import free_ports
-from tests.unit.factories import GATED, make_submission, make_workflow
+from tests.unit.factories import GATED, NOW, make_submission, make_workflow
 from tests.unit.fakes import MemoryStore
 
 
@@ -282,3 +283,29 @@ def _wait_until_due(stores):
     begun = stores.back._now()
     while stores.back._now() <= begun:
         pass
+
+
+def test_events_are_appended_counted_and_bounded(stores):
+    submission, claim = stores.claimed()
+    moves = [submission_event(SubmissionState.RUNNING, NOW, f"${number}") for number in range(EVENTS_KEPT)]
+    stores.back.checkpoint(claim, Progress(submission.steps, [], moves[:3]))
+    assert [event.reason for event in stores.back.read(submission.id).events] == ["$0", "$1", "$2"]
+    stores.back.checkpoint(claim, Progress(submission.steps, [], moves))
+    stores.back.checkpoint(claim, Progress(submission.steps))
+    stored = stores.back.read(submission.id)
+    assert stored.moves == EVENTS_KEPT + 3
+    assert stored.events == moves
+    assert numbered(stored)[0].number == 4
+
+
+def test_an_expired_lease_leaves_an_event(stores):
+    submission, _ = stores.claimed(lease_seconds=-1.0)
+    (due,) = stores.back.due(10)
+    stores.back.take_back(due, -1)
+    stored = stores.back.read(submission.id)
+    assert (stored.events[-1].type, stored.events[-1].reason) == ("submission.queued", stored.reason)
+    stores.back.claim(stored, "other", -1.0, Progress(stored.steps))
+    (due,) = stores.back.due(10)
+    stores.back.bury(due, "poison")
+    stored = stores.back.read(submission.id)
+    assert (stored.events[-1].type, stored.moves) == ("submission.failed", 2)

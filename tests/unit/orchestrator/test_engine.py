@@ -346,3 +346,53 @@ def test_a_stopping_process_sets_aside_at_once(world):
     here.clock.stopped = True
     assert here.process() == RingAgain(0)
     assert len(here.models.calls) == 1
+
+
+def told(here):
+    return [(notice.first, [event.type for event in notice.events]) for notice in here.announcer.notices]
+
+
+def test_every_move_is_told_once_after_it_is_written(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    here.process()
+    assert told(here) == [
+        (1, ["submission.running", "step.running"]),
+        (3, ["step.succeeded", "step.running"]),
+        (5, ["step.succeeded", "submission.succeeded"]),
+    ]
+    assert [event for notice in here.announcer.notices for event in notice.events] == here.stored.events
+    assert here.stored.moves == 6
+
+
+def test_a_skipped_step_is_told_with_its_gate(world):
+    here = world(GATED, {"classifier": {"label": "no_abnormality"}})
+    here.process()
+    (skipped,) = [event for event in here.stored.events if event.type == "step.skipped"]
+    assert (skipped.step, skipped.gate.value) == ("segmentation", False)
+    assert here.stored.events[-1].type == "submission.succeeded"
+
+
+def test_a_later_owner_goes_on_counting(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
+    here.process()
+    assert here.stored.events[-1].type == "submission.queued"
+    assert here.stored.events[-1].reason == here.stored.reason
+    here.models.answers = {"digit_recognizer": {"digit": 7, "score": 1.0}}
+    before = here.stored.moves
+    here.announcer.notices.clear()
+    here.process(here.new_engine("second"))
+    assert told(here)[0][0] == before + 1
+    assert here.stored.moves == before + 4
+
+
+def test_what_could_not_be_written_is_not_told(world):
+    here = world(ONE_STEP, {"digit_recognizer": lambda _: steal()})
+
+    def steal():
+        here.clock.advance(11)
+        (due,) = here.store.due(10)
+        here.store.take_back(due, 30)
+        return {"digit": 7, "score": 1.0}
+
+    here.process()
+    assert told(here) == [(1, ["submission.running", "step.running"])]
