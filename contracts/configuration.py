@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import InvalidSetting
+from contracts.webhook_targets import parse_allowed
+from contracts.webhooks import parse_secrets
 
 PREFIX = "SHOWCASE_"
 FILE = "_FILE"
@@ -54,6 +56,30 @@ class SharedSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log lines that are written."
     )
+    webhook_secret: str = Field(
+        default="",
+        max_length=1024,
+        description="Secret that webhooks are signed with: whsec_ and 24 to 64 random bytes in base64. Empty: none are "
+        "sent. While you change it, the old and the new one, comma-separated.",
+    )
+    webhook_allow: str = Field(
+        default="",
+        max_length=4096,
+        description="Networks (10.1.0.0/16), addresses and host names that webhooks may reach although they are not "
+        "public, comma-separated.",
+    )
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _check_secret(cls, value: str) -> str:
+        parse_secrets(value)
+        return value
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _check_allow(cls, value: str) -> str:
+        parse_allowed(value)
+        return value
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

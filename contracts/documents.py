@@ -101,6 +101,30 @@ class Event(_Document):
     reason: str | None = None
 
 
+class WebhookAttempt(_Document):
+    """One try to tell of an event: ``id`` is the event's, ``status`` is what the receiver answered, if it did."""
+
+    id: str
+    started_at: datetime
+    ended_at: datetime
+    status: int | None = None
+    error: str | None = None
+
+
+class Webhook(_Document):
+    """Who is told when the submission is final, and what became of it.
+
+    ``due_at`` is when to send next, ``sent_at`` when the receiver took it; with neither, a final submission's event was
+    given up. ``tries`` counts the places taken in the schedule, ``attempts`` keeps the latest 20 of all rounds.
+    """
+
+    url: str
+    due_at: datetime | None = None
+    sent_at: datetime | None = None
+    tries: int = 0
+    attempts: list[WebhookAttempt] = Field(default_factory=list)
+
+
 class Submission(_Document):
     """One image on its way through one workflow version.
 
@@ -136,6 +160,7 @@ class Submission(_Document):
     moves: int = 0
     tenant: str = "default"
     metadata: dict[str, str] = Field(default_factory=dict)
+    webhook: Webhook | None = None
 
     def step(self, name: str) -> Step:
         return next(step for step in self.steps if step.name == name)

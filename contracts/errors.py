@@ -8,6 +8,8 @@
     |-- UnknownSubmission          no such submission is stored here
     |-- RejectedUpload             the client's image cannot be accepted
     |   `-- UploadTooLarge         ... because of its size in bytes
+    |-- InvalidWebhook             no webhook may be sent to this URL
+    |-- WebhooksOff                this installation sends no webhooks
     |-- IllegalMove                a state change that the state machine forbids
     |-- InvalidMessage             a queue message that cannot be read
     |   `-- UnknownSchema          ... because a newer release wrote it
@@ -69,6 +71,14 @@ class RejectedUpload(ShowcaseError):
 
 class UploadTooLarge(RejectedUpload):
     code = "upload-too-large"
+
+
+class InvalidWebhook(ShowcaseError):
+    code = "invalid-webhook"
+
+
+class WebhooksOff(ShowcaseError):
+    code = "webhooks-off"
 
 
 class IllegalMove(ShowcaseError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 SUBMISSIONS = "submissions"
 IMAGES = "images"
@@ -29,8 +29,19 @@ AHEAD: Concern = {"w": "majority"}
 that names it), or whose loss costs a look (when to look again). A journal is one log in order: the later write's
 flush holds the earlier one too, and one flush less is the largest part of an embedded database's answer."""
 
-SPARSE_INDEXES: tuple[tuple[str, str], ...] = ((SUBMISSIONS, "due_at"),)
-"""(collection, field): what a sweep has to look at, by when. Documents in a terminal state have no entry."""
+SPARSE_INDEXES: tuple[tuple[str, str], ...] = ((SUBMISSIONS, "due_at"), (SUBMISSIONS, "webhook.due_at"))
+"""(collection, field): what a sweep has to look at, by when (documents in a terminal state have no entry), and the
+webhooks that are to be sent (only documents in a terminal state have one)."""
+
+WEBHOOK_DUE: dict[str, Any] = {
+    "$cond": [
+        {"$ifNull": ["$webhook.url", False]},
+        {"url": "$webhook.url", "attempts": "$webhook.attempts", "tries": {"$literal": 0}, "due_at": "$$NOW"},
+        "$$REMOVE",
+    ]
+}
+"""The value of ``webhook`` in every update (a pipeline's $set) that makes a submission final: who asked to be told is
+told, and no read is needed to know whether anybody did."""
 
 EXPIRY_INDEXES: tuple[tuple[str, str], ...] = ((SUBMISSIONS, "expires_at"), (IMAGES, "expires_at"))
 """(collection, field): the database deletes a document once this time has passed."""

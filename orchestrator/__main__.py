@@ -17,10 +17,12 @@ import structlog
 
 from contracts.catalogue import Catalogue, load_catalogue
 from contracts.configuration import leave, read_settings
+from contracts.documents import Submission
 from contracts.errors import InvalidSetting, InvalidWorkflow, ShowcaseError
 from contracts.log_lines import configure_logging
 from contracts.states import SubmissionState
 from contracts.topology import topology
+from contracts.webhooks import WebhookPolicy
 from orchestrator import operator_commands
 from orchestrator.broker import Broker
 from orchestrator.calls import Caller
@@ -36,9 +38,14 @@ from orchestrator.retries import Policy
 from orchestrator.settings import OrchestratorSettings, parse_servers
 from orchestrator.store import MongoStore
 from orchestrator.sweep import Sweep
+from orchestrator.webhooks.delivery import THREADS as WEBHOOK_THREADS
+from orchestrator.webhooks.delivery import Deliverer
+from orchestrator.webhooks.sender import HttpSender
+from orchestrator.webhooks.store import MongoOutbox
 
 PROGRAM = "python -m orchestrator"
 CLOSING_SECONDS = 3.0
+UNSIGNED = "SHOWCASE_WEBHOOK_SECRET is set for the gateway and not for this orchestrator. Give both the same."
 PURPOSE = "Takes jobs from the queue and drives each submission through its workflow's models."
 
 log = structlog.get_logger()
@@ -67,7 +74,16 @@ class Process:
         self.settings = settings
         self.clock, self.lease_clock = SystemClock(), SystemClock()
         self.held = HeldClaims()
-        self.store = MongoStore(connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database)
+        client = connect(settings.mongo_url, settings.store_timeout_seconds)
+        self.store = MongoStore(client, settings.mongo_database)
+        webhooks = WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow)
+        self.deliverer = Deliverer(
+            MongoOutbox(client, settings.mongo_database),
+            HttpSender(webhooks.allowed),
+            self.clock,
+            webhooks.secrets,
+            ThreadPoolExecutor(WEBHOOK_THREADS, thread_name_prefix="webhook"),
+        )
         self.broker = Broker(settings.amqp_url, topology(catalogue.names), catalogue.names, prefetch=settings.threads)
         policy = Policy(
             budget_seconds=settings.retry_budget_seconds,
@@ -85,6 +101,7 @@ class Process:
             held=self.held,
             step_threads=ThreadPoolExecutor(settings.threads * 2, thread_name_prefix="step"),
             announcer=self.broker,
+            ended=self._ended,
         )
         self.consumer = Consumer(self.engine, self.broker, settings.threads)
         self.sweep = Sweep(
@@ -106,6 +123,14 @@ class Process:
         self.connection = thread("broker", self.broker.run, self.consumer.receive, random.random)
         thread("sweep", self.sweep.run, self.settings.sweep_seconds, self._swept)
         thread("leases", self.keeper.run)
+        if self.settings.webhook_secret:
+            thread("webhooks", self.deliverer.run)
+
+    def _ended(self, submission: Submission) -> None:
+        if self.settings.webhook_secret:
+            self.deliverer.ended(submission)
+        elif submission.webhook is not None:
+            log.warning("webhook waits", submission_id=submission.id, error=UNSIGNED)
 
     def _swept(self) -> None:
         if self.settings.health_file and self.broker.connected:
@@ -124,6 +149,7 @@ class Process:
                     log.info("handed back", submission_id=claim.submission_id)
                 except ShowcaseError as error:
                     log.warning("not handed back", submission_id=claim.submission_id, error=error.message)
+        self.deliverer.stop(CLOSING_SECONDS)
         self.lease_clock.stop()
         self.broker.stop()
         self.connection.join(CLOSING_SECONDS)  # the last acknowledgements go out with it

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import structlog
 
 from contracts.catalogue import Catalogue
-from contracts.documents import INPUT_NAME
+from contracts.documents import INPUT_NAME, Submission
 from contracts.errors import LeaseLost, UnknownWorkflow
 from contracts.events import Notice
 from contracts.messages import Job
@@ -82,7 +83,9 @@ class Engine:
         held: HeldClaims,
         step_threads: ThreadPoolExecutor,
         announcer: Announcer,
+        ended: Callable[[Submission], None] = lambda _: None,
     ) -> None:
+        """``ended`` hears of each submission that this engine has made final. It must not block, nor raise."""
         self._store = store
         self._caller = caller
         self._catalogue = catalogue
@@ -92,6 +95,7 @@ class Engine:
         self._held = held
         self._step_threads = step_threads
         self._announcer = announcer
+        self._ended = ended
 
     def process(self, job: Job) -> Done | RingAgain:
         """Bring the job's submission as far as it goes. Safe to call twice, late, or for nothing.
@@ -181,6 +185,7 @@ class Engine:
             self._store.succeed(claim, ended, plan.result)
             self._tell(journey, SubmissionState.SUCCEEDED, ended)
             bound.info("submission succeeded")
+        self._ended(journey.submission)
         return Done()
 
     def _tell(self, journey: Journey, state: SubmissionState, progress: Progress) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from contracts.documents import Attempt, Gate, Step, Submission
+from contracts.documents import Attempt, Gate, Step, Submission, Webhook
 from orchestrator.cases import Case
 
 TEXT_KEPT = 400
@@ -81,6 +81,7 @@ def record_text(submission: Submission) -> str:
         ("expires", _moment(submission.expires_at) if submission.expires_at else None),
         ("lease", f"{lease.owner} until {_moment(lease.until)}" if lease else None),
         ("fence", f"{submission.fence}, leases lost: {submission.lost_leases}"),
+        ("webhook", _webhook(submission.webhook) if submission.webhook else None),
         ("metadata", _json(submission.metadata) if submission.metadata else None),
         ("result", _json(submission.result) if submission.result is not None else None),
         ("artifacts", ", ".join(f"{each.name} ({each.bytes} bytes)" for each in submission.artifacts) or None),
@@ -111,6 +112,13 @@ def _step(step: Step) -> Iterator[str]:
         yield "  " + line
     for attempt in step.attempts:
         yield "    " + _attempt(attempt)
+
+
+def _webhook(webhook: Webhook) -> str:
+    when = [("next", webhook.due_at), ("sent", webhook.sent_at)]
+    told = "".join(f", {name} {_moment(time)}" for name, time in when if time)
+    latest = webhook.attempts[-1] if webhook.attempts else None
+    return f"{webhook.url}{told}" + (f", last: {latest.error or latest.status}" if latest else "")
 
 
 def _gate(gate: Gate) -> str:

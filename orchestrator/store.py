@@ -19,7 +19,7 @@ from contracts.documents import Artifact, Submission, from_document, image_key
 from contracts.errors import InvalidDocument, LeaseLost, UnknownSchema
 from contracts.events import submission_event
 from contracts.states import StepState, SubmissionState
-from orchestrator.mongo import Document, translated
+from orchestrator.mongo import Document, database_time, translated
 from orchestrator.ports import Claim, Picture, Progress
 from orchestrator.updates import appended, from_now, literal
 
@@ -30,6 +30,9 @@ BROKEN_DUE_SECONDS = 3600.0
 
 NEWER_DUE_SECONDS = 60.0
 """When documents of a newer release fill a whole look, they are left alone for so long."""
+
+ENDED: Document = {"ended_at": "$$NOW", "webhook": store_layout.WEBHOOK_DUE}
+"""What every update sets that makes a submission final."""
 
 
 class MongoStore:
@@ -123,7 +126,7 @@ class MongoStore:
 
     def due(self, limit: int) -> list[Submission]:
         with translated():
-            now = self._now()
+            now = database_time(self._database)
             found = list(self._submissions.find({"due_at": {"$lt": now}}).limit(limit))
         submissions: list[Submission] = []
         newer, broken = [], []
@@ -178,7 +181,7 @@ class MongoStore:
             {
                 "state": SubmissionState.FAILED.value,
                 "reason": {"$literal": reason},
-                "ended_at": "$$NOW",
+                **ENDED,
                 **appended([submission_event(SubmissionState.FAILED, datetime.now(UTC), reason)]),
             },
             unset=["lease", "due_at"],
@@ -201,7 +204,7 @@ class MongoStore:
     def _finish(self, claim: Claim, progress: Progress, changes: Document) -> None:
         self._write(
             claim,
-            changes | _saved(progress) | {"ended_at": "$$NOW"},
+            changes | _saved(progress) | ENDED,
             unset=["lease", "due_at", "not_before"],
         )
 
@@ -226,11 +229,6 @@ class MongoStore:
                 {"_id": claim.submission_id, "state": state.value, "fence": claim.fence}, pipeline
             )
         return outcome.matched_count == 1
-
-    def _now(self) -> datetime:
-        """Return the database's time: leases are set and judged by one clock."""
-        now: datetime = self._database.command("hello")["localTime"]
-        return now if now.tzinfo else now.replace(tzinfo=UTC)
 
 
 def _saved(progress: Progress) -> Document:

@@ -1,0 +1,81 @@
+"""What a webhook says: the event that a submission is final, signed. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from standardwebhooks import Webhook as Signer
+
+from contracts.documents import Submission
+from contracts.webhooks import event_id
+
+LONGEST_BODY = 16 * 1024
+"""Bytes. Receivers are told what happened and where to find the rest; pictures are never sent."""
+
+_MAY_BE_LONG = ("result", "metadata", "artifacts", "reason")
+
+
+def event(submission: Submission) -> dict[str, Any]:
+    """Return the event that this submission is final."""
+    address = f"/api/v2/submissions/{submission.id}"
+    return {
+        "type": f"submission.{submission.state.value}",
+        "timestamp": _moment(submission.ended_at or submission.created_at),
+        "data": {
+            "id": submission.id,
+            "workflow": submission.workflow.model_dump(),
+            "state": submission.state.value,
+            "reason": submission.reason,
+            "created_at": _moment(submission.created_at),
+            "started_at": _moment(submission.started_at),
+            "ended_at": _moment(submission.ended_at),
+            "result": submission.result,
+            "metadata": submission.metadata,
+            "artifacts": [each.model_dump() for each in submission.artifacts],
+            "urls": {
+                "self": address,
+                "artifacts": f"{address}/artifacts",
+                "record": f"{address}/record",
+                "webhook": f"{address}/webhook",
+            },
+        },
+    }
+
+
+def body(submission: Submission) -> bytes:
+    """Return the event as JSON of at most LONGEST_BODY bytes.
+
+    What makes it longer is null instead, and ``left_out`` says what: the resource has it.
+    """
+    said = event(submission)
+    encoded = _encoded(said)
+    while len(encoded) > LONGEST_BODY:
+        data = said["data"]
+        longest = max(_MAY_BE_LONG, key=lambda name: len(_encoded(data[name])))
+        data[longest] = None
+        data["left_out"] = [*data.get("left_out", []), longest]
+        encoded = _encoded(said)
+    return encoded
+
+
+def headers(secrets: Sequence[str], submission: Submission, sent: bytes, now: datetime) -> dict[str, str]:
+    """Return the specification's headers for a body that is sent now, signed with every secret."""
+    identity = event_id(submission)
+    signatures = [Signer(secret).sign(identity, now, sent.decode()) for secret in secrets]
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": identity,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _moment(time: datetime | None) -> str | None:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z") if time else None
