@@ -78,7 +78,7 @@ class Process:
         self.store = MongoStore(client, settings.mongo_database)
         webhooks = WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow)
         self.deliverer = Deliverer(
-            MongoOutbox(client, settings.mongo_database),
+            MongoOutbox(client, settings.mongo_database, self.store.now),
             HttpSender(webhooks.allowed),
             self.clock,
             webhooks.secrets,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from contracts.connections import WRONG_MONGO_URL, mongo_options
@@ -35,9 +33,3 @@ def translated() -> Iterator[None]:
         yield
     except PyMongoError as error:
         raise StoreUnavailable(f"The database does not answer as it should: {error}") from error
-
-
-def database_time(database: Database[Document]) -> datetime:
-    """Return the database's time: leases are set and judged by one clock."""
-    now: datetime = database.command("hello")["localTime"]
-    return now if now.tzinfo else now.replace(tzinfo=UTC)

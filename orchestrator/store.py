@@ -19,7 +19,7 @@ from contracts.documents import Artifact, Submission, from_document, image_key
 from contracts.errors import InvalidDocument, LeaseLost, UnknownSchema
 from contracts.events import submission_event
 from contracts.states import StepState, SubmissionState
-from orchestrator.mongo import Document, database_time, translated
+from orchestrator.mongo import Document, translated
 from orchestrator.ports import Claim, Picture, Progress
 from orchestrator.updates import appended, from_now, literal
 
@@ -44,6 +44,12 @@ class MongoStore:
         self._submissions = self._database[store_layout.SUBMISSIONS]
         self._marks = self._submissions.with_options(write_concern=ahead)
         self._images = self._database[store_layout.IMAGES].with_options(write_concern=ahead)
+
+    def now(self) -> datetime:
+        """Return the database's time: leases are set and judged by one clock. Raises StoreUnavailable."""
+        with translated():
+            now: datetime = self._database.command("hello")["localTime"]
+        return now if now.tzinfo else now.replace(tzinfo=UTC)
 
     def prepare(self) -> None:
         with translated():
@@ -125,8 +131,8 @@ class MongoStore:
         )
 
     def due(self, limit: int) -> list[Submission]:
+        now = self.now()
         with translated():
-            now = database_time(self._database)
             found = list(self._submissions.find({"due_at": {"$lt": now}}).limit(limit))
         submissions: list[Submission] = []
         newer, broken = [], []

@@ -32,14 +32,14 @@ def event(submission: Submission) -> dict[str, Any]:
             "created_at": _moment(submission.created_at),
             "started_at": _moment(submission.started_at),
             "ended_at": _moment(submission.ended_at),
-            "result": submission.result,
+            "result": _with_addresses(submission.result, address),
             "metadata": submission.metadata,
-            "artifacts": [each.model_dump() for each in submission.artifacts],
+            "artifacts": [
+                {**each.model_dump(), "url": f"{address}/artifacts/{each.name}"} for each in submission.artifacts
+            ],
             "urls": {
                 "self": address,
-                "artifacts": f"{address}/artifacts",
-                "record": f"{address}/record",
-                "webhook": f"{address}/webhook",
+                **{name: f"{address}/{name}" for name in ("input", "artifacts", "record", "webhook")},
             },
         },
     }
@@ -70,6 +70,18 @@ def headers(secrets: Sequence[str], submission: Submission, sent: bytes, now: da
         "webhook-id": identity,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
+    }
+
+
+def _with_addresses(result: dict[str, Any] | None, address: str) -> dict[str, Any] | None:
+    """Add to each reference to an artifact where it is fetched, as the resource has it."""
+    if result is None:
+        return None
+    return {
+        name: {**value, "url": f"{address}/artifacts/{value['artifact']}"}
+        if isinstance(value, dict) and value.keys() == {"artifact"}
+        else value
+        for name, value in result.items()
     }
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
 from contracts.documents import ATTEMPTS_KEPT, Submission, WebhookAttempt, from_document
-from orchestrator.mongo import Document, database_time, translated
+from orchestrator.mongo import Document, translated
 from orchestrator.updates import from_now, literal
 from orchestrator.webhooks.ports import Due
 from orchestrator.webhooks.schedule import Delivered, Move, TryAgain
@@ -18,13 +19,18 @@ DUE = "webhook.due_at"
 
 WINDOWS_SECONDS = (60, 960, 15_360, 245_760, 3_932_160)
 """How far back each look goes, until it has found enough: a query's cost is what its window holds, whatever its limit.
-The farthest is 45 days, longer than submissions are kept."""
+The farthest is 45 days, longer than submissions are usually kept."""
+
+EARLY = timedelta(seconds=1)
+"""So much before its time a webhook counts as due: the end that has just woken us may be dated by a clock that is a
+little ahead of ``now``."""
 
 
 class MongoOutbox:
-    """Thread-safe, as its client is."""
+    """Thread-safe, as its client is. ``now`` tells the database's time."""
 
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
+    def __init__(self, client: MongoClient[Document], database: str, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._database = client.get_database(database, write_concern=WriteConcern(**store_layout.JOURNALED))
         self._submissions = self._database[store_layout.SUBMISSIONS]
         # When to look again: whose loss costs a second delivery, which receivers must bear anyway.
@@ -32,10 +38,9 @@ class MongoOutbox:
 
     def due(self, limit: int, *, recent: bool = False) -> list[Due]:
         found: list[Document] = []
+        now = self._now()
+        before = now + EARLY
         with translated():
-            now = database_time(self._database)
-            # A webhook that came due in this very millisecond is due: its end has woken us.
-            before = now + timedelta(milliseconds=1)
             for seconds in WINDOWS_SECONDS[:1] if recent else WINDOWS_SECONDS:
                 since = now - timedelta(seconds=seconds)
                 window = {DUE: {"$gte": since, "$lt": before}}

@@ -280,8 +280,8 @@ def _wait_until_due(stores):
     if isinstance(stores.back, MemoryStore):
         stores.back.clock.advance(0.001)
         return
-    begun = orchestrator.mongo.database_time(stores.back._database)
-    while orchestrator.mongo.database_time(stores.back._database) <= begun:
+    begun = stores.back.now()
+    while stores.back.now() <= begun:
         pass
 
 

@@ -216,6 +216,7 @@ class MemoryStore:
         submission.state.become(SubmissionState.FAILED)
         changes = {"state": SubmissionState.FAILED, "reason": reason, "ended_at": self.now()}
         changes["events"] = [submission_event(SubmissionState.FAILED, self.now(), reason)]
+        changes |= self._webhook_due(submission.id)
         return self._expire(submission, changes, ("lease", "due_at"))
 
     def _expire(self, submission: Submission, changes: dict[str, Any], unset: tuple[str, ...]) -> bool:
@@ -228,7 +229,7 @@ class MemoryStore:
             return self._update(submission, changes | counted, unset)
 
     def _finish(self, claim: ports.Claim, progress: ports.Progress, changes: dict[str, Any]) -> None:
-        ended = _saved(progress) | {"ended_at": self.now()}
+        ended = _saved(progress) | {"ended_at": self.now()} | self._webhook_due(claim.submission_id)
         self._write(claim, changes | ended, unset=("lease", "due_at", "not_before"))
 
     def _write(self, claim: ports.Claim, changes: dict[str, Any], unset: tuple[str, ...] = ()) -> None:
@@ -258,6 +259,14 @@ class MemoryStore:
         document |= changes
         for name in unset:
             document.pop(name, None)
+
+    def _webhook_due(self, submission_id: str) -> dict[str, Any]:
+        """What store_layout.WEBHOOK_DUE comes to."""
+        known = self.documents.get(submission_id, {}).get("webhook")
+        if not known:
+            return {}
+        kept = {"url": known["url"], "attempts": known["attempts"], "tries": 0, "due_at": self.now()}
+        return {"webhook": kept}
 
     def _later(self, seconds: float) -> datetime:
         return self.now() + timedelta(seconds=seconds)
