@@ -9,6 +9,7 @@
     |-- RejectedUpload             the client's image cannot be accepted
     |   `-- UploadTooLarge         ... because of its size in bytes
     |-- InvalidWebhook             no webhook may be sent to this URL
+    |-- UnknownWebhook             the submission has no such webhook
     |-- WebhooksOff                this installation sends no webhooks
     |-- IllegalMove                a state change that the state machine forbids
     |-- InvalidMessage             a queue message that cannot be read
@@ -75,6 +76,10 @@ class UploadTooLarge(RejectedUpload):
 
 class InvalidWebhook(ShowcaseError):
     code = "invalid-webhook"
+
+
+class UnknownWebhook(ShowcaseError):
+    code = "unknown-webhook"
 
 
 class WebhooksOff(ShowcaseError):

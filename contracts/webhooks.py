@@ -7,7 +7,6 @@ update that makes the submission final (``store_layout.WEBHOOK_DUE``).
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 
 from contracts.documents import Submission, Webhook
@@ -56,7 +55,7 @@ def parse_secrets(text: str) -> tuple[str, ...]:
     for secret in secrets:
         try:
             key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-        except binascii.Error:
+        except ValueError:
             key = b""
         least, most = SECRET_BYTES
         if not secret.startswith(SECRET_PREFIX) or not least <= len(key) <= most:

@@ -16,15 +16,18 @@ from contracts.configuration import leave, read_settings
 from contracts.errors import InvalidSetting, InvalidWorkflow, StoreUnavailable
 from contracts.log_lines import configure_logging
 from contracts.topology import topology
+from contracts.webhooks import WebhookPolicy
 from contracts.workflows import Workflow
 from gateway.app import create_app
 from gateway.doorbell import RabbitDoorbell
 from gateway.listener import RabbitListener
+from gateway.mongo import connect
 from gateway.server import make_server
 from gateway.settings import GatewaySettings
-from gateway.store import MongoStore, connect
+from gateway.store import MongoStore
 from gateway.uploads import Limits
 from gateway.watching import Hub
+from gateway.webhook_store import MongoReplays
 
 PROGRAM = "python -m gateway"
 PURPOSE = "Serves the public REST API and the web page."
@@ -43,7 +46,8 @@ def main() -> None:
         leave(PROGRAM, error.message)
     hub = Hub(settings.watchers)
     try:
-        store = MongoStore(connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database)
+        client = connect(settings.mongo_url, settings.store_timeout_seconds)
+        store = MongoStore(client, settings.mongo_database)
         doorbell = RabbitDoorbell(settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_rung)
         listener = RabbitListener(settings.amqp_url, hub)
     except InvalidSetting as error:
@@ -56,6 +60,8 @@ def main() -> None:
         limits=Limits(settings.upload_bytes, settings.upload_pixels),
         queue_limit=settings.queue_limit,
         retention=timedelta(days=settings.retention_days) if settings.retention_days else None,
+        webhook_policy=WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow),
+        replays=MongoReplays(client, settings.mongo_database),
     )
     try:
         server = make_server(

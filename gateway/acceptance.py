@@ -10,6 +10,7 @@ from contracts.documents import Submission
 from contracts.events import submission_event
 from contracts.messages import Job
 from contracts.states import SubmissionState
+from contracts.webhooks import WebhookPolicy
 from contracts.workflows import Workflow
 from gateway.backpressure import Intake
 from gateway.ports import Doorbell, Store
@@ -23,12 +24,19 @@ class Acceptance:
     """``retention``: how long a submission is kept unless it says otherwise itself; None is for ever."""
 
     def __init__(
-        self, store: Store, doorbell: Doorbell, intake: Intake, limits: Limits, retention: timedelta | None
+        self,
+        store: Store,
+        doorbell: Doorbell,
+        intake: Intake,
+        limits: Limits,
+        retention: timedelta | None,
+        webhooks: WebhookPolicy,
     ) -> None:
         self._store = store
         self._doorbell = doorbell
         self._intake = intake
         self._limits = limits
+        self._webhooks = webhooks
         self.retention = retention
 
     def take(
@@ -39,13 +47,15 @@ class Acceptance:
         *,
         metadata: Mapping[str, str] | None = None,
         retention: timedelta | None = None,
+        webhook: str | None = None,
     ) -> Submission:
         """Store the image that ``read`` returns and ring for it; when this returns, it is on disk.
 
         ``retention`` overrides the usual one. Raises QueueFull (before the image is looked at: who is overloaded has
-        no time for that), RejectedUpload and StoreUnavailable.
+        no time for that), WebhooksOff and InvalidWebhook (before it, too), RejectedUpload and StoreUnavailable.
         """
         self._intake.check(workflow.name)
+        told = self._webhooks.accept(webhook) if webhook is not None else None
         data = read()
         info = examine(data, file_name, self._limits, workflow.formats)
         now = self._store.now()
@@ -63,6 +73,7 @@ class Acceptance:
             events=[submission_event(SubmissionState.QUEUED, now)],
             moves=1,
             metadata=dict(metadata or {}),
+            webhook=told,
         )
         self._store.accept(submission, data)
         self._doorbell.ring(Job(submission.id, workflow.name, workflow.version))

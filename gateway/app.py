@@ -7,9 +7,10 @@ from datetime import timedelta
 from flask import Flask, Response
 
 from contracts.catalogue import Catalogue
+from contracts.webhooks import WebhookPolicy
 from gateway.acceptance import Acceptance
 from gateway.api import errors, health, v1
-from gateway.api.v2 import document, lookup, submissions, watching
+from gateway.api.v2 import document, lookup, submissions, watching, webhooks
 from gateway.backpressure import Intake
 from gateway.pages import routes
 from gateway.ports import Doorbell, Store
@@ -40,11 +41,13 @@ def create_app(
     limits: Limits,
     queue_limit: int,
     retention: timedelta | None,
+    webhook_policy: WebhookPolicy,
+    replays: webhooks.Replays,
 ) -> Flask:
     """Return the application.
 
     ``queue_limit``: how many submissions of one workflow may wait; 0 is no limit. ``retention``: how long submissions
-    are kept; None is for ever.
+    are kept; None is for ever. ``webhook_policy``: whether there are webhooks, and where they may go.
     """
     app = document.make_app("gateway")
     app.config["MAX_CONTENT_LENGTH"] = limits.bytes + FORM_BYTES
@@ -54,11 +57,12 @@ def create_app(
     app.url_map.merge_slashes = False  # its redirect would be an HTML page
     errors.register(app, limits.bytes)
     intake = Intake(doorbell, catalogue.names, queue_limit)
-    acceptance = Acceptance(store, doorbell, intake, limits, retention)
+    acceptance = Acceptance(store, doorbell, intake, limits, retention, webhook_policy)
     app.register_blueprint(v1.blueprint(store, catalogue, acceptance))
     shown, timers = lookup.Submissions(store, doorbell), Timers()
     app.register_api(submissions.blueprint(shown, acceptance, catalogue, watching.Waiting(store, hub, timers)))
     app.register_api(watching.blueprint(shown, store, hub, timers))
+    app.register_api(webhooks.blueprint(shown, replays))
     app.register_blueprint(health.blueprint(store, doorbell, intake))
     app.register_blueprint(routes.blueprint(catalogue))
 

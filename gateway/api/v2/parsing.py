@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from contracts.errors import InvalidRequest
+from contracts.webhook_targets import LONGEST_URL
 
 MAX_WAIT_SECONDS = 60
 METADATA_KEYS = 16
@@ -38,7 +39,9 @@ class SubmissionFields(BaseModel):
         max_length=METADATA_KEYS,
         description="Up to 16 texts of your own, by names of letters, digits, _ and -; lists can be filtered by them.",
     )
-    webhook: str | None = Field(default=None, max_length=2000, description="Where to send word of its end.")
+    webhook: str | None = Field(
+        default=None, max_length=LONGEST_URL, description="Where to send word of its end: an http or https URL."
+    )
     retention_days: float | None = Field(
         default=None, gt=0, le=36_500, description="Days to keep it, if not as long as usual."
     )

@@ -45,7 +45,14 @@ def blueprint(submissions: Submissions, acceptance: Acceptance, catalogue: Catal
             fields = form_fields(request.form.to_dict())
             read, file_name = upload.stream.read, upload.filename or "image"
         workflow = catalogue.find(fields.workflow, fields.version)
-        return acceptance.take(workflow, read, file_name, metadata=fields.metadata, retention=fields.retention)
+        return acceptance.take(
+            workflow,
+            read,
+            file_name,
+            metadata=fields.metadata,
+            retention=fields.retention,
+            webhook=fields.webhook,
+        )
 
     def answer_after_wait(submission: Submission, unfinished: int) -> Response:
         submission, seconds = waiting.wait(submission)
@@ -60,7 +67,7 @@ def blueprint(submissions: Submissions, acceptance: Acceptance, catalogue: Catal
         responses={
             "200": SubmissionResource,
             "202": SubmissionResource,
-            **described(400, 404, 408, 413, 415, 503),
+            **described(400, 403, 404, 408, 413, 415, 503),
         },
         openapi_extensions={"requestBody": SUBMIT_BODY},
     )

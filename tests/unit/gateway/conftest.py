@@ -12,10 +12,12 @@ from flask.testing import FlaskClient
 from contracts.catalogue import Catalogue
 from contracts.errors import BrokerUnavailable
 from contracts.messages import Job
+from contracts.webhooks import WebhookPolicy
 from gateway.app import create_app
 from gateway.uploads import Limits
 from gateway.watching import Hub
 from tests.unit.factories import GATED, ONE_STEP, make_workflow
+from tests.unit.fake_outbox import MemoryOutbox
 from tests.unit.fakes import FakeBell, MemoryStore
 
 LIMITS = Limits(bytes=200_000, pixels=1_000_000)
@@ -38,6 +40,7 @@ def make_app(
     retention: timedelta | None = None,
     queue_limit: int = 100,
     hub: Hub | None = None,
+    webhook_secret: str = "",
 ) -> Flask:
     """``store`` and ``bell`` are the fakes, which serve both processes' ports."""
     return create_app(
@@ -48,6 +51,8 @@ def make_app(
         limits=LIMITS,
         queue_limit=queue_limit,
         retention=retention,
+        webhook_policy=WebhookPolicy.of(webhook_secret, "10.1.0.0/16, receiver.internal"),
+        replays=MemoryOutbox(store),
     )
 
 
