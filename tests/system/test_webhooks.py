@@ -1,0 +1,74 @@
+"""Somebody names a webhook when they submit, and is told by the running cluster."""
+
+from __future__ import annotations
+
+import pytest
+from standardwebhooks import Webhook as Verifier
+
+from tests.local_cluster import free_ports
+from tests.receivers import receiver
+from tests.system.conftest import WEBHOOKS, eventually
+
+# The other clusters run in networks of their own, from where a receiver on this machine is not 127.0.0.1.
+pytestmark = pytest.mark.clusters("local")
+
+VERIFIER = Verifier(WEBHOOKS["SHOWCASE_WEBHOOK_SECRET"])
+
+
+def submit(client, image, workflow, webhook):
+    return client.http.post(
+        f"{client.url}/api/v2/submissions",
+        files={"image": ("picture.png", image.read_bytes())},
+        data={"workflow": workflow, "webhook": webhook},
+        timeout=30,
+    )
+
+
+def webhook_of(client, body):
+    response = client.http.get(client.url + body["urls"]["webhook"], timeout=30)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_a_result_is_told_signed_and_with_its_addresses(client, samples):
+    with receiver() as listening:
+        address = f"http://127.0.0.1:{listening.port}/hook?who=me"
+        response = submit(client, samples / "flair" / "lesion_1.png", "workflow_001", address)
+        assert response.status_code == 202, response.text
+        body = response.json()
+        eventually(lambda: webhook_of(client, body)["state"] == "sent")
+        (received,) = listening.received
+        event = VERIFIER.verify(received.body, received.headers)
+    assert received.path == "/hook?who=me"
+    assert (event["type"], event["data"]["id"]) == ("submission.succeeded", body["id"])
+    shown = client.http.get(client.url + body["urls"]["self"], timeout=30).json()
+    assert event["data"]["result"] == shown["result"]
+    assert event["data"]["result"]["image"]["artifact"] == "mask.png"
+    history = webhook_of(client, body)
+    assert [(each["id"], each["status"]) for each in history["attempts"]] == [(received.headers["webhook-id"], 204)]
+
+
+def test_a_receiver_that_was_down_is_told_when_it_is_back_and_again_on_request(client, samples):
+    port = free_ports(1)
+    response = submit(client, samples / "digits" / "digit_7.png", "workflow_000", f"http://127.0.0.1:{port}/")
+    body = response.json()
+    eventually(lambda: webhook_of(client, body)["attempts"])
+    failed = webhook_of(client, body)
+    assert (failed["state"], failed["attempts"][0]["status"]) == ("due", None)
+    assert failed["attempts"][0]["error"] == "The receiver could not be reached: Connection refused."
+    with receiver(port) as listening:
+        eventually(lambda: webhook_of(client, body)["state"] == "sent")
+        sent = webhook_of(client, body)
+        again = client.http.post(client.url + sent["urls"]["replay"], timeout=30)
+        assert again.status_code == 202, again.text
+        eventually(lambda: len(webhook_of(client, body)["attempts"]) == 3)
+        first, second = listening.received
+    assert VERIFIER.verify(first.body, first.headers) == VERIFIER.verify(second.body, second.headers)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == sent["id"]
+
+
+@pytest.mark.parametrize("address", ["http://169.254.169.254/latest/", "http://127.0.0.2/", "http://localhost/", "x"])
+def test_a_webhook_into_the_operators_network_is_refused(client, samples, address):
+    response = submit(client, samples / "digits" / "digit_7.png", "workflow_000", address)
+    assert response.status_code == 400
+    assert response.json()["code"] == "invalid-webhook"
