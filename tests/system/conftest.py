@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import signal
 import time
@@ -33,6 +34,13 @@ output:
   area: segmentation.area
   label: classification.label
 """
+
+
+WEBHOOKS = {
+    "SHOWCASE_WEBHOOK_SECRET": "whsec_" + base64.b64encode(b"a secret of the tests, no more").decode(),
+    "SHOWCASE_WEBHOOK_ALLOW": "127.0.0.1/32",
+}
+"""What the local cluster sends webhooks with: the tests receive them on this machine."""
 
 
 class Cluster(Protocol):
@@ -79,7 +87,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     elif kind == "container":
         started = contained(workflows)
     else:
-        started = running(home, settings={"SHOWCASE_WORKFLOWS": str(workflows)})
+        started = running(home, settings={"SHOWCASE_WORKFLOWS": str(workflows), **WEBHOOKS})
     with started as made:
         yield made
 
