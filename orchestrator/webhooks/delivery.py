@@ -69,10 +69,14 @@ class Deliverer:
 
     def run(self) -> None:
         """Look whenever woken, and every LOOK_SECONDS, until told to stop."""
+        prepared = False
         while not self._stopping.is_set():
             woken = self._woken.wait(LOOK_SECONDS)
             self._woken.clear()
             try:
+                if not prepared:
+                    self._outbox.prepare()
+                    prepared = True
                 self.once(recent=woken and not self._left_some)
             except StoreUnavailable as error:
                 log.warning("webhooks put off", error=error.message)

@@ -35,6 +35,9 @@ class Answer:
 class Outbox(Protocol):
     """The webhooks that are to be sent, in the submissions themselves. Every method raises StoreUnavailable."""
 
+    def prepare(self) -> None:
+        """Make the index that every look is bounded by, unless it is there."""
+
     def due(self, limit: int, *, recent: bool = False) -> list[Due]:
         """Return webhooks whose time has come by the database's clock, the newest first where there are many.
 

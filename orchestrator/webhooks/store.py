@@ -36,6 +36,10 @@ class MongoOutbox:
         # When to look again: whose loss costs a second delivery, which receivers must bear anyway.
         self._marks = self._submissions.with_options(write_concern=WriteConcern(**store_layout.AHEAD))
 
+    def prepare(self) -> None:
+        with translated():
+            self._submissions.create_index(DUE, sparse=True)
+
     def due(self, limit: int, *, recent: bool = False) -> list[Due]:
         found: list[Document] = []
         now = self._now()

@@ -255,7 +255,7 @@ def test_a_database_that_is_not_there_is_told():
 
 def test_the_index_serves_the_look(real, database):
     client, name = database
-    real.ended()
+    real.outbox.prepare()
     indexes = client[name]["submissions"].index_information()
     (index,) = [each for each in indexes.values() if each["key"] == [("webhook.due_at", 1)]]
     assert index["sparse"]

@@ -19,6 +19,9 @@ class MemoryOutbox:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
+    def prepare(self) -> None:
+        self._store._answer()
+
     def due(self, limit: int, *, recent: bool = False) -> list[Due]:
         self._store._answer()
         now = self._store.now()
