@@ -13,6 +13,9 @@ The name matters: SecantusDB keeps a database's collections in 16 trees, by a ha
 name sorts after ``images`` in the same tree ("workflows" was one) makes each picture an insertion in mid-tree, and
 WiredTiger then tries in vain to evict the page before every single one: 9 ms instead of 1. A test holds them apart."""
 
+TOMBSTONES = "tombstones"
+"""What is left of submissions that were deleted or have expired, for a while (contracts/tombstones.py)."""
+
 
 class Concern(TypedDict, total=False):
     """A write concern's options, as MongoDB names them."""
@@ -32,5 +35,20 @@ flush holds the earlier one too, and one flush less is the largest part of an em
 SPARSE_INDEXES: tuple[tuple[str, str], ...] = ((SUBMISSIONS, "due_at"),)
 """(collection, field): what a sweep has to look at, by when. Documents in a terminal state have no entry."""
 
-EXPIRY_INDEXES: tuple[tuple[str, str], ...] = ((SUBMISSIONS, "expires_at"), (IMAGES, "expires_at"))
+CREATED = "created_at"
+"""Indexed: lists are read by windows of this time."""
+
+SAMPLE_INDEX = "a_sample_of_created_at"
+SAMPLE: dict[str, dict[str, str]] = {"_id": {"$lt": "01"}}
+SAMPLE_OF = 256
+"""A second index on ``created_at`` that holds one submission in 256: ids are random, and begin with two hexadecimal
+digits. It tells how dense a window is before anybody reads it. SecantusDB takes the first index by name that serves a
+query, so this name has to sort before the other's. MongoDB
+wants another order of keys (descending) beside another filter. A query that does not ask for the sample cannot be served by it."""
+
+EXPIRY_INDEXES: tuple[tuple[str, str], ...] = (
+    (SUBMISSIONS, "expires_at"),
+    (IMAGES, "expires_at"),
+    (TOMBSTONES, "expires_at"),
+)
 """(collection, field): the database deletes a document once this time has passed."""

@@ -20,9 +20,10 @@ from contracts.workflows import Workflow
 from gateway.app import create_app
 from gateway.doorbell import RabbitDoorbell
 from gateway.listener import RabbitListener
+from gateway.mongo import connect
 from gateway.server import make_server
 from gateway.settings import GatewaySettings
-from gateway.store import MongoStore, connect
+from gateway.store import MongoStore
 from gateway.uploads import Limits
 from gateway.watching import Hub
 

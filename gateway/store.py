@@ -1,45 +1,30 @@
-"""Submissions and pictures in MongoDB, as the gateway writes and reads them. The one user of pymongo."""
+"""Submissions and pictures in MongoDB, as the gateway writes and reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from bson import encode
 from bson.raw_bson import RawBSONDocument
-from pymongo import InsertOne, MongoClient
-from pymongo.errors import DuplicateKeyError, InvalidOperation, PyMongoError
+from pymongo import DESCENDING, InsertOne, MongoClient
+from pymongo.errors import DuplicateKeyError, InvalidOperation
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
-from contracts.connections import WRONG_MONGO_URL, mongo_options
 from contracts.documents import INPUT_NAME, Submission, from_document, image_key, to_document
-from contracts.errors import InvalidSetting, InvalidWorkflow, StoreUnavailable
+from contracts.errors import InvalidWorkflow
 from contracts.states import SubmissionState
 from contracts.workflows import Workflow
 from gateway.group_commit import GroupCommit
+from gateway.mongo import Document, translated
 from gateway.ports import Picture
-
-Document = dict[str, Any]
 
 ACCEPTED_TOGETHER = 16
 """Submissions that are written together at most; with images of 10 MiB they pass in several messages."""
 
 RUNG_DUE_SECONDS = 30
 """A rung-for submission that is still queued after so many seconds is looked at by the sweep."""
-
-
-def connect(url: str, timeout_seconds: float) -> MongoClient[Document]:
-    """Return a client that connects when it is first used. ``timeout_seconds`` bounds every call, waits included.
-
-    Raises InvalidSetting.
-    """
-    try:
-        return MongoClient(url, **mongo_options("gateway", timeout_seconds))
-    except (PyMongoError, ValueError) as error:
-        raise InvalidSetting(WRONG_MONGO_URL) from error
 
 
 class MongoStore:
@@ -72,7 +57,7 @@ class MongoStore:
         # The submissions come last: one exists from the moment that its document is there, with all that it needs.
         pictures = [picture for picture, _ in accepted]
         submissions = [submission for _, submission in accepted]
-        with _translated():
+        with translated():
             try:
                 self._insert_at_once(pictures, submissions)
             except InvalidOperation:  # the driver's word for a server before MongoDB 8.0, before anything is sent
@@ -91,18 +76,18 @@ class MongoStore:
         )
 
     def fetch(self, submission_id: str) -> Submission | None:
-        with _translated():
+        with translated():
             document = self._submissions.find_one({"_id": submission_id})
         return from_document(document) if document else None
 
     def picture(self, submission_id: str, name: str) -> Picture | None:
-        with _translated():
+        with translated():
             document = self._images.find_one({"_id": image_key(submission_id, name)})
         return Picture(document["media_type"], bytes(document["data"])) if document else None
 
     def mark_rung(self, submission_ids: list[str]) -> None:
         due = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": RUNG_DUE_SECONDS}}
-        with _translated():
+        with translated():
             self._marks.update_many(
                 # Fence 0: nobody has claimed it yet. A submission that was set aside keeps its own due time.
                 {"_id": {"$in": submission_ids}, "state": SubmissionState.QUEUED.value, "fence": 0},
@@ -113,7 +98,7 @@ class MongoStore:
         return datetime.now(UTC) + self._ahead
 
     def ping(self) -> None:
-        with _translated():
+        with translated():
             answer = self._database.command("hello")
             # A database whose storage stands still may greet all the same; only one that reads is there.
             self._submissions.find_one({"_id": ""})
@@ -122,11 +107,17 @@ class MongoStore:
 
     def publish(self, workflows: list[Workflow]) -> None:
         kept = self._database[store_layout.WORKFLOW_VERSIONS]
-        with _translated():
+        with translated():
             for collection, field in store_layout.SPARSE_INDEXES:
                 self._database[collection].create_index(field, sparse=True)
             for collection, field in store_layout.EXPIRY_INDEXES:
                 self._database[collection].create_index(field, expireAfterSeconds=0)
+            self._submissions.create_index(store_layout.CREATED)
+            self._submissions.create_index(
+                [(store_layout.CREATED, DESCENDING)],
+                name=store_layout.SAMPLE_INDEX,
+                partialFilterExpression=store_layout.SAMPLE,
+            )
             for workflow in workflows:
                 key = f"{workflow.name}/{workflow.version}"
                 try:
@@ -138,13 +129,3 @@ class MongoStore:
                             f"{key}: this published version has changed (digest {workflow.digest}, published was "
                             f"{found['digest']}). Put the old file back and publish the change as a new version."
                         ) from None
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except DuplicateKeyError:
-        raise
-    except PyMongoError as error:
-        raise StoreUnavailable(f"The database does not answer as it should: {error}") from error

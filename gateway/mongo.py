@@ -1,0 +1,37 @@
+"""The connection to the database, every wait bounded, and its errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from contracts.connections import WRONG_MONGO_URL, mongo_options
+from contracts.errors import InvalidSetting, StoreUnavailable
+
+Document = dict[str, Any]
+
+
+def connect(url: str, timeout_seconds: float) -> MongoClient[Document]:
+    """Return a client that connects when it is first used. ``timeout_seconds`` bounds every call, waits included.
+
+    Raises InvalidSetting.
+    """
+    try:
+        return MongoClient(url, **mongo_options("gateway", timeout_seconds))
+    except (PyMongoError, ValueError) as error:
+        raise InvalidSetting(WRONG_MONGO_URL) from error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise StoreUnavailable for whatever the driver raises inside, but for a key that is taken."""
+    try:
+        yield
+    except DuplicateKeyError:
+        raise
+    except PyMongoError as error:
+        raise StoreUnavailable(f"The database does not answer as it should: {error}") from error
