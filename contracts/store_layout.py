@@ -43,8 +43,8 @@ SAMPLE: dict[str, dict[str, str]] = {"_id": {"$lt": "01"}}
 SAMPLE_OF = 256
 """A second index on ``created_at`` that holds one submission in 256: ids are random, and begin with two hexadecimal
 digits. It tells how dense a window is before anybody reads it. SecantusDB takes the first index by name that serves a
-query, so this name has to sort before the other's. MongoDB
-wants another order of keys (descending) beside another filter. A query that does not ask for the sample cannot be served by it."""
+query, so this name has to sort before the other's; one that does not ask for the sample cannot be served by it. Its
+key descends, because MongoDB wants two indexes of one field to differ in more than their filters."""
 
 EXPIRY_INDEXES: tuple[tuple[str, str], ...] = (
     (SUBMISSIONS, "expires_at"),

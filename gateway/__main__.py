@@ -20,10 +20,12 @@ from contracts.workflows import Workflow
 from gateway.app import create_app
 from gateway.doorbell import RabbitDoorbell
 from gateway.listener import RabbitListener
+from gateway.listing_store import MongoListing
 from gateway.mongo import connect
 from gateway.server import make_server
 from gateway.settings import GatewaySettings
 from gateway.store import MongoStore
+from gateway.tombstone_store import MongoTombstones
 from gateway.uploads import Limits
 from gateway.watching import Hub
 
@@ -44,7 +46,8 @@ def main() -> None:
         leave(PROGRAM, error.message)
     hub = Hub(settings.watchers)
     try:
-        store = MongoStore(connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database)
+        database = connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database
+        store = MongoStore(*database)
         doorbell = RabbitDoorbell(settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_rung)
         listener = RabbitListener(settings.amqp_url, hub)
     except InvalidSetting as error:
@@ -53,6 +56,8 @@ def main() -> None:
         store=store,
         doorbell=doorbell,
         hub=hub,
+        listing=MongoListing(*database),
+        tombstones=MongoTombstones(*database),
         catalogue=catalogue,
         limits=Limits(settings.upload_bytes, settings.upload_pixels),
         queue_limit=settings.queue_limit,

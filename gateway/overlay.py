@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from contracts.errors import UnknownArtifact
 
+MASK = "mask.png"
 VERSION = 1
 """Counts the ways in which it was ever drawn: part of the ETag."""
 

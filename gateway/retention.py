@@ -24,7 +24,9 @@ def expired(submission: Submission, now: datetime) -> bool:
     return submission.expires_at is not None and submission.expires_at <= now
 
 
-def absent(submission_id: str, found: Submission | None, tombstone: Tombstone | None) -> Exception:
+def absent(
+    submission_id: str, found: Submission | None, tombstone: Tombstone | None
+) -> SubmissionGone | UnknownSubmission:
     """Return what to raise for a submission that is not there: SubmissionGone while its tombstone stands.
 
     ``found`` is one that has expired and lies there still.
