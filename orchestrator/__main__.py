@@ -28,6 +28,7 @@ from orchestrator.clock import SystemClock
 from orchestrator.consumer import Consumer
 from orchestrator.dead_letters import RabbitDeadLetters
 from orchestrator.engine import Engine, HeldClaims
+from orchestrator.expiry import Expiry
 from orchestrator.health import touch
 from orchestrator.leases import LeaseKeeper
 from orchestrator.model_servers.torchserve import TorchServeModels
@@ -36,6 +37,7 @@ from orchestrator.retries import Policy
 from orchestrator.settings import OrchestratorSettings, parse_servers
 from orchestrator.store import MongoStore
 from orchestrator.sweep import Sweep
+from orchestrator.tombstone_store import MongoGraves
 
 PROGRAM = "python -m orchestrator"
 CLOSING_SECONDS = 3.0
@@ -67,7 +69,9 @@ class Process:
         self.settings = settings
         self.clock, self.lease_clock = SystemClock(), SystemClock()
         self.held = HeldClaims()
-        self.store = MongoStore(connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database)
+        database = connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database
+        self.store = MongoStore(*database)
+        self.expiry = Expiry(MongoGraves(*database), self.clock)
         self.broker = Broker(settings.amqp_url, topology(catalogue.names), catalogue.names, prefetch=settings.threads)
         policy = Policy(
             budget_seconds=settings.retry_budget_seconds,
@@ -106,6 +110,7 @@ class Process:
         self.connection = thread("broker", self.broker.run, self.consumer.receive, random.random)
         thread("sweep", self.sweep.run, self.settings.sweep_seconds, self._swept)
         thread("leases", self.keeper.run)
+        thread("expiry", self.expiry.run, self.settings.sweep_seconds)
 
     def _swept(self) -> None:
         if self.settings.health_file and self.broker.connected:
