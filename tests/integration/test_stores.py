@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+import gateway.mongo
 import gateway.store
 import orchestrator.mongo
 import orchestrator.store
@@ -264,7 +265,7 @@ def test_a_published_version_never_changes(stores):
 
 @pytest.mark.parametrize(
     ("connect", "store_of"),
-    [(gateway.store.connect, gateway.store.MongoStore), (orchestrator.mongo.connect, orchestrator.store.MongoStore)],
+    [(gateway.mongo.connect, gateway.store.MongoStore), (orchestrator.mongo.connect, orchestrator.store.MongoStore)],
 )
 def test_a_database_that_is_not_there_is_told_in_time(connect, store_of):
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import gateway.store
+import gateway.mongo
 import orchestrator.mongo
 from contracts.errors import InvalidSetting
 from contracts.topology import topology
@@ -18,7 +18,7 @@ WRONG = "u:secret@host:port/"
 @pytest.mark.parametrize(
     ("make", "setting"),
     [
-        (lambda: gateway.store.connect(f"mongodb://{WRONG}", 1.0), "SHOWCASE_MONGO_URL"),
+        (lambda: gateway.mongo.connect(f"mongodb://{WRONG}", 1.0), "SHOWCASE_MONGO_URL"),
         (lambda: orchestrator.mongo.connect(f"mongodb://{WRONG}", 1.0), "SHOWCASE_MONGO_URL"),
         (lambda: RabbitDoorbell(f"amqp://{WRONG}", topology([]), [], print), "SHOWCASE_AMQP_URL"),
         (lambda: Broker(f"amqp://{WRONG}", topology([]), [], 1), "SHOWCASE_AMQP_URL"),
