@@ -17,6 +17,7 @@ from gateway.app import create_app
 from gateway.uploads import Limits
 from gateway.watching import Hub
 from tests.unit.factories import GATED, ONE_STEP, make_workflow
+from tests.unit.fake_data import MemoryListing, MemoryTombstones
 from tests.unit.fake_outbox import MemoryOutbox
 from tests.unit.fakes import FakeBell, MemoryStore
 
@@ -41,12 +42,15 @@ def make_app(
     queue_limit: int = 100,
     hub: Hub | None = None,
     webhook_secret: str = "",
+    tombstones: MemoryTombstones | None = None,
 ) -> Flask:
     """``store`` and ``bell`` are the fakes, which serve both processes' ports."""
     return create_app(
         store=store,
         doorbell=bell,
         hub=hub or Hub(20),
+        listing=MemoryListing(store),
+        tombstones=tombstones or MemoryTombstones(store),
         catalogue=catalogue,
         limits=LIMITS,
         queue_limit=queue_limit,
@@ -73,8 +77,13 @@ def catalogue() -> Catalogue:
 
 
 @pytest.fixture
-def app(store: MemoryStore, bell: Doorbell, catalogue: Catalogue) -> Flask:
-    return make_app(store, bell, catalogue)
+def tombstones(store: MemoryStore) -> MemoryTombstones:
+    return MemoryTombstones(store)
+
+
+@pytest.fixture
+def app(store: MemoryStore, bell: Doorbell, catalogue: Catalogue, tombstones: MemoryTombstones) -> Flask:
+    return make_app(store, bell, catalogue, tombstones=tombstones)
 
 
 @pytest.fixture
