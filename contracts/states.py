@@ -56,3 +56,11 @@ class StepState(StrEnum):
     def settled(self) -> bool:
         """Whether the step will not be called again."""
         return self in {StepState.SUCCEEDED, StepState.SKIPPED, StepState.FAILED}
+
+
+class ServedState(StrEnum):
+    """What calling a model came to of late."""
+
+    UNTRIED = "untried"
+    ANSWERING = "answering"
+    FAILING = "failing"  # the last call got no answer

@@ -13,6 +13,12 @@ The name matters: SecantusDB keeps a database's collections in 16 trees, by a ha
 name sorts after ``images`` in the same tree ("workflows" was one) makes each picture an insertion in mid-tree, and
 WiredTiger then tries in vain to evict the page before every single one: 9 ms instead of 1. A test holds them apart."""
 
+WORKFLOW_ALIASES = "workflow_aliases"
+"""What an operator calls the versions of a workflow: ``_id`` = its name, ``aliases`` = version by alias."""
+
+SERVED_MODELS = "served_models"
+"""Where orchestrators call each model, and how that went: ``_id`` = the model's name and version."""
+
 
 class Concern(TypedDict, total=False):
     """A write concern's options, as MongoDB names them."""

@@ -10,8 +10,10 @@ from contracts.catalogue import Catalogue
 from contracts.webhooks import WebhookPolicy
 from gateway.acceptance import Acceptance
 from gateway.api import errors, health, v1
-from gateway.api.v2 import document, lookup, submissions, watching, webhooks
+from gateway.api.v2 import document, lookup, submissions, watching, webhooks, workflows
+from gateway.api.v2 import models as models_api
 from gateway.backpressure import Intake
+from gateway.model_directory import ModelDirectory
 from gateway.pages import routes
 from gateway.ports import Doorbell, Store
 from gateway.timers import Timers
@@ -38,6 +40,7 @@ def create_app(
     doorbell: Doorbell,
     hub: Hub,
     catalogue: Catalogue,
+    models: ModelDirectory,
     limits: Limits,
     queue_limit: int,
     retention: timedelta | None,
@@ -63,6 +66,8 @@ def create_app(
     app.register_api(submissions.blueprint(shown, acceptance, catalogue, watching.Waiting(store, hub, timers)))
     app.register_api(watching.blueprint(shown, store, hub, timers))
     app.register_api(webhooks.blueprint(shown, replays))
+    app.register_api(workflows.blueprint(catalogue, limits))
+    app.register_api(models_api.blueprint(models))
     app.register_blueprint(health.blueprint(store, doorbell, intake))
     app.register_blueprint(routes.blueprint(catalogue))
 

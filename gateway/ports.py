@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from contracts.documents import Submission
+from contracts.documents import ModelRef, Submission
 from contracts.messages import Job
+from contracts.states import ServedState
 from contracts.workflows import Workflow
 
 
@@ -25,6 +26,17 @@ class Backlog:
 
     waiting: int
     drained_per_second: float
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """Where orchestrators call a model, and how their last call went. ``address`` holds no credentials."""
+
+    model: ModelRef
+    address: str
+    state: ServedState
+    since: datetime
+    seen_at: datetime
 
 
 class Store(Protocol):
@@ -48,6 +60,17 @@ class Store(Protocol):
 
     def publish(self, workflows: list[Workflow]) -> None:
         """Keep the workflows' digests. Raises InvalidWorkflow when a published version has changed."""
+
+    def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
+        """Return the version that each alias of each workflow means."""
+
+    def set_alias(self, workflow: str, alias: str, version: str) -> None: ...
+
+    def remove_alias(self, workflow: str, alias: str) -> bool:
+        """Return whether there was one."""
+
+    def served(self, models: list[ModelRef]) -> list[ServedModel]:
+        """Return what orchestrators told of these models."""
 
 
 class Doorbell(Protocol):

@@ -15,6 +15,7 @@ TITLES: dict[str, str] = {
     "invalid-request": "The request cannot be read",
     "unknown-address": "There is nothing at this address",
     "unknown-workflow": "There is no such workflow",
+    "unknown-model": "There is no such model",
     "unknown-submission": "There is no such submission",
     "unknown-webhook": "There is no such webhook",
     "invalid-webhook": "No webhook may be sent there",

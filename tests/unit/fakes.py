@@ -31,7 +31,7 @@ from contracts.events import Notice, submission_event
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from contracts.workflows import Workflow
-from gateway.ports import Backlog
+from gateway.ports import Backlog, ServedModel
 from orchestrator import ports
 from orchestrator.store import BROKEN_DUE_SECONDS, NEWER_DUE_SECONDS
 from tests.unit.factories import NOW
@@ -71,6 +71,8 @@ class MemoryStore:
         self.pictures: dict[str, ports.Picture] = {}
         self.picture_fences: dict[str, int] = {}
         self.digests: dict[str, str] = {}
+        self.alias_sets: dict[str, dict[str, str]] = {}
+        self.served_models: dict[str, ServedModel] = {}
         self.away = False
         self.writes = 0
         self._lock = threading.RLock()
@@ -109,6 +111,22 @@ class MemoryStore:
         self._answer()
         document = self.documents.get(submission_id)
         return from_document(document) if document else None
+
+    def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
+        self._answer()
+        return {name: dict(self.alias_sets[name]) for name in workflows if name in self.alias_sets}
+
+    def set_alias(self, workflow: str, alias: str, version: str) -> None:
+        self._answer()
+        self.alias_sets.setdefault(workflow, {})[alias] = version
+
+    def remove_alias(self, workflow: str, alias: str) -> bool:
+        self._answer()
+        return self.alias_sets.get(workflow, {}).pop(alias, None) is not None
+
+    def served(self, models: list[ModelRef]) -> list[ServedModel]:
+        self._answer()
+        return [self.served_models[str(model)] for model in models if str(model) in self.served_models]
 
     # both sides
 
