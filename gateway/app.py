@@ -14,7 +14,7 @@ from gateway.api.v2 import document, lookup, submissions, watching, webhooks, wo
 from gateway.api.v2 import models as models_api
 from gateway.backpressure import Intake
 from gateway.model_directory import ModelDirectory
-from gateway.pages import routes
+from gateway.pages import docs, routes
 from gateway.ports import Doorbell, Store
 from gateway.timers import Timers
 from gateway.uploads import Limits
@@ -70,6 +70,7 @@ def create_app(
     app.register_api(models_api.blueprint(models))
     app.register_blueprint(health.blueprint(store, doorbell, intake))
     app.register_blueprint(routes.blueprint(catalogue))
+    app.register_blueprint(docs.blueprint(document.ADDRESS))
 
     @app.after_request
     def secure(response: Response) -> Response:

@@ -102,6 +102,13 @@ KINDS: dict[str, Kind] = {
         remedy="Send multipart/form-data or application/json, and say so in Content-Type.",
         detail="This content type is not read here. Send multipart/form-data or application/json.",
     ),
+    "too-many-watchers": Kind(
+        title="Too many clients wait for events",
+        status=503,
+        meaning="As many event streams and waiting requests are open on this gateway as it is sized for.",
+        remedy="Try again after the seconds that the header Retry-After names, or look at the submission now and then.",
+        detail="Too many clients wait for events here already (1000). Try again in a moment.",
+    ),
     "queue-full": Kind(
         title="Too much waits already",
         status=503,
