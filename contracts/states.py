@@ -8,6 +8,8 @@ from contracts.errors import IllegalMove
 
 
 class SubmissionState(StrEnum):
+    """Where a submission stands: `queued` and `running` go on, the others are final."""
+
     QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -46,6 +48,8 @@ _MOVES: dict[SubmissionState, frozenset[SubmissionState]] = {
 
 
 class StepState(StrEnum):
+    """Where a step stands. A step whose gate is false is `skipped`."""
+
     PENDING = "pending"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -59,8 +63,8 @@ class StepState(StrEnum):
 
 
 class ServedState(StrEnum):
-    """What calling a model came to of late."""
+    """What calling a model came to of late: `failing` is that the last call got no answer."""
 
     UNTRIED = "untried"
     ANSWERING = "answering"
-    FAILING = "failing"  # the last call got no answer
+    FAILING = "failing"

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of problem. ``detail`` is an example of the sentence that goes with it."""
+    """One kind of problem. ``detail`` is an example of the sentence that goes with it.
+
+    It is met with calls that have one of ``tags``, which are OpenAPI's (none: with any); ``of_body``: that send a body.
+    """
 
     title: str
     status: int
     meaning: str
     remedy: str
     detail: str
+    tags: frozenset[str] = frozenset()
+    of_body: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -37,6 +42,7 @@ KINDS: dict[str, Kind] = {
         meaning="No workflow of this name, version or alias is published here.",
         remedy="GET /api/v2/workflows lists them. A version is written like v1.0.0; without one, stable is meant.",
         detail="There is no workflow 'workflow_01' here. There are: workflow_000, workflow_001.",
+        tags=frozenset({"Workflows", "Submissions"}),
     ),
     "unknown-model": Kind(
         title="There is no such model",
@@ -44,6 +50,7 @@ KINDS: dict[str, Kind] = {
         meaning="None of the workflows that are published here calls a model of this name.",
         remedy="GET /api/v2/models lists those that are called.",
         detail="No workflow here uses a model 'digits'. There are: digit_recognizer.",
+        tags=frozenset({"Models"}),
     ),
     "unknown-submission": Kind(
         title="There is no such submission",
@@ -51,6 +58,7 @@ KINDS: dict[str, Kind] = {
         meaning="The id is no id of a submission that is kept here.",
         remedy="Take the id, or better the urls, from the answer to your submitting.",
         detail="There is no submission '17'. Ids are what submitting answered.",
+        tags=frozenset({"Submissions", "Webhooks"}),
     ),
     "method-not-allowed": Kind(
         title="This address does not take this method",
@@ -94,6 +102,7 @@ KINDS: dict[str, Kind] = {
         "formats. What counts is its content, not its name. Nothing was stored.",
         remedy="The detail says what is wrong and what would be right. Save the picture anew and send that.",
         detail="The PNG image is damaged or cut off (its end is missing). Send the whole file.",
+        of_body=True,
     ),
     "unsupported-media-type": Kind(
         title="This content type is not read here",

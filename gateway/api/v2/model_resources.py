@@ -59,7 +59,7 @@ class ModelSummary(BaseModel):
 class ModelList(BaseModel):
     """All models that a workflow uses, by name."""
 
-    items: list[ModelSummary]
+    items: list[ModelSummary] = Field(description="The models.")
 
 
 class ModelResource(BaseModel):

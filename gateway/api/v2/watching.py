@@ -149,6 +149,7 @@ def blueprint(submissions: Submissions, store: Store, hub: Hub, timers: Timers) 
     @v2.get(
         "/submissions/<submission_id>/events",
         summary="Follow a submission",
+        operation_id="follow_submission",
         responses={
             "200": {
                 "description": "Server-sent events; the stream ends with the submission.",

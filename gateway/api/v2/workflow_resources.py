@@ -36,7 +36,7 @@ class StepNode(BaseModel):
 class Graph(BaseModel):
     """What runs, in which order, and what comes out."""
 
-    steps: list[StepNode]
+    steps: list[StepNode] = Field(description="In the order of the workflow's file.")
     output: dict[str, str] = Field(
         description="The result's fields, each a CEL expression over the steps' answers.",
         examples=[{"label": "classification.label", "image": "segmentation.mask"}],
@@ -55,6 +55,8 @@ class InputLimits(BaseModel):
 
 
 class VersionSummary(BaseModel):
+    """A published version of a workflow, in short."""
+
     version: str = VERSION
     digest: str = DIGEST
     url: str = Field(description="The whole version, with its graph.")
@@ -75,7 +77,7 @@ class WorkflowSummary(BaseModel):
 class WorkflowList(BaseModel):
     """All workflows, by name."""
 
-    items: list[WorkflowSummary]
+    items: list[WorkflowSummary] = Field(description="The workflows.")
 
 
 class WorkflowVersion(BaseModel):
@@ -86,8 +88,8 @@ class WorkflowVersion(BaseModel):
     title: str = Field(description="What it does.", examples=["FLAIR abnormality in brain MRI"])
     digest: str = DIGEST
     aliases: list[str] = Field(description="The aliases that mean this version now.", examples=[["stable"]])
-    input: InputLimits
-    graph: Graph
+    input: InputLimits = Field(description="Which images it takes.")
+    graph: Graph = Field(description="What it does with them.")
     url: str = Field(description="This version.")
 
 
