@@ -60,6 +60,22 @@ KINDS: dict[str, Kind] = {
         detail="There is no submission '17'. Ids are what submitting answered.",
         tags=frozenset({"Submissions", "Webhooks"}),
     ),
+    "unknown-artifact": Kind(
+        title="The submission has no such picture",
+        status=404,
+        meaning="The submission's steps made no picture of this name: its step was skipped, or has not run yet.",
+        remedy="The submission's field artifacts lists those that there are, each with its url.",
+        detail="Submission 0b0f8a4e-6c5e-4b43-9d7a-6a4f2b6b3f4e has no picture 'mask.png'.",
+        tags=frozenset({"Submissions", "Pictures"}),
+    ),
+    "unknown-webhook": Kind(
+        title="There is no such webhook",
+        status=404,
+        meaning="The submission was sent without a webhook, or none of its deliveries has this id.",
+        remedy="Name a webhook when you submit. GET the submission's url webhook lists the deliveries.",
+        detail="This submission has no webhook.",
+        tags=frozenset({"Submissions", "Webhooks"}),
+    ),
     "method-not-allowed": Kind(
         title="This address does not take this method",
         status=405,
@@ -81,12 +97,28 @@ KINDS: dict[str, Kind] = {
         remedy="Send it again.",
         detail="The request took too long to arrive. Send it again.",
     ),
+    "webhooks-off": Kind(
+        title="This installation sends no webhooks",
+        status=403,
+        meaning="Whoever runs this installation has not allowed it to send webhooks. Nothing was stored.",
+        remedy="Leave the field webhook out, and wait with Prefer: wait=N or follow the submission's events instead.",
+        detail="This installation sends no webhooks. Leave the field 'webhook' out.",
+        of_body=True,
+    ),
     "illegal-move": Kind(
         title="The submission's state does not allow this",
         status=409,
         meaning="Submissions go from queued to running to succeeded, failed or canceled. This step is none of those.",
         remedy="Look at the submission's state. What has ended cannot be canceled; what succeeded cannot be retried.",
         detail="A submission that is succeeded cannot become canceled.",
+    ),
+    "submission-gone": Kind(
+        title="The submission is gone",
+        status=410,
+        meaning="It was here, and was deleted or has passed the time for which it was to be kept. Its images are gone "
+        "with it.",
+        remedy="Submit the image again. The field retention_days says how long a submission is kept.",
+        detail="Submission 0b0f8a4e-6c5e-4b43-9d7a-6a4f2b6b3f4e was deleted.",
     ),
     "upload-too-large": Kind(
         title="The request is too large",
@@ -104,12 +136,43 @@ KINDS: dict[str, Kind] = {
         detail="The PNG image is damaged or cut off (its end is missing). Send the whole file.",
         of_body=True,
     ),
+    "invalid-webhook": Kind(
+        title="No webhook may be sent there",
+        status=400,
+        meaning="The webhook's URL is none, or leads to an address that this installation sends nothing to: private, "
+        "loopback and link-local ones are refused unless its operator allows them. Nothing was stored.",
+        remedy="Name a URL that can be reached from the internet, with https.",
+        detail="The webhook's URL leads to a private address.",
+        of_body=True,
+    ),
     "unsupported-media-type": Kind(
         title="This content type is not read here",
         status=415,
         meaning="The header Content-Type names a type that this call does not read.",
         remedy="Send multipart/form-data or application/json, and say so in Content-Type.",
         detail="This content type is not read here. Send multipart/form-data or application/json.",
+    ),
+    "range-not-satisfiable": Kind(
+        title="There is nothing in this range",
+        status=416,
+        meaning="The picture is shorter than where the header Range begins.",
+        remedy="The header Content-Range says how long it is. Ask for a range within, or leave Range out.",
+        detail="The picture is shorter than where this range begins. Content-Range says how long it is.",
+    ),
+    "idempotency-conflict": Kind(
+        title="The idempotency key stands for another request",
+        status=422,
+        meaning="The header Idempotency-Key came before with another image or other fields. Nothing was stored.",
+        remedy="Send the same request with the same key, and a new key with a new request.",
+        detail="This Idempotency-Key came with another request before. Use a new key for a new request.",
+        of_body=True,
+    ),
+    "busy": Kind(
+        title="Too many do this at the moment",
+        status=503,
+        meaning="This call costs much, and as many clients make it as one gateway does at a time.",
+        remedy="Ask again after the seconds that the header Retry-After names.",
+        detail="Too many exports run at the moment. Try again in 10 seconds.",
     ),
     "too-many-watchers": Kind(
         title="Too many clients wait for events",
@@ -155,4 +218,4 @@ KINDS: dict[str, Kind] = {
         detail="The service made a mistake. It is in its log; try again or tell its operator.",
     ),
 }
-"""By code, in the order of their statuses."""
+"""By code."""

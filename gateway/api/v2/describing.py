@@ -109,7 +109,13 @@ def _finish_operation(operation: Document, path: str) -> None:
 
 def _finish_parameter(parameter: Document) -> None:
     schema = parameter["schema"]
-    # A parameter is there or not; it is never null.
+    _never_null(schema)
+    for name in ("description", "example"):
+        schema.pop(name, None)
+
+
+def _never_null(schema: Document) -> None:
+    """Parameters and the fields of a form are there or not: none can be null."""
     choices = [each for each in schema.pop("anyOf", []) if each != {"type": "null"}]
     if len(choices) == 1:
         schema |= choices[0]
@@ -117,8 +123,6 @@ def _finish_parameter(parameter: Document) -> None:
         schema["anyOf"] = choices
     if schema.get("default", "") is None:
         del schema["default"]
-    for name in ("description", "example"):
-        schema.pop(name, None)
 
 
 def _problems(status: int, path: str, operation: Document) -> Document:
@@ -156,6 +160,10 @@ def _components(paths: Document) -> Document:
     for schema in schemas.values():
         if "description" in schema:
             schema["description"] = schema["description"].replace("``", "`")
+    for body in _requests(paths):
+        for name in _references(body["content"].get("multipart/form-data")):
+            for field in schemas[name]["properties"].values():
+                _never_null(field)
     return dict(sorted(schemas.items()))
 
 

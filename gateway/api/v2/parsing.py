@@ -42,6 +42,7 @@ class SubmissionFields(BaseModel):
         max_length=METADATA_KEYS,
         description="Up to 16 texts of your own, by names of letters, digits, _ and -; lists can be filtered by them.",
         examples=[{"patient": "17"}],
+        json_schema_extra={"additionalProperties": False},
     )
     webhook: str | None = Field(
         default=None, max_length=LONGEST_URL, description="Where to send word of its end: an http or https URL."
@@ -58,7 +59,7 @@ class SubmissionFields(BaseModel):
 class JsonSubmission(SubmissionFields):
     """A submission as one JSON object, its image in base64."""
 
-    image: str = Field(description="The PNG or JPEG file in base64.")
+    image: str = Field(description="The PNG or JPEG file in base64.", json_schema_extra={"format": "byte"})
     file_name: str = Field(default="image", max_length=255, description="What the file is called; kept as it is.")
 
     def decoded(self) -> bytes:
