@@ -9,7 +9,7 @@ from contracts.catalogue import Catalogue
 from contracts.documents import ModelRef
 from contracts.errors import UnknownModel
 from contracts.model_descriptions import ModelDescription
-from gateway.ports import ServedModel
+from contracts.served_models import ServedModel
 
 
 @dataclass(frozen=True)

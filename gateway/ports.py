@@ -8,7 +8,7 @@ from typing import Protocol
 
 from contracts.documents import ModelRef, Submission
 from contracts.messages import Job
-from contracts.states import ServedState
+from contracts.served_models import ServedModel
 from contracts.workflows import Workflow
 
 
@@ -26,17 +26,6 @@ class Backlog:
 
     waiting: int
     drained_per_second: float
-
-
-@dataclass(frozen=True)
-class ServedModel:
-    """Where orchestrators call a model, and how their last call went. ``address`` holds no credentials."""
-
-    model: ModelRef
-    address: str
-    state: ServedState
-    since: datetime
-    seen_at: datetime
 
 
 class Store(Protocol):

@@ -14,11 +14,12 @@ from pymongo.write_concern import WriteConcern
 from contracts import store_layout
 from contracts.documents import INPUT_NAME, ModelRef, Submission, from_document, image_key, to_document
 from contracts.errors import InvalidWorkflow
-from contracts.states import ServedState, SubmissionState
+from contracts.served_models import ServedModel, read_served
+from contracts.states import SubmissionState
 from contracts.workflows import Workflow
 from gateway.group_commit import GroupCommit
 from gateway.mongo import Document, translated
-from gateway.ports import Picture, ServedModel
+from gateway.ports import Picture
 
 ACCEPTED_TOGETHER = 16
 """Submissions that are written together at most; with images of 10 MiB they pass in several messages."""
@@ -144,8 +145,4 @@ class MongoStore:
         kept = self._database[store_layout.SERVED_MODELS]
         with translated():
             found = [(model, kept.find_one({"_id": str(model)})) for model in models]
-        return [
-            ServedModel(model, each["address"], ServedState(each["state"]), each["since"], each["seen_at"])
-            for model, each in found
-            if each
-        ]
+        return [read_served(model, document) for model, document in found if document]

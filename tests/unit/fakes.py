@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,9 +29,10 @@ from contracts.errors import (
 )
 from contracts.events import Notice, submission_event
 from contracts.messages import Job
-from contracts.states import StepState, SubmissionState
+from contracts.served_models import ServedModel
+from contracts.states import ServedState, StepState, SubmissionState
 from contracts.workflows import Workflow
-from gateway.ports import Backlog, ServedModel
+from gateway.ports import Backlog
 from orchestrator import ports
 from orchestrator.store import BROKEN_DUE_SECONDS, NEWER_DUE_SECONDS
 from tests.unit.factories import NOW
@@ -127,6 +128,14 @@ class MemoryStore:
     def served(self, models: list[ModelRef]) -> list[ServedModel]:
         self._answer()
         return [self.served_models[str(model)] for model in models if str(model) in self.served_models]
+
+    def tell(self, served: Iterable[ServedModel]) -> None:
+        """The orchestrator's side of ``served``."""
+        self._answer()
+        for each in served:
+            known = self.served_models.get(str(each.model))
+            untried = known is not None and each.state is ServedState.UNTRIED
+            self.served_models[str(each.model)] = replace(each, state=known.state) if known and untried else each
 
     # both sides
 

@@ -23,11 +23,10 @@ class ModelUse(BaseModel):
 
 
 class Served(BaseModel):
-    """Where the orchestrators call it, and how that went. Up to a minute old."""
+    """Where the orchestrators call it, and how that went; up to half a minute old."""
 
     address: str = Field(description="The model server's address.", examples=["http://segmentation:8080"])
     state: ServedState = Field(description="What the last call of any orchestrator came to.")
-    since: datetime = Field(description="Since when that is so.")
     seen_at: datetime = Field(description="When an orchestrator told so last.")
 
 
@@ -85,8 +84,7 @@ def model_version(models: ModelDirectory, name: str, version: str) -> ModelVersi
         ],
         weights=described.weights if described else None,
         card=described.card if described else None,
-        served=served
-        and Served(address=served.address, state=served.state, since=served.since, seen_at=served.seen_at),
+        served=served and Served(address=served.address, state=served.state, seen_at=served.seen_at),
     )
 
 
