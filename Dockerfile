@@ -17,6 +17,12 @@ COPY requirements/runtime.lock requirements/
 RUN python -m venv /opt/venv && pip install --quiet --no-cache-dir --require-hashes -r requirements/runtime.lock
 
 
+# What the catalogue tells of the models: out of their cards, without torch.
+FROM runtime-packages AS descriptions
+COPY services services
+RUN python -m services.archive --only-describe --store /model-store
+
+
 # The gateway and the orchestrator: one image, two commands.
 FROM base AS application
 COPY --from=runtime-packages /opt/venv /opt/venv
@@ -26,6 +32,7 @@ COPY contracts contracts
 COPY workflows workflows
 COPY gateway gateway
 COPY orchestrator orchestrator
+COPY --from=descriptions /model-store/models.json model-store/models.json
 RUN python -m compileall -q contracts gateway orchestrator
 USER 10001:10001
 

@@ -62,7 +62,7 @@ lint: venv  ## Check style, formatting, types and who may import whom
 
 .PHONY: test
 test: venv  ## Install what the tests need, build the models, run every test (ARGS="-k words" for some)
-	@$(CLUSTER) prerequisites
+	@$(CLUSTER) prerequisites --browser
 	@$(CLUSTER) models
 	@test -n "$(SHOWCASE_DATA)" || echo "SHOWCASE_DATA names no folder: the tests on the real data sets are left out."
 	$(BIN)/pytest tests --ignore tests/faults $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
@@ -75,10 +75,12 @@ test-faults: venv  ## Kill and stop every part under load, and write docs/faults
 
 .PHONY: test-compose
 test-compose: venv  ## Run the system tests against the cluster of docker compose
+	@$(CLUSTER) prerequisites --only database --browser
 	$(BIN)/pytest tests/system --cluster compose $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
 
 .PHONY: test-container
 test-container: venv  ## Run the system tests against the one container
+	@$(CLUSTER) prerequisites --only database --browser
 	$(BIN)/pytest tests/system --cluster container $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
 
 .PHONY: test-unit

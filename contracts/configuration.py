@@ -96,7 +96,7 @@ def describe(settings: type[BaseSettings]) -> list[tuple[str, str, str]]:
     for name, info in settings.model_fields.items():
         default = info.default
         if isinstance(default, Path) and default.is_absolute():
-            default = default.name + "/"
+            default = f"{default.parent.name}/{default.name}" if default.suffix else default.name + "/"
         shown = "true" if default is True else "false" if default is False else str(default)
         rows.append((variable(name), shown, info.description or ""))
     return rows

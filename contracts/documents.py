@@ -26,14 +26,18 @@ class _Document(BaseModel):
 
 
 class WorkflowRef(_Document):
-    name: str
-    version: str
-    digest: str
+    """One published version of a workflow."""
+
+    name: str = Field(description="The workflow's name.", examples=["workflow_001"])
+    version: str = Field(description="The version, which never changes.", examples=["v1.0.0"])
+    digest: str = Field(description="SHA-256 of the version's file.", examples=["sha256:" + "0" * 64])
 
 
 class ModelRef(_Document):
-    name: str
-    version: str
+    """One version of a model."""
+
+    name: str = Field(description="The model's name.", examples=["digit_recognizer"])
+    version: str = Field(description="The model's version.", examples=["1.0.0"])
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -42,12 +46,12 @@ class ModelRef(_Document):
 class InputInfo(_Document):
     """What was uploaded: ``width`` and ``height`` in pixels as stored, ``bytes`` its length."""
 
-    media_type: str
-    bytes: int
-    width: int
-    height: int
-    file_name: str
-    sha256: str
+    media_type: str = Field(description="By its content.", examples=["image/png"])
+    bytes: int = Field(description="The file's length.", examples=[48213])
+    width: int = Field(description="Pixels from left to right, as stored.", examples=[256])
+    height: int = Field(description="Pixels from top to bottom, as stored.", examples=[256])
+    file_name: str = Field(description="What the file was called, as it was sent.", examples=["slice 17.png"])
+    sha256: str = Field(description="SHA-256 of the file, in hexadecimal digits.", examples=["0" * 64])
 
 
 class Gate(_Document):

@@ -5,6 +5,7 @@
     |-- InvalidWorkflow            a workflow file that cannot be run (file and line)
     |-- InvalidRequest            a client's request that cannot be read
     |-- UnknownWorkflow            no such workflow is published here
+    |-- UnknownModel               no workflow here uses such a model
     |-- UnknownSubmission          no such submission is stored here
     |-- SubmissionGone             it was, and was deleted or has expired
     |-- UnknownArtifact            the submission has no such picture
@@ -63,6 +64,10 @@ class InvalidRequest(ShowcaseError):
 
 class UnknownWorkflow(ShowcaseError):
     code = "unknown-workflow"
+
+
+class UnknownModel(ShowcaseError):
+    code = "unknown-model"
 
 
 class UnknownSubmission(ShowcaseError):

@@ -8,6 +8,8 @@ from contracts.errors import IllegalMove
 
 
 class SubmissionState(StrEnum):
+    """Where a submission stands: `queued` and `running` go on, the others are final."""
+
     QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -46,6 +48,8 @@ _MOVES: dict[SubmissionState, frozenset[SubmissionState]] = {
 
 
 class StepState(StrEnum):
+    """Where a step stands. A step whose gate is false is `skipped`."""
+
     PENDING = "pending"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -56,3 +60,11 @@ class StepState(StrEnum):
     def settled(self) -> bool:
         """Whether the step will not be called again."""
         return self in {StepState.SUCCEEDED, StepState.SKIPPED, StepState.FAILED}
+
+
+class ServedState(StrEnum):
+    """What calling a model came to of late: `failing` is that the last call got no answer."""
+
+    UNTRIED = "untried"
+    ANSWERING = "answering"
+    FAILING = "failing"

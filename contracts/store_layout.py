@@ -15,6 +15,11 @@ WiredTiger then tries in vain to evict the page before every single one: 9 ms in
 
 TOMBSTONES = "tombstones"
 """What is left of submissions that were deleted or have expired, for a while (contracts/tombstones.py)."""
+WORKFLOW_ALIASES = "workflow_aliases"
+"""What an operator calls the versions of a workflow: ``_id`` = its name, ``aliases`` = version by alias."""
+
+SERVED_MODELS = "served_models"
+"""Where orchestrators call each model, and how that went: ``_id`` = the model's name and version."""
 
 
 class Concern(TypedDict, total=False):

@@ -1,7 +1,8 @@
-"""``python -m gateway``: settings, wiring, serve. The one place where the parts meet."""
+"""``python -m gateway``: settings, wiring, serve; or an operator's command. The one place where the parts meet."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -11,49 +12,66 @@ from datetime import timedelta
 
 import structlog
 
-from contracts.catalogue import load_catalogue
+from contracts.catalogue import Catalogue, load_catalogue
 from contracts.configuration import leave, read_settings
-from contracts.errors import InvalidSetting, InvalidWorkflow, StoreUnavailable
+from contracts.errors import InvalidSetting, InvalidWorkflow
 from contracts.log_lines import configure_logging
+from contracts.model_descriptions import load_descriptions
 from contracts.topology import topology
 from contracts.webhooks import WebhookPolicy
-from contracts.workflows import Workflow
+from gateway import operator_commands
 from gateway.app import create_app
 from gateway.doorbell import RabbitDoorbell
 from gateway.listener import RabbitListener
 from gateway.listing_store import MongoListing
+from gateway.model_directory import ModelDirectory
 from gateway.mongo import connect
 from gateway.server import make_server
 from gateway.settings import GatewaySettings
 from gateway.store import MongoStore
 from gateway.tombstone_store import MongoTombstones
+from gateway.upkeep import Upkeep
 from gateway.uploads import Limits
 from gateway.watching import Hub
 from gateway.webhook_store import MongoReplays
 
 PROGRAM = "python -m gateway"
 PURPOSE = "Serves the public REST API and the web page."
-CLOCK_SECONDS = 30.0
-RETRY_SECONDS = 1.0
 
 log = structlog.get_logger()
 
 
-def main() -> None:
-    settings = read_settings(GatewaySettings, PROGRAM, PURPOSE, sys.argv[1:])
-    configure_logging("gateway", settings.log_format, settings.log_level)
+def command(arguments: list[str]) -> int:
+    """Run an operator's command on the parts that the settings name; return the exit status."""
+    given = operator_commands.parse(PROGRAM, arguments)
+    settings = read_settings(GatewaySettings, PROGRAM, PURPOSE, [])
+    logging.disable()  # one sentence for a person, not the libraries' reports of the same
+    catalogue = _catalogue(settings)
     try:
-        catalogue = load_catalogue(settings.workflows)
-    except InvalidWorkflow as error:
+        client = connect(settings.mongo_url, settings.store_timeout_seconds)
+    except InvalidSetting as error:
         leave(PROGRAM, error.message)
+    with client:
+        return operator_commands.run(PROGRAM, given, MongoStore(client, settings.mongo_database), catalogue)
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if arguments and not arguments[0].startswith("-"):
+        raise SystemExit(command(arguments))
+    settings = read_settings(GatewaySettings, PROGRAM, f"{PURPOSE}\n\n{operator_commands.COMMANDS}", arguments)
+    configure_logging("gateway", settings.log_format, settings.log_level)
+    catalogue = _catalogue(settings)
     hub = Hub(settings.watchers)
     try:
+        models = ModelDirectory(catalogue, load_descriptions(settings.model_descriptions))
         database = connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database
         store = MongoStore(*database)
         doorbell = RabbitDoorbell(settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_rung)
         listener = RabbitListener(settings.amqp_url, hub)
     except InvalidSetting as error:
         leave(PROGRAM, error.message)
+    upkeep = Upkeep(store, catalogue, models)
     app = create_app(
         store=store,
         doorbell=doorbell,
@@ -61,6 +79,7 @@ def main() -> None:
         listing=MongoListing(*database),
         tombstones=MongoTombstones(*database),
         catalogue=catalogue,
+        models=models,
         limits=Limits(settings.upload_bytes, settings.upload_pixels),
         queue_limit=settings.queue_limit,
         retention=timedelta(days=settings.retention_days) if settings.retention_days else None,
@@ -80,7 +99,9 @@ def main() -> None:
         leave(PROGRAM, f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}). Set SHOWCASE_PORT.")
     doorbell.start()
     listener.start()
-    threading.Thread(target=_keep_up, args=(store, catalogue.all()), name="store", daemon=True).start()
+    # The first turn is taken before the first request is: what an operator set is followed from the beginning.
+    seconds = _turn(upkeep)
+    threading.Thread(target=_keep_up, args=(upkeep, seconds), name="upkeep", daemon=True).start()
     signal.signal(signal.SIGTERM, _leave)
     log.info("gateway started", url=f"http://{settings.host}:{settings.port}", workflows=catalogue.names)
     server.run()  # returns after SIGTERM or an interrupt, when the requests under way are answered
@@ -89,22 +110,27 @@ def main() -> None:
     log.info("gateway stopped")
 
 
-def _keep_up(store: MongoStore, workflows: list[Workflow]) -> None:
-    """Publish the workflows as soon as the database is there, then follow its clock."""
-    published = False
+def _keep_up(upkeep: Upkeep, seconds: float) -> None:
+    """Take the turns after the first one, which said ``seconds``."""
     while True:
-        try:
-            store.ping()
-            if not published:
-                store.publish(workflows)
-                published = True
-        except StoreUnavailable as error:
-            log.warning("store away", error=error.message)
-        except InvalidWorkflow as error:
-            log.critical("workflow changed", error=error.message)
-            sys.stderr.write(f"{PROGRAM}: {error.message}\n")
-            os._exit(2)  # a thread cannot end its process otherwise, and serving would break what was published
-        time.sleep(CLOCK_SECONDS if published else RETRY_SECONDS)
+        time.sleep(seconds)
+        seconds = _turn(upkeep)
+
+
+def _turn(upkeep: Upkeep) -> float:
+    try:
+        return upkeep.turn()
+    except InvalidWorkflow as error:
+        log.critical("workflow changed", error=error.message)
+        sys.stderr.write(f"{PROGRAM}: {error.message}\n")
+        os._exit(2)  # a thread cannot end its process otherwise, and serving would break what was published
+
+
+def _catalogue(settings: GatewaySettings) -> Catalogue:
+    try:
+        return load_catalogue(settings.workflows)
+    except InvalidWorkflow as error:
+        leave(PROGRAM, error.message)
 
 
 def _leave(*_: object) -> None:

@@ -10,10 +10,23 @@ from contracts.catalogue import Catalogue
 from contracts.webhooks import WebhookPolicy
 from gateway.acceptance import Acceptance
 from gateway.api import errors, health, v1
-from gateway.api.v2 import document, exports, lists, lookup, pictures, records, submissions, watching, webhooks
+from gateway.api.v2 import (
+    document,
+    exports,
+    lists,
+    lookup,
+    pictures,
+    records,
+    submissions,
+    watching,
+    webhooks,
+    workflows,
+)
+from gateway.api.v2 import models as models_api
 from gateway.backpressure import Intake
 from gateway.listing import Source
-from gateway.pages import routes
+from gateway.model_directory import ModelDirectory
+from gateway.pages import docs, routes
 from gateway.ports import Doorbell, Store
 from gateway.retention import Tombstones
 from gateway.timers import Timers
@@ -42,6 +55,7 @@ def create_app(
     listing: Source,
     tombstones: Tombstones,
     catalogue: Catalogue,
+    models: ModelDirectory,
     limits: Limits,
     queue_limit: int,
     retention: timedelta | None,
@@ -71,8 +85,11 @@ def create_app(
     app.register_api(exports.blueprint(shown, listing, store, catalogue))
     app.register_api(pictures.blueprint(shown, pictures.Pictures(store)))
     app.register_api(records.blueprint(shown))
+    app.register_api(workflows.blueprint(catalogue, limits))
+    app.register_api(models_api.blueprint(models))
     app.register_blueprint(health.blueprint(store, doorbell, intake))
     app.register_blueprint(routes.blueprint(catalogue))
+    app.register_blueprint(docs.blueprint(document.ADDRESS))
 
     @app.after_request
     def secure(response: Response) -> Response:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from contracts.documents import Submission
+from contracts.documents import ModelRef, Submission
 from contracts.messages import Job
+from contracts.served_models import ServedModel
 from contracts.workflows import Workflow
 
 
@@ -48,6 +49,17 @@ class Store(Protocol):
 
     def publish(self, workflows: list[Workflow]) -> None:
         """Keep the workflows' digests. Raises InvalidWorkflow when a published version has changed."""
+
+    def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
+        """Return the version that each alias of each workflow means."""
+
+    def set_alias(self, workflow: str, alias: str, version: str) -> None: ...
+
+    def remove_alias(self, workflow: str, alias: str) -> bool:
+        """Return whether there was one."""
+
+    def served(self, models: list[ModelRef]) -> list[ServedModel]:
+        """Return what orchestrators told of these models."""
 
 
 class Doorbell(Protocol):

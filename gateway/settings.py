@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from contracts.configuration import SharedSettings
+from contracts.model_descriptions import FILE_NAME
 
 
 class GatewaySettings(SharedSettings):
@@ -34,6 +37,10 @@ class GatewaySettings(SharedSettings):
         ge=0,
         le=10_000_000,
         description="Submissions of one workflow that may wait before further ones are refused; 0 is no limit.",
+    )
+    model_descriptions: Path = Field(
+        default=Path(__file__).resolve().parent.parent / "model-store" / FILE_NAME,
+        description="File that tells of the models, as building their archives writes it.",
     )
     retention_days: float = Field(
         default=30.0,

@@ -12,8 +12,9 @@ from pymongo.errors import DuplicateKeyError, InvalidOperation
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
-from contracts.documents import INPUT_NAME, Submission, from_document, image_key, to_document
+from contracts.documents import INPUT_NAME, ModelRef, Submission, from_document, image_key, to_document
 from contracts.errors import InvalidWorkflow
+from contracts.served_models import ServedModel, read_served
 from contracts.states import SubmissionState
 from contracts.workflows import Workflow
 from gateway.group_commit import GroupCommit
@@ -129,3 +130,25 @@ class MongoStore:
                             f"{key}: this published version has changed (digest {workflow.digest}, published was "
                             f"{found['digest']}). Put the old file back and publish the change as a new version."
                         ) from None
+
+    def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
+        kept = self._database[store_layout.WORKFLOW_ALIASES]
+        with translated():
+            found = {name: kept.find_one({"_id": name}) for name in workflows}
+        return {name: document["aliases"] for name, document in found.items() if document}
+
+    def set_alias(self, workflow: str, alias: str, version: str) -> None:
+        kept = self._database[store_layout.WORKFLOW_ALIASES]
+        with translated():
+            kept.update_one({"_id": workflow}, {"$set": {f"aliases.{alias}": version}}, upsert=True)
+
+    def remove_alias(self, workflow: str, alias: str) -> bool:
+        kept = self._database[store_layout.WORKFLOW_ALIASES]
+        with translated():
+            return kept.update_one({"_id": workflow}, {"$unset": {f"aliases.{alias}": ""}}).modified_count == 1
+
+    def served(self, models: list[ModelRef]) -> list[ServedModel]:
+        kept = self._database[store_layout.SERVED_MODELS]
+        with translated():
+            found = [(model, kept.find_one({"_id": str(model)})) for model in models]
+        return [read_served(model, document) for model, document in found if document]

@@ -36,6 +36,8 @@ from orchestrator.leases import LeaseKeeper
 from orchestrator.model_servers.torchserve import TorchServeModels
 from orchestrator.mongo import connect
 from orchestrator.retries import Policy
+from orchestrator.served import Teller
+from orchestrator.served_store import MongoServedModels
 from orchestrator.settings import OrchestratorSettings, parse_servers
 from orchestrator.store import MongoStore
 from orchestrator.sweep import Sweep
@@ -94,9 +96,17 @@ class Process:
             fault_tries=settings.fault_tries,
         )
         models = TorchServeModels(parse_servers(settings.model_servers))
+        caller = Caller(models, self.clock, policy)
+        self.teller = Teller(
+            MongoServedModels(*database, self.store.now),
+            catalogue,
+            models.server,
+            caller.state,
+            self.clock.monotonic,
+        )
         self.engine = Engine(
             store=self.store,
-            caller=Caller(models, self.clock, policy),
+            caller=caller,
             catalogue=catalogue,
             clock=self.clock,
             owner=f"{socket.gethostname()}:{os.getpid()}",
@@ -139,6 +149,7 @@ class Process:
     def _swept(self) -> None:
         if self.settings.health_file and self.broker.connected:
             touch(Path(self.settings.health_file))
+        self.teller.once()
 
     def drain(self) -> None:
         """Finish what is under way, or hand it back for another orchestrator to go on from its last checkpoint."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from contracts.states import ServedState
+
 FAILURES = 5
 """Calls in a row without an answer after which a model counts as away. One bad picture does not come that far: the
 answers to others lie between its tries."""
@@ -45,6 +47,14 @@ class Breakers:
                 return breaker.open_until - now
             breaker.open_until, breaker.on_trial = now + breaker.pause_seconds, True
             return 0.0
+
+    def state(self, model: str) -> ServedState:
+        """Return what the last call of the model came to."""
+        with self._lock:
+            breaker = self._known.get(model)
+        if breaker is None:
+            return ServedState.UNTRIED
+        return ServedState.FAILING if breaker.failures else ServedState.ANSWERING
 
     def answered(self, model: str) -> None:
         """Note that the model answered, be it with a refusal."""

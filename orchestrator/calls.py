@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.documents import Attempt
+from contracts.documents import Attempt, ModelRef
 from contracts.errors import ModelFault, ModelUnavailable
 from contracts.model_api import Binary, read_answer
+from contracts.states import ServedState
 from contracts.topology import shortest_delay
 from contracts.workflows import StepSpec
 from orchestrator.breakers import Breakers
@@ -37,6 +38,10 @@ class Caller:
         self._policy = policy
         self._chance = chance
         self._breakers = Breakers()
+
+    def state(self, model: ModelRef) -> ServedState:
+        """Return what the last call of the model came to."""
+        return self._breakers.state(str(model))
 
     def call(self, spec: StepSpec, picture: Picture, *, tries: int, age_seconds: float) -> CallOutcome:
         """Call the step's model until it answers or the retry rule says otherwise. Raises nothing of a model's.

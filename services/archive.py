@@ -2,7 +2,8 @@
 
 Every folder under ``services/`` with a ``service.yaml`` becomes ``<store>/<name>_<version>.mar``. An archive holds
 the modules that its handler imports, under the names they have here (``services.<model>.network``, ...), the weights
-and the batching. An archive whose inputs have not changed is left as it is.
+and the batching. An archive whose inputs have not changed is left as it is. ``<store>/models.json`` tells of all models
+what their cards say.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from services.common import descriptions
 
 HOUSE = Path(__file__).resolve().parent
 ARCHIVER = "torch-model-archiver"
@@ -160,6 +163,18 @@ def build(service: Service, store: Path, root: Path = HOUSE.parent) -> bool:
     return True
 
 
+def describe(folders: Mapping[str, Path], store: Path) -> None:
+    """Write what is told of the models into ``store``; leave out those that cannot be archived."""
+    described = []
+    for folder in folders.values():
+        try:
+            service = read_service(folder)
+        except ArchiveError:
+            continue  # its own build says so
+        described.append(descriptions.describe(folder, service.name, service.version, service.weights))
+    descriptions.write(store, described)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Build what was asked for. Returns the process's exit status."""
     folders = {path.parent.name: path.parent for path in sorted(HOUSE.glob("*/service.yaml"))}
@@ -168,12 +183,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of: {', '.join(folders)} (default: all of them)")
     parser.add_argument("--store", type=Path, default=Path("model-store"), help="folder of the archives (model-store)")
+    parser.add_argument("--only-describe", action="store_true", help="write models.json and build no archive")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.models) - set(folders))
     if unknown:
         parser.error(f"no such model: {', '.join(unknown)}; there are: {', '.join(folders)}")
+    describe(folders, options.store)
     failed = False
-    for name in options.models or folders:
+    for name in () if options.only_describe else options.models or folders:
         try:
             service = read_service(folders[name])
             made = build(service, options.store)

@@ -82,9 +82,10 @@ def parser() -> argparse.ArgumentParser:
     control = commands.add_parser("rabbitmqctl", parents=[every], help="run rabbitmqctl on the embedded broker")
     control.add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("models", parents=[every], help="build the model archives that changed")
-    commands.add_parser(
+    needs = commands.add_parser(
         "prerequisites", parents=[every, chosen], help="install what pip cannot: RabbitMQ and a Java runtime"
     )
+    needs.add_argument("--browser", action="store_true", help="also the browser that the tests open pages with")
     return top
 
 
@@ -165,7 +166,7 @@ def _run(arguments: argparse.Namespace) -> int:
             built = build_archives(CHECKOUT / "model-store", OWN_HOME / "logs" / "archives.log")
             print(f"Built {', '.join(built)}." if built else "The model archives are up to date.")
         case "prerequisites":
-            install(_settings(arguments), Progress())
+            install(_settings(arguments), Progress(), browser=arguments.browser)
     return 0
 
 

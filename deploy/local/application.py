@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
+from contracts.model_descriptions import FILE_NAME
 from deploy.local.parts import Part, digest_of_files, source_files
 from deploy.local.settings import CHECKOUT, ClusterSettings
 
@@ -28,17 +30,23 @@ def public_address(settings: ClusterSettings) -> dict[str, str]:
 
 
 def _part(
-    name: str, environment: dict[str, str], ports: tuple[int, ...], stop_wait_seconds: int, niceness: int = 0
+    name: str,
+    environment: dict[str, str],
+    ports: tuple[int, ...],
+    stop_wait_seconds: int,
+    niceness: int = 0,
+    reads: tuple[Path, ...] = (),
 ) -> Part:
     # Read at the start and never again: a running process is stale once one of them changes.
     sources = source_files(CHECKOUT / name, CHECKOUT / "contracts", CHECKOUT / "workflows")
+    others = [digest_of_files([path], path.parent) for path in reads if path.exists()]
     return Part(
         name=name,
         command=("nice", "-n", str(niceness), sys.executable, "-m", name),
         directory=CHECKOUT,
         environment={"PYTHONUNBUFFERED": "1", **environment},
         ports=ports,
-        inputs=(digest_of_files(sources, CHECKOUT),),
+        inputs=(digest_of_files(sources, CHECKOUT), *others),
         # Both would wait for a broker that is not there yet; started with it, they only slow it down and complain.
         needs=frozenset({"rabbitmq", "database"}),
         stop_wait_seconds=stop_wait_seconds,
@@ -48,9 +56,11 @@ def _part(
 def application_parts(settings: ClusterSettings, amqp_url: str) -> list[Part]:
     """Return those of the two that this checkout holds."""
     common = common_environment(settings, amqp_url)
+    descriptions = settings.model_store / FILE_NAME
+    public = public_address(settings) | {"SHOWCASE_MODEL_DESCRIPTIONS": str(descriptions)}
     made = [
         # It drains for SHOWCASE_DRAIN_SECONDS and then hands back. Nice: what is accepted can wait, who submits cannot.
         _part("orchestrator", common, (), stop_wait_seconds=20, niceness=5),
-        _part("gateway", common | public_address(settings), (settings.ports.gateway,), stop_wait_seconds=10),
+        _part("gateway", common | public, (settings.ports.gateway,), stop_wait_seconds=10, reads=(descriptions,)),
     ]
     return [part for part in made if (CHECKOUT / part.name / "__main__.py").exists()]

@@ -1,4 +1,5 @@
-"""The programs that pip cannot install: RabbitMQ and a Java runtime. Installed by apt where that is allowed."""
+"""The programs that pip cannot install: RabbitMQ, a Java runtime, and a browser for the tests. Installed by apt where
+that is allowed."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from deploy.torchserve.java import find_java
 
 BROKER_PACKAGE = "rabbitmq-server"
 JAVA_PACKAGE = "default-jre-headless"
+BROWSER_PACKAGE = "chromium"
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -23,10 +25,16 @@ def has_broker() -> bool:
     return (SCRIPTS / "rabbitmq-server").exists() and shutil.which("epmd") is not None
 
 
-def missing_packages(*, broker: bool, java: bool) -> list[str]:
+def find_browser() -> str | None:
+    """Return the program that opens pages in tests, under Debian's name for it."""
+    return shutil.which("chromium")
+
+
+def missing_packages(*, broker: bool, java: bool, browser: bool = False) -> list[str]:
     """Return the Debian packages to install for what is needed and not there."""
     wanted = [BROKER_PACKAGE] if broker and not has_broker() else []
-    return wanted + ([JAVA_PACKAGE] if java and find_java() is None else [])
+    wanted += [JAVA_PACKAGE] if java and find_java() is None else []
+    return wanted + ([BROWSER_PACKAGE] if browser and find_browser() is None else [])
 
 
 def refuse_without_rights(packages: list[str]) -> None:

@@ -35,10 +35,13 @@ def one_at_a_time(home: Path) -> Iterator[None]:
         yield
 
 
-def install(settings: ClusterSettings, progress: Progress) -> str | None:
-    """Install by apt what the embedded parts lack. Returns the Java runtime, where one is needed."""
+def install(settings: ClusterSettings, progress: Progress, *, browser: bool = False) -> str | None:
+    """Install by apt what the embedded parts lack. Returns the Java runtime, where one is needed.
+
+    ``browser``: also what the tests open pages with.
+    """
     wanted = embedded_parts(settings)
-    packages = missing_packages(broker="rabbitmq" in wanted, java="torchserve" in wanted)
+    packages = missing_packages(broker="rabbitmq" in wanted, java="torchserve" in wanted, browser=browser)
     if packages:
         refuse_without_rights(packages)
         progress.say(f"installing {' and '.join(packages)} (a minute or two)")

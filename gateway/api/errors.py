@@ -19,6 +19,7 @@ RETRY_AFTER_SECONDS = 2
 STATUS: dict[type[errors.ShowcaseError], int] = {
     errors.InvalidRequest: 400,
     errors.UnknownWorkflow: 404,
+    errors.UnknownModel: 404,
     errors.UnknownSubmission: 404,
     errors.UnknownWebhook: 404,
     errors.InvalidWebhook: 400,

@@ -8,35 +8,12 @@ from typing import Any, TypeAlias
 from flask import Response, json, request
 from pydantic import BaseModel, Field
 
+from gateway.problem_kinds import KINDS
+
 MEDIA_TYPE = "application/problem+json"
 PAGES = "/problems"
 
-TITLES: dict[str, str] = {
-    "invalid-request": "The request cannot be read",
-    "unknown-address": "There is nothing at this address",
-    "unknown-workflow": "There is no such workflow",
-    "unknown-submission": "There is no such submission",
-    "unknown-webhook": "There is no such webhook",
-    "invalid-webhook": "No webhook may be sent there",
-    "webhooks-off": "This installation sends no webhooks",
-    "submission-gone": "The submission is gone",
-    "unknown-artifact": "The submission has no such picture",
-    "method-not-allowed": "This address does not take this method",
-    "not-acceptable": "There is no such representation",
-    "illegal-move": "The submission's state does not allow this",
-    "upload-too-large": "The request is too large",
-    "rejected-upload": "The image cannot be accepted",
-    "unsupported-media-type": "This content type is not read here",
-    "request-timeout": "The request took too long to arrive",
-    "too-many-watchers": "Too many clients wait for events",
-    "range-not-satisfiable": "There is nothing in this range",
-    "busy": "Too many do this at the moment",
-    "queue-full": "Too much waits already",
-    "unknown-schema": "A newer release holds this",
-    "store-unavailable": "The database cannot be reached",
-    "broker-unavailable": "The message broker cannot be reached",
-    "internal-error": "The service made a mistake",
-}
+TITLES: dict[str, str] = {code: kind.title for code, kind in KINDS.items()}
 """The kinds of problems by code, with the title that all of a kind share."""
 
 

@@ -33,9 +33,13 @@ class TorchServeModels:
         self._servers = {name: url.rstrip("/") for name, url in servers.items()}
         self._local = threading.local()
 
+    def server(self, model: str) -> str | None:
+        """Return the address that calls of the model go to."""
+        return self._servers.get(model) or self._servers.get(ANY_MODEL)
+
     def predict(self, model: ModelRef, picture: Picture, timeout_seconds: float) -> tuple[object, str]:
         """Return the model's JSON answer and the server's address. Raises ModelFault."""
-        server = self._servers.get(model.name) or self._servers.get(ANY_MODEL)
+        server = self.server(model.name)
         if server is None:
             raise ModelRefused(f"No server is configured for the model {model.name}. Set SHOWCASE_MODEL_SERVERS.")
         deadline = time.monotonic() + timeout_seconds

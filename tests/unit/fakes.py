@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +29,8 @@ from contracts.errors import (
 )
 from contracts.events import Notice, submission_event
 from contracts.messages import Job
-from contracts.states import StepState, SubmissionState
+from contracts.served_models import ServedModel
+from contracts.states import ServedState, StepState, SubmissionState
 from contracts.workflows import Workflow
 from gateway.ports import Backlog
 from orchestrator import ports
@@ -71,6 +72,8 @@ class MemoryStore:
         self.pictures: dict[str, ports.Picture] = {}
         self.picture_fences: dict[str, int] = {}
         self.digests: dict[str, str] = {}
+        self.alias_sets: dict[str, dict[str, str]] = {}
+        self.served_models: dict[str, ServedModel] = {}
         self.away = False
         self.writes = 0
         self._lock = threading.RLock()
@@ -109,6 +112,30 @@ class MemoryStore:
         self._answer()
         document = self.documents.get(submission_id)
         return from_document(document) if document else None
+
+    def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
+        self._answer()
+        return {name: dict(self.alias_sets[name]) for name in workflows if name in self.alias_sets}
+
+    def set_alias(self, workflow: str, alias: str, version: str) -> None:
+        self._answer()
+        self.alias_sets.setdefault(workflow, {})[alias] = version
+
+    def remove_alias(self, workflow: str, alias: str) -> bool:
+        self._answer()
+        return self.alias_sets.get(workflow, {}).pop(alias, None) is not None
+
+    def served(self, models: list[ModelRef]) -> list[ServedModel]:
+        self._answer()
+        return [self.served_models[str(model)] for model in models if str(model) in self.served_models]
+
+    def tell(self, served: Iterable[ServedModel]) -> None:
+        """The orchestrator's side of ``served``."""
+        self._answer()
+        for each in served:
+            known = self.served_models.get(str(each.model))
+            untried = known is not None and each.state is ServedState.UNTRIED
+            self.served_models[str(each.model)] = replace(each, state=known.state) if known and untried else each
 
     # both sides
 

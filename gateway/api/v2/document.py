@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Response, jsonify
-from flask_openapi3 import Info, OpenAPI
-from flask_openapi3.models import Schema
+from flask import Response, json, request
+from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from pydantic import ValidationError
 
 from gateway.api.problems import Problem, problem
 from gateway.api.v2 import PREFIX
+from gateway.api.v2.describing import finish
 from gateway.api.v2.parsing import sentence
 
 VERSION = "2.0.0"
@@ -16,9 +16,22 @@ INFO = Info(
     title="ML Showcase",
     version=VERSION,
     summary="Multi-model machine-learning workflows over images.",
-    description="Send an image, name a workflow, follow its steps, and get the result with the reasons for it.",
+    description="Send an image, name a workflow, follow its steps, and get the result with the reasons for it.\n\n"
+    "Addresses in answers are paths and can be followed as they stand. Times are RFC 3339 in UTC. Errors are problems "
+    "(RFC 9457); the `type` of each is a page that explains it, all of which [/problems](/problems) lists.",
 )
 ADDRESS = f"{PREFIX}/openapi.json"
+
+
+class ApiDocument(OpenAPI):
+    """The framework's application, mended: two blueprints may have calls at the same address."""
+
+    def register_api(self, api: APIBlueprint, **options: object) -> None:
+        for path, item in self.paths.items():
+            if path in api.paths:
+                more = api.paths[path]
+                api.paths[path] = item.model_copy(update={name: getattr(more, name) for name in more.model_fields_set})
+        super().register_api(api, **options)
 
 
 def refuse(error: ValidationError) -> Response:
@@ -28,7 +41,7 @@ def refuse(error: ValidationError) -> Response:
 
 def make_app(name: str) -> OpenAPI:
     """Return a Flask application that collects the description of every v2 endpoint registered with it."""
-    app = OpenAPI(
+    app = ApiDocument(
         name,
         info=INFO,
         doc_ui=False,
@@ -37,10 +50,15 @@ def make_app(name: str) -> OpenAPI:
         validation_error_callback=refuse,
         static_folder=None,
     )
-    app.components_schemas["Problem"] = Schema(**Problem.model_json_schema())
+    finished: list[bytes] = []
 
     @app.get(ADDRESS, doc_ui=False)
     def openapi() -> Response:
-        return jsonify(app.api_doc)
+        if not finished:
+            finished.append(json.dumps(finish(app.api_doc)).encode())
+        response = Response(finished[0], mimetype="application/json")
+        response.add_etag()
+        response.make_conditional(request)
+        return response
 
     return app

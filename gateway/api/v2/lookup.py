@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from flask import Response, request
+from flask import Response
 from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 
 from contracts.documents import Submission, is_submission_id
+from gateway.api.v2.answers import tagged
 from gateway.api.v2.resources import SubmissionResource, resource
 from gateway.ports import Doorbell, Store
 from gateway.retention import Tombstones, absent, expired
@@ -43,10 +42,4 @@ class Submissions:
 
     def answer(self, submission: Submission, status: int = 200) -> Response:
         """Return the resource with its ETag; 304 when the client has it."""
-        body = self.resource(submission).model_dump_json()
-        response = Response(body, status=status, mimetype="application/json")
-        response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:32])
-        response.headers["Cache-Control"] = "private, no-cache"
-        if request.method in {"GET", "HEAD"}:
-            response.make_conditional(request)
-        return response
+        return tagged(self.resource(submission), status)

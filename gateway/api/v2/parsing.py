@@ -30,20 +30,25 @@ class SubmissionFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    workflow: str = Field(min_length=1, max_length=64, description="The workflow's name.")
+    workflow: str = Field(min_length=1, max_length=64, description="The workflow's name.", examples=["workflow_001"])
     version: str | None = Field(
-        default=None, max_length=64, description="Its version (v1.0.0) or an alias; the default is stable."
+        default=None,
+        max_length=64,
+        description="Its version (v1.0.0) or an alias; the default is stable.",
+        examples=["stable"],
     )
     metadata: dict[MetadataKey, MetadataValue] = Field(
         default_factory=dict,
         max_length=METADATA_KEYS,
         description="Up to 16 texts of your own, by names of letters, digits, _ and -; lists can be filtered by them.",
+        examples=[{"patient": "17"}],
+        json_schema_extra={"additionalProperties": False},
     )
     webhook: str | None = Field(
         default=None, max_length=LONGEST_URL, description="Where to send word of its end: an http or https URL."
     )
     retention_days: float | None = Field(
-        default=None, gt=0, le=36_500, description="Days to keep it, if not as long as usual."
+        default=None, gt=0, le=36_500, description="Days to keep it, if not as long as usual.", examples=[7]
     )
 
     @property
@@ -54,7 +59,7 @@ class SubmissionFields(BaseModel):
 class JsonSubmission(SubmissionFields):
     """A submission as one JSON object, its image in base64."""
 
-    image: str = Field(description="The PNG or JPEG file in base64.")
+    image: str = Field(description="The PNG or JPEG file in base64.", json_schema_extra={"format": "byte"})
     file_name: str = Field(default="image", max_length=255, description="What the file is called; kept as it is.")
 
     def decoded(self) -> bytes:

@@ -20,19 +20,19 @@ from gateway.views import artifact_name
 class StepResource(BaseModel):
     """One call of a model in the workflow, as far as it has come."""
 
-    name: str
-    model: ModelRef
-    state: StepState
-    tries: int = Field(description="Calls made so far, failed ones included.")
+    name: str = Field(description="What the workflow calls the step.", examples=["classification"])
+    model: ModelRef = Field(description="The model that it calls.")
+    state: StepState = Field(description="How far it has come.")
+    tries: int = Field(description="Calls made so far, failed ones included.", examples=[1])
 
 
 class ArtifactResource(BaseModel):
     """A picture that a step made."""
 
-    name: str
-    media_type: str
-    bytes: int
-    url: str
+    name: str = Field(description="Its name, which no other of this submission has.", examples=["mask.png"])
+    media_type: str = Field(description="What kind of file it is.", examples=["image/png"])
+    bytes: int = Field(description="Its length.", examples=[1874])
+    url: str = Field(description="Where to get it.")
 
 
 class QueuePosition(BaseModel):
@@ -45,37 +45,40 @@ class QueuePosition(BaseModel):
 
 
 class Urls(BaseModel):
-    self: str
-    cancel: str
-    retry: str
-    events: str
-    input: str
-    artifacts: str
-    record: str
-    webhook: str
+    """What can be asked about a submission, and done with it."""
+
+    self: str = Field(description="GET: this resource. DELETE: delete it, with its images.")
+    cancel: str = Field(description="POST: let it not go on.")
+    retry: str = Field(description="POST: let a failed one go on from where it came to.")
+    events: str = Field(description="GET: its moves, as server-sent events.")
+    input: str = Field(description="GET: the image that was sent in.")
+    artifacts: str = Field(description="GET: the pictures that its steps made.")
+    record: str = Field(description="GET: what ran, what was skipped, and why.")
+    webhook: str = Field(description="GET: the deliveries of its webhook.")
 
 
 class SubmissionResource(BaseModel):
     """One image on its way through one version of a workflow."""
 
-    id: str = Field(description="A version 4 UUID.")
-    workflow: WorkflowRef
-    state: SubmissionState
+    id: str = Field(description="A version 4 UUID.", examples=["0b0f8a4e-6c5e-4b43-9d7a-6a4f2b6b3f4e"])
+    workflow: WorkflowRef = Field(description="The version of the workflow that it goes through.")
+    state: SubmissionState = Field(description="Where it stands.")
     reason: str | None = Field(description="Why it waits, or why it failed.")
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
+    created_at: datetime = Field(description="When it was accepted.")
+    started_at: datetime | None = Field(description="When an orchestrator took it first.")
+    ended_at: datetime | None = Field(description="When it became final.")
     not_before: datetime | None = Field(description="When a submission that was set aside is tried again.")
     expires_at: datetime | None = Field(description="When it is deleted, with its images; null is never.")
-    input: InputInfo
-    metadata: dict[str, str]
-    steps: list[StepResource]
+    input: InputInfo = Field(description="The image that was sent in.")
+    metadata: dict[str, str] = Field(description="The texts that were sent with it.", examples=[{"patient": "17"}])
+    steps: list[StepResource] = Field(description="Its workflow's steps, in the order of the workflow's file.")
     result: dict[str, Any] | None = Field(
-        description="The workflow's output once it has succeeded; of a picture, its artifact's name and url."
+        description="The workflow's output once it has succeeded; of a picture, its artifact's name and url.",
+        examples=[{"label": "no_abnormality", "score": 0.987}],
     )
-    artifacts: list[ArtifactResource]
+    artifacts: list[ArtifactResource] = Field(description="The pictures that its steps made.")
     queue: QueuePosition | None = Field(description="While it is queued.")
-    urls: Urls
+    urls: Urls = Field(description="Where to go on from here.")
 
 
 def address(submission_id: str, *parts: str) -> str:

@@ -12,6 +12,7 @@ from contracts.errors import InvalidRequest
 from gateway.acceptance import Acceptance
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
+from gateway.api.v2.describing import ETAG, RETRY_AFTER, headed, reference
 from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.api.v2.parsing import JsonSubmission, MultipartSubmission, SubmissionFields, checked, form_fields
 from gateway.api.v2.resources import SubmissionResource, address
@@ -21,11 +22,14 @@ RETRY_AFTER_SECONDS = 1
 
 SUBMIT_BODY = {
     "required": True,
-    "content": {
-        "multipart/form-data": {"schema": MultipartSubmission.model_json_schema()},
-        "application/json": {"schema": JsonSubmission.model_json_schema()},
-    },
+    "content": {"multipart/form-data": reference(MultipartSubmission), "application/json": reference(JsonSubmission)},
 }
+APPLIED = {
+    "description": "`wait=N`, where the request preferred to wait and could.",
+    "schema": {"type": "string"},
+    "required": False,
+}
+LOCATION = {"description": "The submission's address.", "schema": {"type": "string"}, "required": True}
 
 
 def blueprint(submissions: Submissions, acceptance: Acceptance, catalogue: Catalogue, waiting: Waiting) -> APIBlueprint:
@@ -64,9 +68,23 @@ def blueprint(submissions: Submissions, acceptance: Acceptance, catalogue: Catal
     @v2.post(
         "/submissions",
         summary="Submit an image to a workflow",
+        operation_id="create_submission",
         responses={
-            "200": SubmissionResource,
-            "202": SubmissionResource,
+            "200": headed(
+                SubmissionResource,
+                "It is final: the request preferred to wait, and it ended in time.",
+                Location=LOCATION,
+                ETag=ETAG,
+                Preference_Applied=APPLIED,
+            ),
+            "202": headed(
+                SubmissionResource,
+                "It is stored, and worked on from now on.",
+                Location=LOCATION,
+                ETag=ETAG,
+                Retry_After=RETRY_AFTER,
+                Preference_Applied=APPLIED,
+            ),
             **described(400, 403, 404, 408, 413, 415, 503),
         },
         openapi_extensions={"requestBody": SUBMIT_BODY},
@@ -87,7 +105,12 @@ def blueprint(submissions: Submissions, acceptance: Acceptance, catalogue: Catal
     @v2.get(
         "/submissions/<submission_id>",
         summary="Look at a submission",
-        responses={"200": SubmissionResource, "304": None, **described(404, 410, 503)},
+        operation_id="get_submission",
+        responses={
+            "200": headed(SubmissionResource, "The submission as it stands.", Preference_Applied=APPLIED),
+            "304": None,
+            **described(404, 410, 503),
+        },
     )
     def show(path: SubmissionPath, header: WaitHeaders) -> Response:  # noqa: ARG001  # as above
         """Return the submission as it stands, with its result once it has one.

@@ -17,6 +17,7 @@ from contracts.errors import InvalidRequest, TooManyWatchers
 from contracts.events import Notice
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
+from gateway.api.v2.describing import reference
 from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.api.v2.parsing import wait_seconds
 from gateway.api.v2.resources import QueuePosition
@@ -135,7 +136,25 @@ class WaitHeaders(BaseModel):
 
 class EventHeaders(BaseModel):
     last_event_id: str | None = Field(
-        default=None, alias="Last-Event-ID", description="The number of the last event that you have."
+        default=None,
+        alias="Last-Event-ID",
+        description="The number of the last event that you have.",
+        json_schema_extra={"pattern": "^[0-9]{0,9}$"},  # said here, and checked with a better sentence
+    )
+
+
+class ServerSentEvent(BaseModel):
+    """One event of the stream, as its lines say it."""
+
+    id: str | None = Field(
+        default=None,
+        description="The number of the move, to go on from; a place in the queue has none.",
+        examples=["3"],
+    )
+    event: str = Field(description="What it is: the move's type, or `queue`.", examples=["step.running"])
+    data: str = Field(
+        description="JSON: of a move its type, time, step, gate and reason, of a place in the queue its numbers.",
+        examples=['{"type": "step.running", "at": "2026-03-01T12:00:00Z", "step": "classification"}'],
     )
 
 
@@ -149,10 +168,11 @@ def blueprint(submissions: Submissions, store: Store, hub: Hub, timers: Timers) 
     @v2.get(
         "/submissions/<submission_id>/events",
         summary="Follow a submission",
+        operation_id="follow_submission",
         responses={
             "200": {
                 "description": "Server-sent events; the stream ends with the submission.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "content": {"text/event-stream": reference(ServerSentEvent)},
             },
             "204": {"description": "It is final, and you have all of its events: do not connect again."},
             **described(400, 404, 410, 503),

@@ -14,6 +14,7 @@ from contracts.errors import BrokerUnavailable
 from contracts.messages import Job
 from contracts.webhooks import WebhookPolicy
 from gateway.app import create_app
+from gateway.model_directory import ModelDirectory
 from gateway.uploads import Limits
 from gateway.watching import Hub
 from tests.unit.factories import GATED, ONE_STEP, make_workflow
@@ -43,6 +44,7 @@ def make_app(
     hub: Hub | None = None,
     webhook_secret: str = "",
     tombstones: MemoryTombstones | None = None,
+    models: ModelDirectory | None = None,
 ) -> Flask:
     """``store`` and ``bell`` are the fakes, which serve both processes' ports."""
     return create_app(
@@ -52,6 +54,7 @@ def make_app(
         listing=MemoryListing(store),
         tombstones=tombstones or MemoryTombstones(store),
         catalogue=catalogue,
+        models=models or ModelDirectory(catalogue),
         limits=LIMITS,
         queue_limit=queue_limit,
         retention=retention,

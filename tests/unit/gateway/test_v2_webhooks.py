@@ -128,7 +128,9 @@ def test_a_replay_that_comes_too_late_changes_nothing(story: Story, monkeypatch:
 def test_a_submission_without_a_webhook_has_none(client: FlaskClient) -> None:
     body = submit(client).json
     assert body is not None
-    refused(client.get(body["urls"]["webhook"]), 404, "unknown-webhook")
+    shown = client.get(body["urls"]["webhook"]).json
+    assert shown is not None
+    assert (shown["state"], shown["url"], shown["attempts"], shown["urls"]["replay"]) == ("none", None, [], None)
     refused(client.post(f"{body['urls']['self']}/webhooks/msg_x_1/replay"), 404, "unknown-webhook")
     refused(client.get(f"{ADDRESS}/nothing/webhook"), 404, "unknown-submission")
 

@@ -1,0 +1,70 @@
+"""What is told of the models: the file that building their archives writes, and that the gateway reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contracts.errors import InvalidSetting
+
+FILE_NAME = "models.json"
+MAX_FILE_BYTES = 4 * 1024 * 1024
+
+
+class _Described(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Figure(_Described):
+    """One measured figure of a model, as its card states it."""
+
+    name: str = Field(description="What was measured.", examples=["accuracy, MNIST test (10,000)"])
+    value: str = Field(description="The value, with its unit.", examples=["99.67 %"])
+    interval: str | None = Field(
+        default=None, description="Its 95 % confidence interval.", examples=["99.56 to 99.78 %"]
+    )
+
+
+class ModelCard(_Described):
+    """What a model is for, how it was trained and measured, and where its limits are."""
+
+    title: str = Field(description="The model's name for people.", examples=["Digit recogniser 1.0.0"])
+    summary: str = Field(description="What it does, in a few sentences.")
+    figures: list[Figure] = Field(description="Its key figures, measured on data that it was not trained on.")
+    licence: str | None = Field(default=None, description="Under which terms its weights may be used.")
+    text: str = Field(description="The whole card, as Markdown.")
+
+
+class Weights(_Described):
+    """The trained parameters, as one file."""
+
+    digest: str = Field(description="SHA-256 of the file.", examples=["sha256:" + "0" * 64])
+    bytes: int = Field(description="Its size.", examples=[1416000])
+
+
+class ModelDescription(_Described):
+    """One version of a model. ``card`` is absent where nobody wrote one."""
+
+    name: str
+    version: str
+    weights: Weights
+    card: ModelCard | None = None
+
+
+def load_descriptions(path: Path) -> list[ModelDescription]:
+    """Read the file. One that is not there describes nothing. Raises InvalidSetting for one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ValueError(f"it is longer than {MAX_FILE_BYTES} bytes")
+        found = json.loads(content)
+        return [ModelDescription.model_validate(each) for each in found["models"]]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InvalidSetting(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, ValidationError, LookupError, TypeError, RecursionError) as error:
+        raise InvalidSetting(f"{path} does not describe models. Write it anew: make models.") from error

@@ -1,0 +1,204 @@
+"""What the OpenAPI document says beyond what the framework collects: whole schemas, headers, examples. Pure.
+
+The framework keeps of a schema only the keywords that it knows, and lets pydantic's titles stand. So the schemas are
+made anew from the models that the document refers to, by their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from gateway.api.problems import MEDIA_TYPE, PAGES, described
+from gateway.problem_kinds import KINDS
+
+Document = dict[str, Any]
+
+REFERENCE = "#/components/schemas/"
+PACKAGES = ("gateway.", "contracts.")
+
+ETAG: Document = {
+    "description": "Names this state of the resource, for `If-None-Match`.",
+    "schema": {"type": "string"},
+    "required": True,
+}
+RETRY_AFTER: Document = {
+    "description": "Seconds after which to ask again.",
+    "schema": {"type": "integer", "minimum": 1},
+    "required": True,
+}
+IF_NONE_MATCH: Document = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of the state that you have: 304 answers that it is the same still.",
+    "required": False,
+    "schema": {"type": "string"},
+}
+MEANINGS = {
+    "200": "As asked.",
+    "202": "Accepted; it goes on.",
+    "204": "Done; there is nothing to say about it.",
+    "206": "The part that was asked for.",
+    "304": "The state that `If-None-Match` names is the same still.",
+}
+
+
+def finish(document: Document) -> Document:
+    """Complete the framework's document in place, and return it."""
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            _finish_operation(operation, path)
+    document["paths"] = dict(sorted(document["paths"].items(), key=lambda entry: _place(document, entry[1])))
+    document["components"] = {"schemas": _components(document["paths"])}
+    document["servers"] = [{"url": "/", "description": "Where this document comes from."}]
+    _strip_titles(document["paths"])
+    return document
+
+
+def headed(model: type[BaseModel], description: str, **headers: Document) -> dict[str, Any]:
+    """Return the response that holds ``model`` and ``headers``, whose names have dashes instead of underscores."""
+    return {
+        "description": description,
+        "headers": {name.replace("_", "-"): header for name, header in headers.items()},
+        "content": {"application/json": {"schema": {"$ref": REFERENCE + model.__name__}}},
+    }
+
+
+def reference(model: type[BaseModel]) -> Document:
+    return {"schema": {"$ref": REFERENCE + model.__name__}}
+
+
+def _place(document: Document, item: Document) -> int:
+    """Return a path's place: as its tag comes in the list of tags; within one, as they were registered."""
+    order = [tag["name"] for tag in document.get("tags", [])]
+    return min(order.index(tag) for operation in item.values() for tag in operation["tags"])
+
+
+def _finish_operation(operation: Document, path: str) -> None:
+    operation["description"] = operation.get("description", "").replace("<br/>", "\n").replace("``", "`")
+    responses = operation["responses"]
+    # The framework adds a 400 of its own kind where none is described.
+    if "application/json" in responses.get("400", {}).get("content", {}):
+        del responses["400"]
+    parameters = operation.setdefault("parameters", [])
+    if "requestBody" in operation or any(each["in"] != "path" for each in parameters):
+        responses.setdefault("400", described(400)["400"])
+    responses.setdefault("500", described(500)["500"])
+    for parameter in parameters:
+        _finish_parameter(parameter)
+    if "304" in responses:
+        parameters.append(IF_NONE_MATCH)
+        for status in ("200", "304"):
+            responses[status].setdefault("headers", {})["ETag"] = ETAG
+    if not parameters:
+        del operation["parameters"]
+    for status, response in responses.items():
+        if response.get("description") in {None, "", HTTPStatus(int(status)).phrase}:
+            response["description"] = MEANINGS.get(status, HTTPStatus(int(status)).phrase + ".")
+        content = response.get("content", {})
+        if MEDIA_TYPE in content:
+            content[MEDIA_TYPE]["examples"] = _problems(int(status), path, operation)
+        if status in {"429", "503"}:
+            response.setdefault("headers", {})["Retry-After"] = RETRY_AFTER
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _finish_parameter(parameter: Document) -> None:
+    schema = parameter["schema"]
+    _never_null(schema)
+    for name in ("description", "example"):
+        schema.pop(name, None)
+
+
+def _never_null(schema: Document) -> None:
+    """Parameters and the fields of a form are there or not: none can be null."""
+    choices = [each for each in schema.pop("anyOf", []) if each != {"type": "null"}]
+    if len(choices) == 1:
+        schema |= choices[0]
+    elif choices:
+        schema["anyOf"] = choices
+    if schema.get("default", "") is None:
+        del schema["default"]
+
+
+def _problems(status: int, path: str, operation: Document) -> Document:
+    """Return an example of each kind of problem that this call may answer with this status."""
+    return {
+        code: {
+            "summary": kind.title,
+            "value": {
+                "type": f"{PAGES}/{code}",
+                "title": kind.title,
+                "status": status,
+                "detail": kind.detail,
+                "instance": path,
+                "code": code,
+            },
+        }
+        for code, kind in KINDS.items()
+        if kind.status == status
+        and (not kind.tags or kind.tags & set(operation["tags"]))
+        and ("requestBody" in operation or not kind.of_body)
+    }
+
+
+def _components(paths: Document) -> Document:
+    """Return the schemas of all models that ``paths`` refer to, and of those that they refer to."""
+    named = {model.__name__: model for model in _models(BaseModel)}
+    asked = {name for body in _requests(paths) for name in _references(body)}
+    told = {name for name in _references(paths) if name not in asked}
+    schemas: Document = models_json_schema(
+        [(named[name], "validation") for name in sorted(asked)]
+        + [(named[name], "serialization") for name in sorted(told)],
+        ref_template=REFERENCE + "{model}",
+    )[1].get("$defs", {})
+    _strip_titles(schemas)
+    for schema in schemas.values():
+        if "description" in schema:
+            schema["description"] = schema["description"].replace("``", "`")
+    for body in _requests(paths):
+        for name in _references(body["content"].get("multipart/form-data")):
+            for field in schemas[name]["properties"].values():
+                _never_null(field)
+    return dict(sorted(schemas.items()))
+
+
+def _requests(paths: Document) -> Iterator[Document]:
+    for item in paths.values():
+        yield from (operation["requestBody"] for operation in item.values() if "requestBody" in operation)
+
+
+def _models(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for model in root.__subclasses__():
+        if model.__module__.startswith(PACKAGES):
+            yield model
+        yield from _models(model)
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        target = part.get("$ref")
+        if isinstance(target, str):
+            yield target.removeprefix(REFERENCE)
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+
+
+def _strip_titles(part: Any) -> None:
+    """Take away the titles that pydantic makes of the fields' names; a property that is called title is none."""
+    if isinstance(part, dict):
+        if isinstance(part.get("title"), str) and part.keys() & {"type", "anyOf", "$ref", "allOf", "enum", "const"}:
+            del part["title"]
+        for name, value in part.items():
+            if name not in {"example", "examples", "default"}:
+                _strip_titles(value)
+    elif isinstance(part, list):
+        for value in part:
+            _strip_titles(value)

@@ -1,0 +1,40 @@
+"""The catalogue's models: versions in use, cards, weights, and where they are served."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, Field
+
+from gateway.api.problems import described
+from gateway.api.v2 import PREFIX
+from gateway.api.v2.answers import tagged
+from gateway.api.v2.model_resources import ModelList, ModelResource, model_resource, model_summary
+from gateway.model_directory import ModelDirectory
+
+MODELS = Tag(name="Models", description="Which models the workflows call, and what is known of each.")
+
+
+class ModelPath(BaseModel):
+    name: str = Field(description="The model's name.", json_schema_extra={"example": "digit_recognizer"})
+
+
+def blueprint(models: ModelDirectory) -> APIBlueprint:
+    v2 = APIBlueprint("v2_models", __name__, url_prefix=PREFIX, abp_tags=[MODELS])
+
+    @v2.get("/models", summary="List the models", operation_id="list_models", responses={"200": ModelList, "304": None})
+    def listing() -> Response:
+        """Every model that a workflow uses, with its versions in use, licence, weights and server."""
+        return tagged(ModelList(items=[model_summary(models, name) for name in models.names]))
+
+    @v2.get(
+        "/models/<name>",
+        summary="Look at a model",
+        operation_id="get_model",
+        responses={"200": ModelResource, "304": None, **described(404)},
+    )
+    def show(path: ModelPath) -> Response:
+        """Its versions in use, each with its card: what it is for, how good it is, and where its limits are."""
+        return tagged(model_resource(models, path.name))
+
+    return v2

@@ -1,0 +1,142 @@
+"""The catalogue's workflows, as OpenAPI describes them, and how a workflow becomes a resource. Pure."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from contracts.catalogue import Catalogue
+from contracts.documents import ModelRef
+from contracts.workflows import Workflow
+from gateway.api.v2 import model_url, workflow_url
+from gateway.uploads import MAX_SIDE, Limits
+
+NAME = Field(description="The workflow's name.", examples=["workflow_001"])
+VERSION = Field(description="A published version, which never changes.", examples=["v1.0.0"])
+DIGEST = Field(description="SHA-256 of its file.", examples=["sha256:" + "0" * 64])
+
+
+class StepNode(BaseModel):
+    """One call of a model. Steps that do not wait for each other run at the same time."""
+
+    name: str = Field(description="What expressions call the step.", examples=["segmentation"])
+    model: ModelRef = Field(description="The model and the exact version that is called.")
+    model_url: str = Field(description="Where the catalogue tells of the model.")
+    when: str | None = Field(
+        description="Its gate, a CEL expression: the step is skipped where it is false; null is always run.",
+        examples=["classification.label == 'abnormality'"],
+    )
+    after: list[str] = Field(description="Steps that it waits for without reading them.")
+    needs: list[str] = Field(
+        description="All steps that it waits for: those of `after`, and those that its gate reads.",
+        examples=[["classification"]],
+    )
+    timeout_seconds: float = Field(description="How long one call may take.", examples=[20.0])
+
+
+class Graph(BaseModel):
+    """What runs, in which order, and what comes out."""
+
+    steps: list[StepNode] = Field(description="In the order of the workflow's file.")
+    output: dict[str, str] = Field(
+        description="The result's fields, each a CEL expression over the steps' answers.",
+        examples=[{"label": "classification.label", "image": "segmentation.mask"}],
+    )
+
+
+class InputLimits(BaseModel):
+    """Which images are accepted."""
+
+    kind: str = Field(description="What is sent in.", examples=["image"])
+    formats: list[str] = Field(description="File formats, told by content and not by name.", examples=[["png", "jpeg"]])
+    media_types: list[str] = Field(description="Their media types.", examples=[["image/png", "image/jpeg"]])
+    max_bytes: int = Field(description="Largest file.", examples=[10485760])
+    max_pixels: int = Field(description="Largest image, width times height.", examples=[40000000])
+    max_side: int = Field(description="Largest width and largest height, in pixels.", examples=[65535])
+
+
+class VersionSummary(BaseModel):
+    """A published version of a workflow, in short."""
+
+    version: str = VERSION
+    digest: str = DIGEST
+    url: str = Field(description="The whole version, with its graph.")
+
+
+class WorkflowSummary(BaseModel):
+    """A workflow with its versions and what its aliases mean."""
+
+    name: str = NAME
+    title: str = Field(description="What its stable version does.", examples=["FLAIR abnormality in brain MRI"])
+    aliases: dict[str, str] = Field(
+        description="Version by alias. `stable` is meant where no version is named.", examples=[{"stable": "v1.0.0"}]
+    )
+    versions: list[VersionSummary] = Field(description="All published versions, the newest first.")
+    url: str = Field(description="This workflow.")
+
+
+class WorkflowList(BaseModel):
+    """All workflows, by name."""
+
+    items: list[WorkflowSummary] = Field(description="The workflows.")
+
+
+class WorkflowVersion(BaseModel):
+    """One published version of a workflow: its graph, and which images it takes."""
+
+    name: str = NAME
+    version: str = VERSION
+    title: str = Field(description="What it does.", examples=["FLAIR abnormality in brain MRI"])
+    digest: str = DIGEST
+    aliases: list[str] = Field(description="The aliases that mean this version now.", examples=[["stable"]])
+    input: InputLimits = Field(description="Which images it takes.")
+    graph: Graph = Field(description="What it does with them.")
+    url: str = Field(description="This version.")
+
+
+def workflow_summary(catalogue: Catalogue, name: str) -> WorkflowSummary:
+    """Raises UnknownWorkflow."""
+    return WorkflowSummary(
+        name=name,
+        title=catalogue.stable(name).title,
+        aliases=catalogue.aliases(name),
+        versions=[
+            VersionSummary(version=each.version, digest=each.digest, url=workflow_url(name, each.version))
+            for each in catalogue.versions(name)
+        ],
+        url=workflow_url(name),
+    )
+
+
+def workflow_version(catalogue: Catalogue, workflow: Workflow, limits: Limits) -> WorkflowVersion:
+    meaning = catalogue.aliases(workflow.name)
+    return WorkflowVersion(
+        name=workflow.name,
+        version=workflow.version,
+        title=workflow.title,
+        digest=workflow.digest,
+        aliases=[alias for alias, version in meaning.items() if version == workflow.version],
+        input=InputLimits(
+            kind="image",
+            formats=list(workflow.formats),
+            media_types=[f"image/{each}" for each in workflow.formats],
+            max_bytes=limits.bytes,
+            max_pixels=limits.pixels,
+            max_side=MAX_SIDE,
+        ),
+        graph=Graph(
+            steps=[
+                StepNode(
+                    name=step.name,
+                    model=step.model,
+                    model_url=model_url(step.model.name),
+                    when=step.when.source if step.when else None,
+                    after=sorted(step.after),
+                    needs=sorted(step.needs),
+                    timeout_seconds=step.timeout_seconds,
+                )
+                for step in workflow.steps
+            ],
+            output={name: expression.source for name, expression in workflow.output.items()},
+        ),
+        url=workflow_url(workflow.name, workflow.version),
+    )

@@ -1,0 +1,66 @@
+"""The catalogue's workflows: which there are, their versions, aliases and graphs."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, Field
+
+from contracts.catalogue import Catalogue
+from gateway.api.problems import described
+from gateway.api.v2 import PREFIX
+from gateway.api.v2.answers import tagged
+from gateway.api.v2.workflow_resources import (
+    WorkflowList,
+    WorkflowSummary,
+    WorkflowVersion,
+    workflow_summary,
+    workflow_version,
+)
+from gateway.uploads import Limits
+
+WORKFLOWS = Tag(name="Workflows", description="Which workflows there are, and what each of their steps does.")
+
+
+class WorkflowPath(BaseModel):
+    name: str = Field(description="The workflow's name.", json_schema_extra={"example": "workflow_001"})
+
+
+class WorkflowVersionPath(WorkflowPath):
+    version: str = Field(description="A version or an alias.", json_schema_extra={"example": "stable"})
+
+
+def blueprint(catalogue: Catalogue, limits: Limits) -> APIBlueprint:
+    v2 = APIBlueprint("v2_workflows", __name__, url_prefix=PREFIX, abp_tags=[WORKFLOWS])
+
+    @v2.get(
+        "/workflows",
+        summary="List the workflows",
+        operation_id="list_workflows",
+        responses={"200": WorkflowList, "304": None},
+    )
+    def listing() -> Response:
+        """Every workflow with its versions and aliases."""
+        return tagged(WorkflowList(items=[workflow_summary(catalogue, name) for name in catalogue.names]))
+
+    @v2.get(
+        "/workflows/<name>",
+        summary="Look at a workflow",
+        operation_id="get_workflow",
+        responses={"200": WorkflowSummary, "304": None, **described(404)},
+    )
+    def show(path: WorkflowPath) -> Response:
+        """Its versions, the newest first, and what its aliases mean now."""
+        return tagged(workflow_summary(catalogue, path.name))
+
+    @v2.get(
+        "/workflows/<name>/<version>",
+        summary="Look at a version of a workflow",
+        operation_id="get_workflow_version",
+        responses={"200": WorkflowVersion, "304": None, **described(404)},
+    )
+    def show_version(path: WorkflowVersionPath) -> Response:
+        """Its graph (steps with the models that they pin, gates, what waits for what) and the images that it takes."""
+        return tagged(workflow_version(catalogue, catalogue.find(path.name, path.version), limits))
+
+    return v2

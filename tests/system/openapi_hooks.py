@@ -1,0 +1,22 @@
+"""What schemathesis needs to know besides the document: what a picture looks like, and which ids there are."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import schemathesis
+from hypothesis import strategies as st
+from PIL import Image
+
+
+def _picture(form: str, side: int) -> bytes:
+    content = io.BytesIO()
+    Image.new("L", (side, side), side).save(content, format=form)
+    return content.getvalue()
+
+
+PICTURES = st.sampled_from([_picture("PNG", 8), _picture("JPEG", 32)])
+
+schemathesis.openapi.format("binary", PICTURES)
+schemathesis.openapi.format("byte", PICTURES.map(lambda picture: base64.b64encode(picture).decode()))

@@ -1,0 +1,41 @@
+"""The OpenAPI document is kept: a fuzzer made from it finds no answer that it does not describe."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.local_cluster import CHECKOUT
+from tests.system.conftest import Client
+
+EXAMPLES = 12
+"""Drawn a call and phase; with what is enumerated (examples, coverage) some hundred requests."""
+
+SECONDS = 300
+
+
+def fuzz(client: Client, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "schemathesis.cli", "run", f"{client.url}/api/v2/openapi.json", "--checks", "all"]
+        + ["--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--no-color"]
+        + ["--request-timeout", "30", "--max-time", "150", "--report-json-path", str(folder / "report.json"), *options],
+        cwd=CHECKOUT,
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.system.openapi_hooks", "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+
+
+def test_a_fuzzer_finds_nothing_that_the_document_does_not_say(client: Client, tmp_path: Path) -> None:
+    ran = fuzz(client, tmp_path)
+    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr
+    document = client.http.get(f"{client.url}/api/v2/openapi.json", timeout=30).json()
+    calls = sum(len(item) for item in document["paths"].values())
+    assert f"Tested: {calls}" in ran.stdout, ran.stdout
+    assert client.ready().status_code == 200
+    assert json.loads((tmp_path / "report.json").read_text())

@@ -1,0 +1,186 @@
+"""Aliases: what an operator sets is what both APIs mean, on every gateway, and a sentence for what cannot be."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from contracts.catalogue import Catalogue
+from contracts.errors import InvalidWorkflow
+from gateway import operator_commands
+from gateway.model_directory import ModelDirectory
+from gateway.upkeep import CLOCK_TURNS, RETRY_SECONDS, TURN_SECONDS, Upkeep
+from tests.unit.factories import GATED, ONE_STEP, make_workflow, png
+from tests.unit.fakes import FakeBell, MemoryStore
+from tests.unit.gateway.conftest import make_app
+
+PROGRAM = "python -m gateway"
+
+
+def published() -> Catalogue:
+    texts = [ONE_STEP, ONE_STEP.replace("v1.0.0", "v1.10.0"), ONE_STEP.replace("v1.0.0", "v1.9.0"), GATED]
+    return Catalogue([make_workflow(text) for text in texts])
+
+
+@pytest.fixture
+def upkeep(store: MemoryStore, catalogue: Catalogue) -> Iterator[Upkeep]:
+    yield Upkeep(store, catalogue, ModelDirectory(catalogue))
+    catalogue.follow({})
+
+
+def run(store: MemoryStore, *words: str) -> int:
+    return operator_commands.run(PROGRAM, operator_commands.parse(PROGRAM, words), store, published())
+
+
+def meant_by_v1(client: FlaskClient, store: MemoryStore) -> str:
+    form = {"image": (io.BytesIO(png()), "a.png"), "workflow_name": "digits"}
+    answer = client.post("/api/v1/submit_image", data=form).json
+    assert answer is not None
+    stored = store.fetch(answer["submission_id"])
+    assert stored is not None
+    return stored.workflow.version
+
+
+def meant_by_v2(client: FlaskClient, **version: str) -> str:
+    form = {"image": (io.BytesIO(png()), "a.png"), "workflow": "digits"} | version
+    answer = client.post("/api/v2/submissions", data=form).json
+    assert answer is not None
+    return str(answer["workflow"]["version"])
+
+
+def test_what_is_set_is_meant_by_both_apis_and_by_a_gateway_that_starts_later(
+    client: FlaskClient, store: MemoryStore, upkeep: Upkeep
+) -> None:
+    assert run(store, "aliases", "set", "digits", "stable", "v1.0.0") == 0
+    assert run(store, "aliases", "set", "digits", "next", "v1.10.0") == 0
+    assert meant_by_v1(client, store) == meant_by_v2(client) == "v1.10.0"  # nobody has looked yet
+    assert upkeep.turn() == TURN_SECONDS
+    assert meant_by_v1(client, store) == meant_by_v2(client) == meant_by_v2(client, version="stable") == "v1.0.0"
+    assert meant_by_v2(client, version="next") == "v1.10.0"
+    assert meant_by_v2(client, version="v1.9.0") == "v1.9.0"
+
+    fresh = published()
+    Upkeep(store, fresh, ModelDirectory(fresh)).turn()
+    assert meant_by_v1(make_app(store, FakeBell(), fresh).test_client(), store) == "v1.0.0"
+
+    assert run(store, "aliases", "remove", "digits", "stable") == 0
+    upkeep.turn()
+    assert meant_by_v1(client, store) == "v1.10.0"
+
+
+def test_accepting_asks_nobody_for_the_aliases(
+    client: FlaskClient, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "aliases", lambda _: pytest.fail("a round trip"))
+    assert meant_by_v1(client, store) == "v1.10.0"
+
+
+def test_an_alias_that_nobody_set_is_unknown(client: FlaskClient) -> None:
+    form = {"image": (io.BytesIO(png()), "a.png"), "workflow": "digits", "version": "next"}
+    answer = client.post("/api/v2/submissions", data=form)
+    assert answer.status_code == 404
+    assert "'next'" in answer.text
+
+
+def test_a_version_that_is_not_here_is_left_out_and_told(
+    store: MemoryStore, upkeep: Upkeep, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.set_alias("digits", "stable", "v2.0.0")
+    assert catalogue.follow(store.aliases(["digits"])) == ["digits/stable"]
+    assert catalogue.stable("digits").version == "v1.10.0"
+
+
+def test_while_the_database_is_away_the_last_aliases_hold(
+    store: MemoryStore, upkeep: Upkeep, catalogue: Catalogue
+) -> None:
+    store.set_alias("digits", "stable", "v1.0.0")
+    upkeep.turn()
+    store.away = True
+    assert upkeep.turn() == RETRY_SECONDS
+    assert catalogue.stable("digits").version == "v1.0.0"
+
+
+def test_the_first_turn_publishes_and_later_ones_only_follow(store: MemoryStore, upkeep: Upkeep) -> None:
+    store.away = True
+    assert upkeep.turn() == RETRY_SECONDS
+    assert store.digests == {}
+    store.away = False
+    upkeep.turn()
+    assert len(store.digests) == 4
+    asked = []
+    store.ping = lambda: asked.append("clock")  # type: ignore[method-assign]
+    store.publish = lambda _: asked.append("published")  # type: ignore[method-assign]
+    for _ in range(CLOCK_TURNS):
+        upkeep.turn()
+    assert asked == ["clock"]
+
+
+def test_a_changed_version_stops_the_gateway(store: MemoryStore, upkeep: Upkeep) -> None:
+    store.digests["digits/v1.0.0"] = "sha256:another"
+    with pytest.raises(InvalidWorkflow):
+        upkeep.turn()
+
+
+def test_what_a_hand_broke_does_not_end_the_thread(
+    store: MemoryStore, upkeep: Upkeep, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "aliases", lambda _: {"digits": ["stable"]})
+    logging.disable()
+    try:
+        assert upkeep.turn() == TURN_SECONDS
+    finally:
+        logging.disable(logging.NOTSET)
+    assert catalogue.stable("digits").version == "v1.10.0"
+
+
+def test_the_list_says_what_is_meant_and_why(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    run(store, "aliases", "set", "digits", "next", "v1.9.0")
+    store.set_alias("gated", "old", "v0.1.0")
+    capsys.readouterr()
+    assert run(store, "aliases", "list") == 0
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert shown[1:4] == [
+        ["digits", "next", "v1.9.0"],
+        ["digits", "stable", "v1.10.0", *["the", "newest,", "as", "nobody", "has", "set", "it"]],
+        ["gated", "stable", "v1.0.0", *["the", "newest,", "as", "nobody", "has", "set", "it"]],
+    ]
+    assert shown[4][:4] == ["gated:", "old", "means", "v0.1.0,"]
+    assert run(store, "aliases", "list", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["digits"] == {"next": "v1.9.0", "stable": "v1.10.0"}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("set", "nothing", "stable", "v1.0.0"), "no workflow 'nothing'"),
+        (("set", "digits", "stable", "v7.0.0"), "There are: v1.10.0, v1.9.0, v1.0.0."),
+        (("set", "digits", "stable", "next"), "no version 'next'"),
+        (("remove", "digits", "stable"), "no alias 'stable' that was set"),
+        (("remove", "nothing", "stable"), "no workflow 'nothing'"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    store: MemoryStore, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+) -> None:
+    assert run(store, "aliases", *words) == 1
+    assert sentence in capsys.readouterr().err
+    assert not any(store.alias_sets.values())
+
+
+@pytest.mark.parametrize("alias", ["Stable", "v1.0.0", "1st", "a_b", "", "a" * 33, "a.b", "$set"])
+def test_a_name_that_is_no_alias_is_refused(alias: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        operator_commands.parse(PROGRAM, ["aliases", "set", "digits", alias, "v1.0.0"])
+    assert left.value.code == 2
+    assert "is no alias" in capsys.readouterr().err
+
+
+def test_a_database_that_is_away_is_one_sentence(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    store.away = True
+    assert run(store, "aliases", "list") == 1
+    assert "SHOWCASE_MONGO_URL" in capsys.readouterr().err
