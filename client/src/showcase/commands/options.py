@@ -1,0 +1,62 @@
+"""Options that several commands share, each with its one meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from showcase.client import DEFAULT_URL
+from showcase.queries import Filters
+
+Url = Annotated[
+    str,
+    typer.Option("--url", envvar="SHOWCASE_URL", metavar="URL", help="The server's address.", show_default=True),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print what the server answered, one JSON value a line.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The submission's id.", show_default=False)]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The submissions' ids.", show_default=False)]
+State = Annotated[
+    str | None,
+    typer.Option("--state", metavar="STATE", help="queued, running, succeeded, failed or canceled.", show_default=False),
+]
+OfWorkflow = Annotated[
+    str | None, typer.Option("--workflow", "-w", metavar="NAME", help="Of this workflow.", show_default=False)
+]
+After = Annotated[
+    str | None,
+    typer.Option("--after", metavar="TIME", help="Created after, say 2026-01-31T12:00:00Z.", show_default=False),
+]
+Before = Annotated[
+    str | None,
+    typer.Option("--before", metavar="TIME", help="Created before, say 2026-01-31T12:00:00Z.", show_default=False),
+]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", "-m", metavar="NAME=VALUE", help="With this metadata; repeatable.", show_default=False),
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long to wait; then exit with 5.")
+]
+
+URL = DEFAULT_URL
+WAIT_SECONDS = 600.0
+
+
+def pairs(given: list[str] | None) -> dict[str, str]:
+    """Return NAME=VALUE options as a mapping. Raises BadParameter."""
+    read: dict[str, str] = {}
+    for each in given or []:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{each!r} is not NAME=VALUE.", param_hint="--metadata")
+        read[name] = value
+    return read
+
+
+def filters(
+    state: str | None, workflow: str | None, after: str | None, before: str | None, metadata: list[str] | None
+) -> Filters:
+    return Filters(
+        state=state, workflow=workflow, created_after=after, created_before=before, metadata=pairs(metadata)
+    )
