@@ -152,20 +152,26 @@ class Record(Resource):
 
 
 class Event(Resource):
-    """One move of a submission or of a step: ``id`` is its place in the history, ``name`` what happened."""
+    """One move of a submission (``submission.running``) or of one of its steps (``step.skipped``, with its gate).
+
+    ``id`` is its number in the submission's history, from which watching can be taken up again.
+    """
 
     id: str = ""
-    name: str = ""
+    type: str = ""
+    at: datetime | None = None
+    step: str | None = None
+    gate: Gate | None = None
+    reason: str | None = None
 
     @classmethod
-    def told(cls, identifier: str, name: str, data: Any) -> Event:
-        """Return the event that a stream told."""
-        read = cls(id=identifier, name=name)
-        read._raw = data if isinstance(data, dict) else {"data": data}
-        return read
+    def told(cls, identifier: str, type_: str, data: Any) -> Event:
+        """Return the event that a stream told. Raises UnexpectedAnswer."""
+        body = data if isinstance(data, dict) else {"data": data}
+        return cls.of({**body, "id": identifier, "type": type_})
 
     @property
-    def step(self) -> str | None:
-        """The step that moved, or None when it is the submission itself."""
-        named = self._raw.get("step")
-        return str(named) if named else None
+    def ends(self) -> bool:
+        """Whether the submission has ended with it."""
+        subject, _, state = self.type.rpartition(".")
+        return subject == "submission" and state in FINAL

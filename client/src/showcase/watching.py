@@ -11,7 +11,7 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from showcase.errors import ShowcaseError, Unavailable, UnexpectedAnswer, Unreachable
-from showcase.resources import FINAL, Event
+from showcase.resources import Event
 from showcase.retries import Patience, pause
 from showcase.transport import Transport
 
@@ -37,7 +37,7 @@ def follow(
     ``time.monotonic``) ends it early, at the next sign of life from the server after that moment.
     Raises Unreachable or Unavailable when no connection comes about within ``patience``, and the kinds of Refused.
     """
-    last, name = after, ""
+    last, end = after, False
     tries, waited = 0, 0.0
     while until is None or time.monotonic() < until:
         told = False
@@ -47,12 +47,12 @@ def follow(
                 tries, waited = 0, 0.0
                 if event is not None:
                     told = True
-                    last, name = event.id or last, event.name
+                    last, end = event.id or last, event.ends
                     yield event
         except (Unreachable, Unavailable) as error:
             failure = error
         # A submission that was put to work again has an end within its history, too: only the last one counts.
-        if failure is None and (not told or name.rpartition(".")[2] in FINAL) and ended():
+        if failure is None and (end or not told) and ended():
             return
         tries += 1
         asked = failure.retry_after if isinstance(failure, Unavailable) else None
