@@ -59,7 +59,7 @@ lint: venv  ## Check style, formatting, types and who may import whom
 	$(BIN)/ruff format --check
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/lint-imports
-	cd client/src && ../../$(BIN)/lint-imports --config ../pyproject.toml
+	cd client/src && ../../$(BIN)/lint-imports ../pyproject.toml
 
 .PHONY: test
 test: venv  ## Install what the tests need, build the models, run every test (ARGS="-k words" for some)

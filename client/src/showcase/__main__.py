@@ -29,7 +29,7 @@ def main() -> NoReturn:
     except OSError as error:
         complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
         code = 2
-    except Exception as error:  # noqa: BLE001 - the last place before a traceback
+    except Exception as error:
         if os.environ.get("SHOWCASE_TRACEBACK"):
             raise
         complain(

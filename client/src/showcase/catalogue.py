@@ -30,3 +30,6 @@ class Model(Resource):
     name: str
     version: str = ""
     licence: str | None = Field(default=None)
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}" if self.version else self.name

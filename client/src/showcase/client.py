@@ -260,6 +260,16 @@ class Client:
     def model(self, name: str) -> Model:
         return Model.of(json_body(self._transport.request("GET", f"/api/v2/models/{quoted(name)}")))
 
+    def live(self) -> None:
+        """Return when the gateway answers as one; whether all that it needs is there says ``health``."""
+        body = mapping(json_body(self._transport.request("GET", "/health/live", patient=False)))
+        if body.get("status") != "alive":
+            raise UnexpectedAnswer(f"{self.url}/health/live does not say that it is alive.")
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the API's description (OpenAPI 3.1)."""
+        return mapping(json_body(self._transport.request("GET", "/api/v2/openapi.json")))
+
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Return whether every part of the server is ready, and what it says of each."""
         try:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from showcase.answers import refused, untold
-from showcase.errors import Unreachable, UnexpectedAnswer
+from showcase.errors import UnexpectedAnswer, Unreachable
 from showcase.retries import Patience, pause, retry_after, safe_after_status
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)

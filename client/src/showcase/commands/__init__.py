@@ -31,7 +31,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _top(
-    version: Annotated[  # noqa: ARG001 - its callback does the work
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the client's version.")
     ] = False,
 ) -> None:

@@ -44,7 +44,9 @@ def download(
 
 
 def export(
-    format_: Annotated[Format, typer.Option("--format", "-f", help="One JSON object a line, or a table.")] = Format.ndjson,
+    format_: Annotated[
+        Format, typer.Option("--format", "-f", help="One JSON object a line, or a table.")
+    ] = Format.ndjson,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Else standard output.")] = None,
     state: options.State = None,
     workflow: options.OfWorkflow = None,

@@ -138,5 +138,3 @@ def _print_step(step: Step) -> None:
         ],
         indent=2,
     )
-
-

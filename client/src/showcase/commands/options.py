@@ -18,7 +18,9 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The submission's id.", sh
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The submissions' ids.", show_default=False)]
 State = Annotated[
     str | None,
-    typer.Option("--state", metavar="STATE", help="queued, running, succeeded, failed or canceled.", show_default=False),
+    typer.Option(
+        "--state", metavar="STATE", help="queued, running, succeeded, failed or canceled.", show_default=False
+    ),
 ]
 OfWorkflow = Annotated[
     str | None, typer.Option("--workflow", "-w", metavar="NAME", help="Of this workflow.", show_default=False)
@@ -57,6 +59,4 @@ def pairs(given: list[str] | None) -> dict[str, str]:
 def filters(
     state: str | None, workflow: str | None, after: str | None, before: str | None, metadata: list[str] | None
 ) -> Filters:
-    return Filters(
-        state=state, workflow=workflow, created_after=after, created_before=before, metadata=pairs(metadata)
-    )
+    return Filters(state=state, workflow=workflow, created_after=after, created_before=before, metadata=pairs(metadata))

@@ -57,7 +57,9 @@ def print_pairs(pairs: Sequence[tuple[str, str | None]], indent: int = 0) -> Non
     width = max((len(name) for name, _ in shown), default=0)
     console = results()
     for name, value in shown:
-        console.print(Text(" " * indent + name.ljust(width), style="bold").append(f"  {plain(value)}", style="not bold"))
+        console.print(
+            Text(" " * indent + name.ljust(width), style="bold").append(f"  {plain(value)}", style="not bold")
+        )
 
 
 def plain(text: str, kept: int = TEXT_KEPT) -> str:

@@ -22,7 +22,8 @@ Sent = tuple[Path, Submission]
 def submit(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG or JPEG files.", show_default=False)],
     workflow: Annotated[
-        str, typer.Option("--workflow", "-w", metavar="NAME", help="The workflow: showcase workflows.", show_default=False)
+        str,
+        typer.Option("--workflow", "-w", metavar="NAME", help="The workflow: showcase workflows.", show_default=False),
     ],
     version: Annotated[
         str | None, typer.Option("--version", metavar="vX.Y.Z", help="Its version or an alias; else stable.")
@@ -31,7 +32,9 @@ def submit(
         list[str] | None,
         typer.Option("--metadata", "-m", metavar="NAME=VALUE", help="A text of your own to find it by; repeatable."),
     ] = None,
-    webhook: Annotated[str | None, typer.Option("--webhook", metavar="URL", help="Where to send word of its end.")] = None,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", metavar="URL", help="Where to send word of its end.")
+    ] = None,
     retention_days: Annotated[
         float | None, typer.Option("--retention-days", metavar="DAYS", help="How long the server keeps it.")
     ] = None,
@@ -55,9 +58,7 @@ def submit(
         try:
             for image in images:
                 try:
-                    submission = client.submit(
-                        image, workflow, version, own, webhook, retention_days=retention_days
-                    )
+                    submission = client.submit(image, workflow, version, own, webhook, retention_days=retention_days)
                 except ShowcaseError as error:
                     code = _told(image, error, code, alone=len(images) == 1)
                     if isinstance(error, Unreachable):

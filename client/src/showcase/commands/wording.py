@@ -49,7 +49,11 @@ def value(each: Any) -> str:
 def gate(tested: Gate) -> str:
     came_to = "cannot be told" if tested.value is None else "is true" if tested.value else "is false"
     saw = ", ".join(f"{name} = {value(each)}" for name, each in _flat(tested.inputs))
-    return f"{tested.expression} {came_to}" + (f" ({saw})" if saw else "") + (f": {tested.reason}" if tested.reason else "")
+    return (
+        f"{tested.expression} {came_to}"
+        + (f" ({saw})" if saw else "")
+        + (f": {tested.reason}" if tested.reason else "")
+    )
 
 
 def attempt(made: Attempt) -> str:
