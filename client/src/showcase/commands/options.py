@@ -15,7 +15,7 @@ Url = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print what the server answered, one JSON value a line.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The submission's id.", show_default=False)]
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The submissions' ids.", show_default=False)]
+Ids = Annotated[list[str], typer.Argument(metavar="ID", help="The submissions' ids.", show_default=False)]
 State = Annotated[
     str | None,
     typer.Option(

@@ -20,7 +20,7 @@ Sent = tuple[Path, Submission]
 
 
 def submit(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG or JPEG files.", show_default=False)],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="PNG or JPEG files.", show_default=False)],
     workflow: Annotated[
         str,
         typer.Option("--workflow", "-w", metavar="NAME", help="The workflow: showcase workflows.", show_default=False),
