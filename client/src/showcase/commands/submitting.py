@@ -79,13 +79,18 @@ def submit(
 
 def _followed(client: Client, sent: list[Sent], timeout: float, out: Path, code: int, *, as_json: bool) -> int:
     for (image, submission), name in zip(sent, names(sent), strict=True):
+        written: dict[str, Path] = {}
         try:
             ended = follow(client, submission, timeout, called=str(image) if len(sent) > 1 else "")
-            written = write_artifacts(client, ended, out, name)
         except ShowcaseError as error:
             code = _told(image, error, code, alone=len(sent) == 1)
             continue
         code = code or code_of_state(ended)
+        try:
+            written = write_artifacts(client, ended, out, name)
+        except ShowcaseError as error:
+            # The result is there all the same.
+            code = _told(image, error, code, alone=len(sent) == 1)
         if as_json:
             print_json(ended.raw)
         else:
