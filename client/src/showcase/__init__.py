@@ -1,6 +1,6 @@
 """The Python client of ML Showcase. ``Client`` is where to begin; ``showcase.errors`` lists what may be raised."""
 
-from showcase.catalogue import Model, Workflow
+from showcase.catalogue import Model, Workflow, WorkflowSummary
 from showcase.client import Client
 from showcase.errors import (
     BadRequest,
@@ -20,7 +20,7 @@ from showcase.errors import (
     UnsupportedMedia,
     WaitTimedOut,
 )
-from showcase.resources import Artifact, Attempt, Event, Gate, Record, Step, Submission
+from showcase.resources import Artifact, Attempt, Delivery, Event, Gate, Record, Step, Submission, Webhook
 from showcase.retries import Patience
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "BadRequest",
     "Client",
     "Conflict",
+    "Delivery",
     "Event",
     "Gate",
     "Gone",
@@ -50,5 +51,7 @@ __all__ = [
     "Unreachable",
     "UnsupportedMedia",
     "WaitTimedOut",
+    "Webhook",
     "Workflow",
+    "WorkflowSummary",
 ]

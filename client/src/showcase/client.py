@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import builtins
 import json
-import os
 import time
 import uuid
-import weakref
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
-from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self, Unpack
+from typing import BinaryIO, Literal, Unpack
 
 import httpx
 
-from showcase.answers import json_body, mapping, members
-from showcase.catalogue import Model, Workflow
+from showcase.answers import json_body, members
 from showcase.errors import NotFound, Unavailable, UnexpectedAnswer, Unreachable, WaitTimedOut
 from showcase.images import Image, read_image
 from showcase.queries import (
@@ -26,17 +20,15 @@ from showcase.queries import (
     Filters,
     filters,
     prefer,
-    quoted,
     submission_path,
     whole_seconds,
 )
-from showcase.resources import Event, Record, Submission
+from showcase.resources import Event, Record, Submission, Webhook
 from showcase.retries import Patience
 from showcase.saving import save
-from showcase.transport import Transport
+from showcase.server import Server
 from showcase.watching import PATIENCE, follow
 
-DEFAULT_URL = "http://127.0.0.1:8100"
 PAGE = 100
 EXPORT_SILENCE_SECONDS = 60.0
 LEAST_POLL_SECONDS = 0.5
@@ -45,44 +37,13 @@ LEAST_POLL_SECONDS = 0.5
 ExportFormat = Literal["ndjson", "csv"]
 
 
-def client_version() -> str:
-    try:
-        return version("ml-showcase-client")
-    except PackageNotFoundError:
-        return "0+checkout"
-
-
-class Client:
+class Client(Server):
     """ML Showcase at ``url`` (default: SHOWCASE_URL, else http://127.0.0.1:8100). Safe to share between threads.
 
     What is safe to ask again is asked again when the connection breaks or the server is overloaded, within
     ``patience``. Close it with ``close()`` or ``with``; a forgotten one closes when it is collected.
     Every method raises the errors of ``showcase.errors`` and no others.
     """
-
-    def __init__(
-        self, url: str | None = None, *, patience: Patience | None = None, transport: httpx.BaseTransport | None = None
-    ) -> None:
-        agent = f"ml-showcase-client/{client_version()}"
-        self._transport = Transport(
-            url or os.environ.get("SHOWCASE_URL") or DEFAULT_URL,
-            headers={"User-Agent": agent, "Accept": "application/json, application/problem+json;q=0.9, */*;q=0.1"},
-            patience=patience,
-            http=transport,
-        )
-        self.url = self._transport.url
-        self._closing = weakref.finalize(self, self._transport.close)
-
-    def close(self) -> None:
-        self._closing()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def submit(
         self,
@@ -242,40 +203,14 @@ class Client:
         ) as response:
             return save(response.iter_bytes(), to)
 
-    def workflows(self) -> builtins.list[Workflow]:
-        """Return every workflow's published versions and steps."""
-        body = json_body(self._transport.request("GET", "/api/v2/workflows"))
-        return [Workflow.of(each) for each in members(body)]
+    def webhook(self, submission_id: str) -> Webhook:
+        """Return who is told of its end, and every attempt at it. Raises NotFound where nobody is."""
+        return Webhook.of(json_body(self._transport.request("GET", submission_path(submission_id, "webhook"))))
 
-    def workflow(self, name: str, version: str | None = None) -> Workflow:
-        """Return one workflow, or one version of it."""
-        path = f"/api/v2/workflows/{quoted(name)}" + (f"/{quoted(version)}" if version else "")
-        return Workflow.of(json_body(self._transport.request("GET", path)))
-
-    def models(self) -> builtins.list[Model]:
-        """Return every model that a workflow uses: its version, licence, and where it is served."""
-        body = json_body(self._transport.request("GET", "/api/v2/models"))
-        return [Model.of(each) for each in members(body)]
-
-    def model(self, name: str) -> Model:
-        return Model.of(json_body(self._transport.request("GET", f"/api/v2/models/{quoted(name)}")))
-
-    def live(self) -> None:
-        """Return when the gateway answers as one; whether all that it needs is there says ``health``."""
-        body = mapping(json_body(self._transport.request("GET", "/health/live", patient=False)))
-        if body.get("status") != "alive":
-            raise UnexpectedAnswer(f"{self.url}/health/live does not say that it is alive.")
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the API's description (OpenAPI 3.1)."""
-        return mapping(json_body(self._transport.request("GET", "/api/v2/openapi.json")))
-
-    def health(self) -> tuple[bool, dict[str, Any]]:
-        """Return whether every part of the server is ready, and what it says of each."""
-        try:
-            return True, mapping(json_body(self._transport.request("GET", "/health/ready", patient=False)))
-        except Unavailable as error:
-            return False, error.problem
+    def replay(self, submission_id: str, delivery_id: str) -> Webhook:
+        """Have a webhook sent again: ``id`` of what ``webhook`` returns."""
+        path = submission_path(submission_id, "webhooks", delivery_id, "replay")
+        return Webhook.of(json_body(self._once("POST", path)))
 
     def _once(self, method: str, path: str) -> httpx.Response:
         # A second DELETE or cancel would be refused because of the first: sent again only if surely not carried out.

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from showcase.client import Client, client_version
+from showcase.catalogue import Model
+from showcase.client import Client
 from showcase.errors import NotFound, Refused, ShowcaseError, Unreachable
+from showcase.server import client_version
 
 START = (
     "Start it in its checkout with `make up` (or `docker compose up --build --wait`), or name another address: --url."
@@ -19,6 +21,11 @@ MENDING = {
     "broker": f"{LOGS.format(part='rabbitmq')} With a broker of your own, check SHOWCASE_AMQP_URL.",
     "orchestrator": f"{LOGS.format(part='orchestrator')} Under compose: `docker compose up --wait orchestrator`.",
 }
+UNTOLD = "It tells within a minute of its start. If it does not: `make logs PART=orchestrator`."
+MODEL_SERVER = (
+    "In the checkout: `make status`, then `make logs PART=torchserve`; `make up` starts what is stopped. With model "
+    "servers of your own, check SHOWCASE_MODEL_SERVERS. What was submitted waits."
+)
 MEANS = {
     "store": "the database: submissions, images and results",
     "broker": "the message broker: who works on what",
@@ -106,7 +113,20 @@ def _published(client: Client) -> Iterator[Finding]:
         yield Finding("workflows", Verdict.GOOD, ", ".join(names))
     else:
         yield Finding("workflows", Verdict.MISSING, "none is published", "SHOWCASE_WORKFLOWS names their folder.")
-    yield Finding("models", Verdict.GOOD, ", ".join(map(str, models)))
+    yield from _served(models)
+
+
+def _served(models: list[Model]) -> Iterator[Finding]:
+    for model in models:
+        for each in model.versions:
+            named = f"{model.name}@{each.version}"
+            if each.served is None:
+                yield Finding("model", Verdict.UNKNOWN, f"{named}: no orchestrator has told where it is served", UNTOLD)
+            elif each.served.state == "failing":
+                says = f"{named} does not answer at {each.served.address}"
+                yield Finding("model", Verdict.MISSING, says, MODEL_SERVER)
+            else:
+                yield Finding("model", Verdict.GOOD, f"{named} at {each.served.address}, {each.served.state}")
 
 
 def _version(api: dict[str, Any]) -> str:

@@ -151,10 +151,32 @@ class Record(Resource):
     steps: tuple[Step, ...] = ()
 
 
+class Delivery(Part):
+    """One attempt to tell a webhook's receiver."""
+
+    id: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    status: int | None = None
+    error: str | None = None
+
+
+class Webhook(Resource):
+    """Who is told of a submission's end, and what became of it: waiting, due, sent or given_up."""
+
+    url: str
+    state: str
+    id: str | None = None
+    due_at: datetime | None = None
+    sent_at: datetime | None = None
+    attempts: tuple[Delivery, ...] = ()
+
+
 class Event(Resource):
     """One move of a submission (``submission.running``) or of one of its steps (``step.skipped``, with its gate).
 
-    ``id`` is its number in the submission's history, from which watching can be taken up again.
+    ``id`` is its number in the submission's history, from which watching can be taken up again. While a submission is
+    queued, events of the type ``queue`` tell its place besides, in ``position`` and ``estimated_seconds``.
     """
 
     id: str = ""
@@ -163,6 +185,8 @@ class Event(Resource):
     step: str | None = None
     gate: Gate | None = None
     reason: str | None = None
+    position: int | None = None
+    estimated_seconds: float | None = None
 
     @classmethod
     def told(cls, identifier: str, type_: str, data: Any) -> Event:

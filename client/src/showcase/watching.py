@@ -37,22 +37,25 @@ def follow(
     ``time.monotonic``) ends it early, at the next sign of life from the server after that moment.
     Raises Unreachable or Unavailable when no connection comes about within ``patience``, and the kinds of Refused.
     """
-    last, end = after, False
+    last = after
     tries, waited = 0, 0.0
     while until is None or time.monotonic() < until:
-        told = False
+        news = end = False
+        before = last
         failure: ShowcaseError | None = None
         try:
             for event in _connection(transport, path, last, until):
                 tries, waited = 0, 0.0
                 if event is not None:
-                    told = True
-                    last, end = event.id or last, event.ends
+                    news, end, last = True, event.ends, event.id or last
                     yield event
+        except _AllTold:
+            return
         except (Unreachable, Unavailable) as error:
             failure = error
-        # A submission that was put to work again has an end within its history, too: only the last one counts.
-        if failure is None and (end or not told) and ended():
+        if failure is None and end and last != before:
+            continue  # one that was put to work again goes on after an end: the next answer says whether it did
+        if failure is None and (end or not news) and ended():
             return
         tries += 1
         asked = failure.retry_after if isinstance(failure, Unavailable) else None
@@ -63,17 +66,19 @@ def follow(
         waited += seconds
 
 
+class _AllTold(Exception):
+    """The submission has ended and the client has all of its events."""
+
+
 def _connection(transport: Transport, path: str, last: str | None, until: float | None) -> Iterator[Event | None]:
-    """Give one connection's events, and None once it stands."""
+    """Give one connection's events, and None for a sign of life."""
     headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
     if last:
         headers["Last-Event-ID"] = last
     silence = SILENCE_SECONDS if until is None else max(1.0, min(SILENCE_SECONDS, until - time.monotonic()))
     with transport.stream("GET", path, headers=headers, read_seconds=silence, patient=False) as response:
         if response.status_code == httpx.codes.NO_CONTENT:
-            return
-        if not last:
-            yield None
+            raise _AllTold
         try:
             for told in EventSource(cast("httpx.Response", _Until(response, until))).iter_sse():
                 # A comment, sent to keep the connection, arrives as an event without data.

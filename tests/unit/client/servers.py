@@ -76,10 +76,11 @@ class Broken(httpx.SyncByteStream):
         raise httpx.ReadError("the peer went away")
 
 
-def events(*told: tuple[int, str], broken: bool = False, comments: bool = True) -> httpx.Response:
+def events(*told: tuple[int | None, str], broken: bool = False, comments: bool = True) -> httpx.Response:
     text = ": hello\n\n" if comments else ""
     for number, kind in told:
-        text += f'id: {number}\nevent: {kind}\ndata: {{"at": "2026-01-02T03:04:05Z", "step": null}}\n\n: still here\n\n'
+        text += f"id: {number}\n" if number else ""
+        text += f'event: {kind}\ndata: {{"at": "2026-01-02T03:04:05Z", "step": null}}\n\n: still here\n\n'
     headers = {"content-type": "text/event-stream"}
     body = text.encode()
     return httpx.Response(200, headers=headers, stream=Broken(body) if broken else httpx.ByteStream(body))

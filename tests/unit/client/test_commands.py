@@ -94,7 +94,7 @@ def test_every_error_has_its_exit_code(kind):
 @pytest.mark.parametrize("as_json", [False, True])
 def test_where_nobody_answers_every_command_says_so_and_exits_with_4(monkeypatch, capsys, tmp_path, arguments, as_json):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("showcase.transport.Patience", lambda: errors_only_once())
+    monkeypatch.setattr("showcase.transport.Patience", errors_only_once)
     monkeypatch.setattr("showcase.watching.PATIENCE", errors_only_once())
     monkeypatch.setattr("showcase.client.PATIENCE", errors_only_once())
     code, printed = run(monkeypatch, capsys, *arguments, "--url", NOBODY, *(["--json"] if as_json else []))

@@ -10,17 +10,43 @@ from tests.unit.client.servers import ID, Script, client_of, events, problem, sh
 
 QUEUED, RUNNING, FAILED, DONE = "submission.queued", "submission.running", "submission.failed", "submission.succeeded"
 
+ALL_TOLD = httpx.Response(204)
+
 
 def told(client, **options):
     return [(event.id, event.type) for event in client.events(ID, **options)]
 
 
 def test_a_stream_that_the_server_ends_with_the_submission_is_the_whole_story():
-    script = Script(events((1, QUEUED), (2, RUNNING), (3, DONE)), shown())
+    script = Script(events((1, QUEUED), (2, RUNNING), (3, DONE)), ALL_TOLD)
     client, slept = client_of(script)
     assert told(client) == [("1", QUEUED), ("2", RUNNING), ("3", DONE)]
-    assert [request.url.path.rpartition("/")[2] for request in script.asked] == ["events", ID]
+    assert [request.headers.get("last-event-id") for request in script.asked] == [None, "3"]
     assert slept == []
+
+
+def test_a_server_that_tells_the_end_again_and_again_is_believed_once():
+    script = Script(events((1, QUEUED), (2, DONE)), events((2, DONE)), shown())
+    client, _ = client_of(script)
+    assert len(told(client)) == 3
+    assert len(script.asked) == 3
+
+
+def test_one_that_is_deleted_meanwhile_is_gone():
+    client, _ = client_of(Script(events((1, QUEUED), (None, "submission.deleted")), problem(410)))
+    with pytest.raises(Gone):
+        told(client)
+
+
+def test_its_place_in_the_queue_is_told_without_a_number_of_its_own():
+    stream = 'id: 1\nevent: submission.queued\ndata: {}\n\nevent: queue\ndata: {"position": 3}\n\n'
+    headers = {"content-type": "text/event-stream"}
+    script = Script(httpx.Response(200, text=stream, headers=headers), events((2, DONE)), ALL_TOLD)
+    client, _ = client_of(script)
+    found = list(client.events(ID))
+    assert [event.type for event in found] == [QUEUED, "queue", DONE]
+    assert found[1].position == 3
+    assert script.asked[1].headers["last-event-id"] == "1"
 
 
 def test_a_broken_stream_is_taken_up_where_it_broke_with_no_event_missed_or_doubled():
@@ -29,16 +55,16 @@ def test_a_broken_stream_is_taken_up_where_it_broke_with_no_event_missed_or_doub
         httpx.ConnectError("restarting"),
         problem(503),
         events((3, "step.succeeded"), (4, DONE)),
-        shown(),
+        ALL_TOLD,
     )
     client, slept = client_of(script)
     assert [number for number, _ in told(client)] == ["1", "2", "3", "4"]
-    assert [request.headers.get("last-event-id") for request in script.asked] == [None, "2", "2", "2", None]
+    assert [request.headers.get("last-event-id") for request in script.asked] == [None, "2", "2", "2", "4"]
     assert len(slept) == 3
 
 
 def test_watching_begins_after_the_event_that_is_named():
-    script = Script(events((3, DONE)), shown())
+    script = Script(events((3, DONE)), ALL_TOLD)
     client, _ = client_of(script)
     assert told(client, after="2") == [("3", DONE)]
     assert script.asked[0].headers["last-event-id"] == "2"
@@ -46,20 +72,20 @@ def test_watching_begins_after_the_event_that_is_named():
 
 def test_a_stream_that_the_server_ends_early_is_opened_again():
     script = Script(
-        events((1, QUEUED)), events(comments=False), shown("running"), events((2, RUNNING), (3, DONE)), shown()
+        events((1, QUEUED)), events(comments=False), shown("running"), events((2, RUNNING), (3, DONE)), ALL_TOLD
     )
     client, _ = client_of(script)
     assert [number for number, _ in told(client)] == ["1", "2", "3"]
 
 
 def test_the_end_before_a_retry_is_not_taken_for_the_end():
-    script = Script(events((1, QUEUED), (2, FAILED)), shown("running"), events((3, QUEUED), (4, DONE)), shown())
+    script = Script(events((1, QUEUED), (2, FAILED)), events((3, QUEUED), (4, DONE)), ALL_TOLD)
     client, _ = client_of(script)
     assert [number for number, _ in told(client)] == ["1", "2", "3", "4"]
 
 
 def test_a_submission_without_news_ends_the_watch():
-    client, _ = client_of(Script(httpx.Response(204), shown()))
+    client, _ = client_of(Script(ALL_TOLD))
     assert told(client, after="3") == []
 
 
@@ -81,7 +107,7 @@ def test_a_refusal_ends_the_watch_at_once():
 
 
 def test_waiting_listens_and_then_reads_the_result():
-    script = Script(shown("queued"), events((1, QUEUED), (2, DONE)), shown(), shown())
+    script = Script(shown("queued"), events((1, QUEUED), (2, DONE)), ALL_TOLD, shown())
     client, _ = client_of(script)
     heard = []
     assert client.wait(ID, told=heard.append).result == {"digit": 7, "score": 0.99}

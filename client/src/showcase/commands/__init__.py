@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from showcase.client import client_version
 from showcase.commands import catalogue, fetching, looking, moving, submitting
 from showcase.commands.doctor import doctor
 from showcase.commands.endings import MEANINGS
+from showcase.server import client_version
 
 _ENDINGS = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())
 

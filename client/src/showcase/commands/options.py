@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from showcase.client import DEFAULT_URL
 from showcase.queries import Filters
+from showcase.server import DEFAULT_URL
 
 Url = Annotated[
     str,

@@ -10,7 +10,7 @@ from showcase.commands import wording
 from showcase.commands.output import notes, plain
 from showcase.resources import Event, Submission
 
-STARTS = frozenset({"queued", "running"})
+STARTS = frozenset({"queue", "queued", "running"})
 
 
 def follow(client: Client, submission: Submission, timeout: float, called: str) -> Submission:

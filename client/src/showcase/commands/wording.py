@@ -32,8 +32,7 @@ def brief(submission: Submission) -> str:
     if submission.result is not None:
         return ", ".join(f"{name} {value(each)}" for name, each in submission.result.items())
     if submission.queue is not None and submission.queue.position is not None:
-        seconds = submission.queue.estimated_seconds
-        return f"{submission.queue.position} before it" + (f", about {seconds:g} s" if seconds is not None else "")
+        return _place(submission.queue.position, submission.queue.estimated_seconds)
     return submission.reason or ""
 
 
@@ -63,11 +62,17 @@ def attempt(made: Attempt) -> str:
 
 def event(told: Event) -> str:
     """Return a line for one move: ``classification succeeded``, ``submission queued``."""
+    if told.type == "queue":
+        return f"queued: {_place(told.position, told.estimated_seconds)}"
     subject, _, state = told.type.rpartition(".")
     line = f"{told.step or subject} {state}"
     if told.gate is not None and state == "skipped":
         line += f": {gate(told.gate)}"
     return line + (f": {told.reason}" if told.reason else "")
+
+
+def _place(position: int | None, seconds: float | None) -> str:
+    return f"{position} before it" + (f", about {seconds:g} s" if seconds is not None else "")
 
 
 def _flat(inputs: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
