@@ -84,6 +84,7 @@ def test_every_error_has_its_exit_code(kind):
         ["delete", "x", "--yes"],
         ["download", "x"],
         ["export"],
+        ["webhook", "x"],
         ["workflows"],
         ["models"],
         ["doctor"],

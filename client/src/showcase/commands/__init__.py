@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from showcase.commands import catalogue, fetching, looking, moving, submitting
+from showcase.commands import catalogue, fetching, looking, moving, submitting, webhooks
 from showcase.commands.doctor import doctor
 from showcase.commands.endings import MEANINGS
 from showcase.server import client_version
@@ -48,6 +48,7 @@ for command in (
     moving.delete,
     fetching.download,
     fetching.export,
+    webhooks.webhook,
     catalogue.workflows,
     catalogue.models,
     doctor,
