@@ -195,6 +195,11 @@ class Event(Resource):
         return cls.of({**body, "id": identifier, "type": type_})
 
     @property
+    def numbered(self) -> bool:
+        """Whether ``id`` is its own. A stream repeats the last one with what has none, as its place in the queue."""
+        return self.id.isdigit() and self.type.partition(".")[0] in {"submission", "step"}
+
+    @property
     def ends(self) -> bool:
         """Whether the submission has ended with it."""
         subject, _, state = self.type.rpartition(".")

@@ -46,7 +46,7 @@ def follow(
         try:
             for event in _connection(transport, path, last, until):
                 tries, waited = 0, 0.0
-                if event is not None:
+                if event is not None and not (event.numbered and _number(event.id) <= _number(last)):
                     news, end, last = True, event.ends, event.id or last
                     yield event
         except _AllTold:
@@ -55,7 +55,7 @@ def follow(
             failure = error
         if failure is None and end and last != before:
             continue  # one that was put to work again goes on after an end: the next answer says whether it did
-        if failure is None and (end or not news) and ended():
+        if failure is None and not (news and last != before) and ended():
             return
         tries += 1
         asked = failure.retry_after if isinstance(failure, Unavailable) else None
@@ -100,6 +100,10 @@ class _Until:
             yield text
             if self._until is not None and time.monotonic() >= self._until:
                 return
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else 0
 
 
 def _data(text: str) -> Any:
