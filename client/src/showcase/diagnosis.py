@@ -36,7 +36,7 @@ MEANS = {
 class Verdict(StrEnum):
     GOOD = "ok"
     MISSING = "missing"
-    UNKNOWN = "unknown"
+    UNKNOWN = "unknown"  # nobody can tell now; no fault by itself
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _parts(client: Client) -> Iterator[Finding]:
     try:
         ready, told = client.health()
     except ShowcaseError as error:
-        yield Finding("parts", Verdict.UNKNOWN, str(error), "Ask again; `make logs PART=gateway` says more.")
+        yield Finding("parts", Verdict.MISSING, str(error), "Ask again; `make logs PART=gateway` says more.")
         return
     parts = told.get("parts")
     known: dict[str, str] = parts if isinstance(parts, dict) else {}
@@ -103,10 +103,10 @@ def _published(client: Client) -> Iterator[Finding]:
         yield Finding("api v2", Verdict.MISSING, "the server has no API v2", "Upgrade the server; it knows v1 alone.")
         return
     except Refused as error:
-        yield Finding("api v2", Verdict.UNKNOWN, error.detail, "Mend what is missing above, then ask again.")
+        yield Finding("api v2", Verdict.MISSING, error.detail, "Mend what is missing above, then ask again.")
         return
     except ShowcaseError as error:
-        yield Finding("api v2", Verdict.UNKNOWN, str(error), "Compare the versions of the client and the server.")
+        yield Finding("api v2", Verdict.MISSING, str(error), "Compare the versions of the client and the server.")
         return
     yield Finding("api v2", Verdict.GOOD, f"version {_version(api)}")
     if names:

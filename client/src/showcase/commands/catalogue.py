@@ -11,6 +11,8 @@ from showcase.client import Client
 from showcase.commands import options, wording
 from showcase.commands.output import plain, print_json, print_pairs, print_table, results
 
+LICENCE_KEPT = 60
+
 
 def workflows(
     name: Annotated[
@@ -55,7 +57,7 @@ def models(json: options.Json = False, url: options.Url = options.URL) -> None:
             each.served.state if each.served else "untold",
             each.served.address if each.served else "-",
             ", ".join(sorted({f"{use.workflow}.{use.step}" for use in each.used_by})),
-            model.licence or "-",
+            plain(model.licence or "-", kept=LICENCE_KEPT),
         )
         for model in used
         for each in model.versions

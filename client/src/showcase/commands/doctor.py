@@ -29,7 +29,7 @@ def doctor(json: options.Json = False, url: options.Url = options.URL) -> None:
                 print_json(asdict(finding))
             else:
                 _print(finding)
-            if finding.verdict is not Verdict.GOOD:
+            if finding.verdict is Verdict.MISSING:
                 worst = max(worst, UNREACHABLE if finding.subject == "server" else FAILED)
     raise typer.Exit(worst)
 

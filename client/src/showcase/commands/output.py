@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from showcase.errors import Refused, ShowcaseError
@@ -43,12 +42,13 @@ def print_json(value: Any) -> None:
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for head in heads:
-        table.add_column(head, overflow="fold", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
-    results().print(table)
+    """Print a line a row, in columns as wide as their widest cell; the last one takes what it needs."""
+    cells = [list(map(plain, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    console = results()
+    for style, row in [("bold", list(heads)), *((None, row) for row in cells)]:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        console.print(Text(line, style=style or ""))
 
 
 def print_pairs(pairs: Sequence[tuple[str, str | None]], indent: int = 0) -> None:
