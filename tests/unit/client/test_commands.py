@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from showcase import __main__, errors
 from showcase.commands import app
 from showcase.commands.endings import MEANINGS, code_of
 from showcase.commands.files import names
+from showcase.commands.options import moment
 from showcase.commands.output import plain
 from showcase.resources import Submission
 from tests.unit.client.servers import submission
@@ -123,6 +125,9 @@ def errors_only_once():
         ["submit", "none.png", "--workflow", "w"],
         ["submit", __file__, "--workflow", "w", "--metadata", "novalue"],
         ["list", "--limit", "0"],
+        ["list", "--after", "yesterday"],
+        ["export", "--before", "999999999d"],
+        ["workflows", "one", "two"],
         ["export", "--format", "xml"],
         ["delete", "x"],
         ["download"],
@@ -167,3 +172,12 @@ def test_images_of_one_name_get_files_of_two():
         "x.ffffffff",
         "y",
     ]
+
+
+def test_times_are_moments_days_or_so_long_ago():
+    now = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    assert moment("2h", "--after", now) == datetime(2026, 1, 31, 10, tzinfo=UTC)
+    assert moment("7d", "--after", now) == datetime(2026, 1, 24, 12, tzinfo=UTC)
+    assert moment("2026-01-31T12:00:00+02:00", "--after") == datetime(2026, 1, 31, 10, tzinfo=UTC)
+    assert moment("2026-01-31", "--after") == datetime(2026, 1, 31).astimezone()
+    assert moment(None, "--after") is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -27,11 +29,16 @@ OfWorkflow = Annotated[
 ]
 After = Annotated[
     str | None,
-    typer.Option("--after", metavar="TIME", help="Created after, say 2026-01-31T12:00:00Z.", show_default=False),
+    typer.Option(
+        "--after",
+        metavar="TIME",
+        help="Created after: 2026-01-31T12:00:00Z, 2026-01-31, or 2h (ago).",
+        show_default=False,
+    ),
 ]
 Before = Annotated[
     str | None,
-    typer.Option("--before", metavar="TIME", help="Created before, say 2026-01-31T12:00:00Z.", show_default=False),
+    typer.Option("--before", metavar="TIME", help="Created before; as --after.", show_default=False),
 ]
 Metadata = Annotated[
     list[str] | None,
@@ -43,6 +50,7 @@ Timeout = Annotated[
 
 URL = DEFAULT_URL
 WAIT_SECONDS = 600.0
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def pairs(given: list[str] | None) -> dict[str, str]:
@@ -56,7 +64,26 @@ def pairs(given: list[str] | None) -> dict[str, str]:
     return read
 
 
+def moment(text: str | None, option: str, now: datetime | None = None) -> datetime | None:
+    """Return the time of an option: RFC 3339, a day (local), or so long ago (30m, 2h, 7d). Raises BadParameter."""
+    if text is None:
+        return None
+    try:
+        if ago := re.fullmatch(r"(\d{1,6})([smhd])", text):
+            return (now or datetime.now(UTC)) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        told = f"{text!r} is no time. Write 2026-01-31T12:00:00Z, 2026-01-31, or 2h for two hours ago."
+        raise typer.BadParameter(told, param_hint=option) from error
+
+
 def filters(
     state: str | None, workflow: str | None, after: str | None, before: str | None, metadata: list[str] | None
 ) -> Filters:
-    return Filters(state=state, workflow=workflow, created_after=after, created_before=before, metadata=pairs(metadata))
+    return Filters(
+        state=state,
+        workflow=workflow,
+        created_after=moment(after, "--after"),
+        created_before=moment(before, "--before"),
+        metadata=pairs(metadata),
+    )
