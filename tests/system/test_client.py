@@ -84,6 +84,7 @@ def test_everything_about_a_submission_comes_back(library, samples, mine):
     assert ended.result["label"] == "abnormality"
     assert ended.metadata == mine
     assert library.input(ended.id) == picture.read_bytes()
+    assert [each.name for each in library.artifacts(ended.id)] == ["mask.png", "overlay.png"]
     mask = np.array(Image.open(io.BytesIO(library.artifact(ended.id, "mask.png"))))
     assert mask.shape == (256, 256)
     assert set(np.unique(mask)) == {0, 255}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import time
 import uuid
@@ -23,7 +24,7 @@ from showcase.queries import (
     submission_path,
     whole_seconds,
 )
-from showcase.resources import Event, Record, Submission, Webhook
+from showcase.resources import Artifact, Event, Record, Submission, Webhook
 from showcase.retries import Patience
 from showcase.saving import save
 from showcase.server import Server
@@ -178,6 +179,11 @@ class Client(Server):
     def record(self, submission_id: str) -> Record:
         """Return what ran, what was skipped and why."""
         return Record.of(json_body(self._transport.request("GET", submission_path(submission_id, "record"))))
+
+    def artifacts(self, submission_id: str) -> builtins.list[Artifact]:
+        """Return which pictures can be had: what the steps made, and what the server draws of it when it is asked."""
+        body = json_body(self._transport.request("GET", submission_path(submission_id, "artifacts")))
+        return [Artifact.of(each) for each in members(body)]
 
     def artifact(self, submission_id: str, name: str) -> bytes:
         """Return an artifact's bytes, say of ``mask.png`` or ``overlay.png``."""

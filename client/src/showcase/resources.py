@@ -91,10 +91,12 @@ class Step(Part):
     output: dict[str, Any] | None = None
 
 
-class Artifact(Part):
+class Artifact(Resource):
+    """A picture; ``bytes`` is None for what is drawn when it is asked for."""
+
     name: str
     media_type: str = ""
-    bytes: int = 0
+    bytes: int | None = None
     url: str = ""
 
 

@@ -18,9 +18,9 @@ def names(sent: Sequence[tuple[Path, Submission]]) -> list[str]:
 
 
 def write_artifacts(client: Client, submission: Submission, folder: Path, name: str) -> dict[str, Path]:
-    """Write ``<name>.<artifact>`` for each artifact, and return where each went."""
+    """Write ``<name>.<artifact>`` for each picture that can be had, and return where each went."""
     written: dict[str, Path] = {}
-    for artifact in submission.artifacts:
+    for artifact in client.artifacts(submission.id) if submission.artifacts else ():
         # A name is the server's to choose and never a path here.
         path = folder / f"{name}.{Path(artifact.name).name}"
         folder.mkdir(parents=True, exist_ok=True)

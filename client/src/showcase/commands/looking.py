@@ -121,7 +121,7 @@ def _ended(submission: Submission) -> str | None:
 
 
 def _artifacts(submission: Submission) -> str | None:
-    named = ", ".join(f"{each.name} ({wording.size(each.bytes)})" for each in submission.artifacts)
+    named = ", ".join(f"{each.name} ({wording.size(each.bytes or 0)})" for each in submission.artifacts)
     return f"{named}; showcase download {submission.id}" if named else None
 
 
