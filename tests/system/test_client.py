@@ -182,7 +182,7 @@ def stopped_models(cluster):
 
 
 @pytest.mark.clusters("local")
-def test_a_canceled_submission_stays_so_and_exits_with_1(library, shell, samples, stopped_models):
+def test_a_canceled_submission_stays_so_until_it_is_put_to_work_again(library, shell, samples, stopped_models):
     submission = library.submit(samples / "digits" / "digit_2.png", "workflow_000")
     with pytest.raises(showcase.WaitTimedOut):
         library.wait(submission.id, 0.2)
@@ -197,6 +197,13 @@ def test_a_canceled_submission_stays_so_and_exits_with_1(library, shell, samples
     again = shell("cancel", submission.id, expect=3)
     assert again.stdout == ""
     assert again.stderr.startswith("showcase: ")
+    assert shell("retry", submission.id).stdout == f"{submission.id}  queued\n"
+    assert library.wait(submission.id, 60).result["digit"] == 2
+    history = [event for event in library.events(submission.id) if event.numbered]
+    assert [int(event.id) for event in history] == list(range(1, len(history) + 1))
+    ends = [event.type for event in history if event.ends]
+    assert ends == ["submission.canceled", "submission.succeeded"]
+    shell("retry", submission.id, expect=3)
 
 
 def test_what_is_refused_is_a_typed_error_with_the_servers_sentence(library, samples):

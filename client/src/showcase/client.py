@@ -169,7 +169,7 @@ class Client(Server):
         return Submission.of(json_body(self._once("POST", submission_path(submission_id, "cancel"))))
 
     def retry(self, submission_id: str) -> Submission:
-        """Put a failed submission to work again, from the last step that succeeded. Raises Conflict."""
+        """Put what failed or was canceled to work again, from the last step that succeeded. Raises Conflict."""
         return Submission.of(json_body(self._once("POST", submission_path(submission_id, "retry"))))
 
     def delete(self, submission_id: str) -> None:

@@ -23,7 +23,7 @@ def cancel(submission_ids: options.Ids, json: options.Json = False, url: options
 
 
 def retry(submission_ids: options.Ids, json: options.Json = False, url: options.Url = options.URL) -> None:
-    """Put failed submissions to work again, from the last step that succeeded."""
+    """Put submissions that failed or were canceled to work again, from the last step that succeeded."""
     with Client(url) as client:
         _each(submission_ids, client.retry, as_json=json)
 
