@@ -165,8 +165,8 @@ class Client(Server):
             cursor = str(following)
 
     def cancel(self, submission_id: str) -> Submission:
-        """Cancel what has not ended. Raises Conflict when it has."""
-        return Submission.of(json_body(self._once("POST", submission_path(submission_id, "cancel"))))
+        """Cancel what has not ended. Raises Conflict when it has, unless it was canceled already."""
+        return Submission.of(json_body(self._transport.request("POST", submission_path(submission_id, "cancel"))))
 
     def retry(self, submission_id: str) -> Submission:
         """Put what failed or was canceled to work again, from the last step that succeeded. Raises Conflict."""
@@ -219,5 +219,5 @@ class Client(Server):
         return Webhook.of(json_body(self._once("POST", path)))
 
     def _once(self, method: str, path: str) -> httpx.Response:
-        # A second DELETE or cancel would be refused because of the first: sent again only if surely not carried out.
+        # A second DELETE or retry would be refused because of the first: sent again only if surely not carried out.
         return self._transport.request(method, path, repeatable=False)
