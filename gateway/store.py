@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from bson import encode
 from bson.raw_bson import RawBSONDocument
@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError, InvalidOperation
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
+from contracts.database_time import DatabaseTime
 from contracts.documents import INPUT_NAME, Submission, from_document, image_key, to_document
 from contracts.errors import InvalidWorkflow
 from contracts.states import SubmissionState
@@ -40,7 +41,7 @@ class MongoStore:
         self._marks = self._submissions.with_options(write_concern=ahead)
         self._images = self._database[store_layout.IMAGES].with_options(write_concern=ahead)
         self._accepted = GroupCommit(self._insert, ACCEPTED_TOGETHER)
-        self._ahead = timedelta(0)
+        self._time = DatabaseTime()
 
     def accept(self, submission: Submission, image: bytes) -> None:
         picture: Document = {
@@ -95,15 +96,19 @@ class MongoStore:
             )
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
+        # Before the first answer it is asked for: a date of this machine's own may be hours off.
+        return self._time.now() or self._ask_time()
 
     def ping(self) -> None:
+        self._ask_time()
         with translated():
-            answer = self._database.command("hello")
             # A database whose storage stands still may greet all the same; only one that reads is there.
             self._submissions.find_one({"_id": ""})
-        time = answer["localTime"]
-        self._ahead = (time if time.tzinfo else time.replace(tzinfo=UTC)) - datetime.now(UTC)
+
+    def _ask_time(self) -> datetime:
+        with translated():
+            answer = self._database.command("hello")
+        return self._time.measured(answer["localTime"])
 
     def publish(self, workflows: list[Workflow]) -> None:
         kept = self._database[store_layout.WORKFLOW_VERSIONS]

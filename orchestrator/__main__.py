@@ -74,10 +74,10 @@ class Process:
 
     def __init__(self, settings: OrchestratorSettings, catalogue: Catalogue) -> None:
         self.settings = settings
-        self.clock, self.lease_clock = SystemClock(), SystemClock()
         self.held = HeldClaims()
         database = connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database
         self.store = MongoStore(*database)
+        self.clock, self.lease_clock = SystemClock(self.store.now), SystemClock(self.store.now)
         self.expiry = Expiry(MongoGraves(*database), self.clock)
         webhooks = WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow)
         self.deliverer = Deliverer(

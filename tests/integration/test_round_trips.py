@@ -21,11 +21,13 @@ from gateway.uploads import Limits
 from orchestrator.calls import Caller
 from orchestrator.clock import SystemClock
 from orchestrator.engine import Done, Engine, HeldClaims
+from orchestrator.journey import Journey
 from orchestrator.leases import LeaseKeeper
+from orchestrator.ports import Progress
 from orchestrator.retries import Policy
 from orchestrator.sweep import Sweep
 from tests.unit.factories import png
-from tests.unit.fakes import FakeBell, FakeModels
+from tests.unit.fakes import FakeAnnouncer, FakeBell, FakeModels
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = CHECKOUT / "docs" / "how-it-works.md"
@@ -83,13 +85,14 @@ class Platform:
         self.user = app.test_client()
         self.engine = Engine(
             store=self.back,
-            caller=Caller(self.models, SystemClock(), Policy()),
+            caller=Caller(self.models, SystemClock(self.back.now), Policy()),
             catalogue=self.catalogue,
-            clock=SystemClock(),
+            clock=SystemClock(self.back.now),
             owner="counted",
             lease_seconds=60,
             held=self.held,
             step_threads=self.threads,
+            announcer=FakeAnnouncer(),
         )
         calls.taken()
 
@@ -150,12 +153,13 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform):
     assert len(shown["prediction"]["image"]) == 256
 
     held = platform.front.fetch(platform.submit("workflow_000"))
-    claim = platform.back.claim(held, "counted", 60, held.steps)
-    platform.held.add(claim, held.steps, [])
+    claim = platform.back.claim(held, "counted", 60, Progress(held.steps))
+    platform.held.add(claim, Journey(held, platform.catalogue.stable("workflow_000")))
     platform.calls.taken()
-    keeper = LeaseKeeper(platform.back, platform.held, SystemClock(), 60)
+    clock = SystemClock(platform.back.now)
+    keeper = LeaseKeeper(platform.back, platform.held, clock, 60)
     count("renewing a lease, every 2 s of a run", keeper.once)
-    sweep = Sweep(platform.back, platform.bell, SystemClock(), ring_again_seconds=30, lost_leases_limit=5)
+    sweep = Sweep(platform.back, platform.bell, FakeAnnouncer(), clock, ring_again_seconds=30, lost_leases_limit=5)
     assert count("one look of the sweep, every 2 s", sweep.once) == 0
 
     assert counted == documented()
