@@ -159,7 +159,15 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform):
     clock = SystemClock(platform.back.now)
     keeper = LeaseKeeper(platform.back, platform.held, clock, 60)
     count("renewing a lease, every 2 s of a run", keeper.once)
-    sweep = Sweep(platform.back, platform.bell, FakeAnnouncer(), clock, ring_again_seconds=30, lost_leases_limit=5)
+    sweep = Sweep(
+        platform.back,
+        platform.bell,
+        FakeAnnouncer(),
+        clock,
+        ring_again_seconds=30,
+        lost_leases_limit=5,
+        lease_seconds=10,
+    )
     assert count("one look of the sweep, every 2 s", sweep.once) == 0
 
     assert counted == documented()
