@@ -1,6 +1,8 @@
 """What the database's answers cost with few and with many submissions stored: nothing may grow with what lies there.
 
-``python -m bench.stored`` against a cluster that ``make up`` started; works in a database of its own, which it drops.
+``python -m bench.stored --home DIR`` against a database without a cluster around it, which
+``python -m deploy.local up --only database --home DIR`` starts: filling it keeps it busy for minutes. Few and many lie
+in two databases beside each other and are measured by turns, so that what else the machine does weighs on both.
 """
 
 from __future__ import annotations
@@ -23,19 +25,21 @@ from contracts.states import StepState, SubmissionState
 from contracts.workflows import Workflow
 from orchestrator.ports import Progress
 
-BATCH = 1000
+BATCH = 200
 PICTURE = b"\x89PNG small picture" * 8
-DATABASE = "bench_stored"
+ROUNDS = 10
+SETTLING_SECONDS = 15.0
+"""Until a checkpoint or two have written what filling has left in memory."""
 
 
 class Measured:
     """Both processes' stores over one database, and the operations that every submission pays for."""
 
-    def __init__(self, client: MongoClient[dict[str, Any]], workflow: Workflow) -> None:
-        self._database = client[DATABASE]
+    def __init__(self, client: MongoClient[dict[str, Any]], name: str, workflow: Workflow) -> None:
+        self._database = client[name]
         self._workflow = workflow
-        self.front = gateway.store.MongoStore(client, DATABASE)
-        self.back = orchestrator.store.MongoStore(client, DATABASE)
+        self.front = gateway.store.MongoStore(client, name)
+        self.back = orchestrator.store.MongoStore(client, name)
         self.front.publish([workflow])
         self.stored = 0
 
@@ -140,22 +144,22 @@ def main() -> None:
     with MongoClient[dict[str, Any]](
         settings["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=60_000, serverMonitoringMode="poll"
     ) as client:
-        client.drop_database(DATABASE)
-        try:
-            measured = Measured(client, load_catalogue(CHECKOUT / "workflows").stable("workflow_000"))
-            found = {}
-            for stored in (given.few, given.many):
-                begun = time.perf_counter()
-                measured.fill(stored)
-                print(f"{stored} stored after {time.perf_counter() - begun:.0f} s", flush=True)
-                time.sleep(15)  # a checkpoint or two, so that filling is over
-                measured.times(given.count // 3)
-                found[stored] = measured.times(given.count)
-        finally:
-            client.drop_database(DATABASE)
+        workflow = load_catalogue(CHECKOUT / "workflows").stable("workflow_000")
+        both = {stored: Measured(client, f"bench_{stored}", workflow) for stored in (given.few, given.many)}
+        for stored, measured in both.items():
+            begun = time.perf_counter()
+            measured.fill(stored)
+            print(f"{stored} stored after {time.perf_counter() - begun:.0f} s", flush=True)
+        time.sleep(SETTLING_SECONDS)
+        found: dict[int, dict[str, list[float]]] = {stored: {} for stored in both}
+        for number in range(ROUNDS + 1):
+            for stored, measured in both.items():
+                for name, taken in measured.times(given.count // ROUNDS).items():
+                    if number:  # the first round warms up
+                        found[stored].setdefault(name, []).extend(taken)
     print(f"\n| median, ms | {given.few} stored | {given.many} stored | |\n|---|---|---|---|")
     for name in found[given.few]:
-        few, many = (statistics.median(found[stored][name]) for stored in (given.few, given.many))
+        few, many = (statistics.median(found[stored][name]) for stored in both)
         print(f"| {name} | {few:.2f} | {many:.2f} | {many / few - 1:+.0%} |")
 
 
