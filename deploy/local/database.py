@@ -46,6 +46,7 @@ def database_part(settings: ClusterSettings) -> Part:
     return Part(
         name="database",
         command=(
+            *(sys.executable, "-m", "deploy.local.room", "--folder", str(folder), "--"),
             sys.executable,
             str(Path(sys.executable).with_name("secantusd-py")),
             # Without a file of ours, one in the user's own folder would count.
@@ -56,7 +57,7 @@ def database_part(settings: ClusterSettings) -> Part:
             *("--cache-size", STORAGE_ENGINE),
             "--standalone",
         ),
-        directory=folder,
+        directory=CHECKOUT,
         # Changed pages that wait for a checkpoint fill its cache; once a fifth of it, every client waits with them.
         # Images are large: a checkpoint every few seconds instead of every minute keeps that far away.
         environment={"PYTHONUNBUFFERED": "1", "SECANTUS_CHECKPOINT_SECONDS": "5"},
