@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, jsonify
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from flask_openapi3.models import Schema
 from pydantic import ValidationError
 
@@ -21,6 +23,17 @@ INFO = Info(
 ADDRESS = f"{PREFIX}/openapi.json"
 
 
+class Described(OpenAPI):
+    """Keeps what several blueprints say of one address: the library's own lets the last one stand for all."""
+
+    def register_api(self, api: APIBlueprint, **options: Any) -> None:
+        before = {path: self.paths[path] for path in api.paths if path in self.paths}
+        super().register_api(api, **options)
+        for path, methods in before.items():
+            added = self.paths[path].model_dump(exclude_unset=True, exclude_none=True)
+            self.paths[path] = methods.model_copy(update={name: getattr(self.paths[path], name) for name in added})
+
+
 def refuse(error: ValidationError) -> Response:
     """Return what a request gets whose path, query or body does not fit its description."""
     return problem("invalid-request", sentence(error), 400)
@@ -28,7 +41,7 @@ def refuse(error: ValidationError) -> Response:
 
 def make_app(name: str) -> OpenAPI:
     """Return a Flask application that collects the description of every v2 endpoint registered with it."""
-    app = OpenAPI(
+    app = Described(
         name,
         info=INFO,
         doc_ui=False,
