@@ -7,6 +7,8 @@
     |-- UnknownWorkflow            no such workflow is published here
     |-- UnknownModel               no workflow here uses such a model
     |-- UnknownSubmission          no such submission is stored here
+    |-- SubmissionGone             it was, and was deleted or has expired
+    |-- UnknownArtifact            the submission has no such picture
     |-- RejectedUpload             the client's image cannot be accepted
     |   `-- UploadTooLarge         ... because of its size in bytes
     |-- InvalidWebhook             no webhook may be sent to this URL
@@ -19,6 +21,7 @@
     |-- LeaseLost                  another orchestrator owns the submission now
     |-- QueueFull                  too much waits already; come back later (retryable)
     |-- TooManyWatchers            too many clients wait for events (retryable)
+    |-- Busy                       too many exports or drawings at a time (retryable)
     |-- StoreUnavailable           the database does not answer (retryable)
     |-- BrokerUnavailable          the message broker does not answer (retryable)
     `-- ModelFault                 a model server did not give a usable answer
@@ -69,6 +72,14 @@ class UnknownModel(ShowcaseError):
 
 class UnknownSubmission(ShowcaseError):
     code = "unknown-submission"
+
+
+class SubmissionGone(ShowcaseError):
+    code = "submission-gone"
+
+
+class UnknownArtifact(ShowcaseError):
+    code = "unknown-artifact"
 
 
 class RejectedUpload(ShowcaseError):
@@ -125,6 +136,17 @@ class QueueFull(ShowcaseError):
 class TooManyWatchers(ShowcaseError):
     code = "too-many-watchers"
     retryable = True
+
+
+class Busy(ShowcaseError):
+    """Too many do the same at the moment; ``retry_after_seconds`` says when to come back."""
+
+    code = "busy"
+    retryable = True
+
+    def __init__(self, message: str, retry_after_seconds: int = 10) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StoreUnavailable(ShowcaseError):

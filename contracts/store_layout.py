@@ -19,6 +19,9 @@ WORKFLOW_ALIASES = "workflow_aliases"
 SERVED_MODELS = "served_models"
 """Where orchestrators call each model, and how that went: ``_id`` = the model's name and version."""
 
+TOMBSTONES = "tombstones"
+"""What is left of submissions that were deleted or have expired, for a while (contracts/tombstones.py)."""
+
 
 class Concern(TypedDict, total=False):
     """A write concern's options, as MongoDB names them."""
@@ -49,5 +52,20 @@ WEBHOOK_DUE: dict[str, Any] = {
 """The value of ``webhook`` in every update (a pipeline's $set) that makes a submission final: who asked to be told is
 told, and no read is needed to know whether anybody did."""
 
-EXPIRY_INDEXES: tuple[tuple[str, str], ...] = ((SUBMISSIONS, "expires_at"), (IMAGES, "expires_at"))
+CREATED = "created_at"
+"""Indexed: lists are read by windows of this time."""
+
+SAMPLE_INDEX = "a_sample_of_created_at"
+SAMPLE: dict[str, dict[str, str]] = {"_id": {"$lt": "01"}}
+SAMPLE_OF = 256
+"""A second index on ``created_at`` that holds one submission in 256: ids are random, and begin with two hexadecimal
+digits. It tells how dense a window is before anybody reads it. SecantusDB takes the first index by name that serves a
+query, so this name has to sort before the other's; one that does not ask for the sample cannot be served by it. Its
+key descends, because MongoDB wants two indexes of one field to differ in more than their filters."""
+
+EXPIRY_INDEXES: tuple[tuple[str, str], ...] = (
+    (SUBMISSIONS, "expires_at"),
+    (IMAGES, "expires_at"),
+    (TOMBSTONES, "expires_at"),
+)
 """(collection, field): the database deletes a document once this time has passed."""

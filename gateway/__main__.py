@@ -23,11 +23,13 @@ from gateway import operator_commands
 from gateway.app import create_app
 from gateway.doorbell import RabbitDoorbell
 from gateway.listener import RabbitListener
+from gateway.listing_store import MongoListing
 from gateway.model_directory import ModelDirectory
 from gateway.mongo import connect
 from gateway.server import make_server
 from gateway.settings import GatewaySettings
 from gateway.store import MongoStore
+from gateway.tombstone_store import MongoTombstones
 from gateway.upkeep import Upkeep
 from gateway.uploads import Limits
 from gateway.watching import Hub
@@ -63,8 +65,8 @@ def main() -> None:
     hub = Hub(settings.watchers)
     try:
         models = ModelDirectory(catalogue, load_descriptions(settings.model_descriptions))
-        client = connect(settings.mongo_url, settings.store_timeout_seconds)
-        store = MongoStore(client, settings.mongo_database)
+        database = connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database
+        store = MongoStore(*database)
         doorbell = RabbitDoorbell(settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_rung)
         listener = RabbitListener(settings.amqp_url, hub)
     except InvalidSetting as error:
@@ -74,13 +76,15 @@ def main() -> None:
         store=store,
         doorbell=doorbell,
         hub=hub,
+        listing=MongoListing(*database),
+        tombstones=MongoTombstones(*database),
         catalogue=catalogue,
         models=models,
         limits=Limits(settings.upload_bytes, settings.upload_pixels),
         queue_limit=settings.queue_limit,
         retention=timedelta(days=settings.retention_days) if settings.retention_days else None,
         webhook_policy=WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow),
-        replays=MongoReplays(client, settings.mongo_database),
+        replays=MongoReplays(*database),
     )
     try:
         server = make_server(

@@ -10,12 +10,25 @@ from contracts.catalogue import Catalogue
 from contracts.webhooks import WebhookPolicy
 from gateway.acceptance import Acceptance
 from gateway.api import errors, health, v1
-from gateway.api.v2 import document, lookup, submissions, watching, webhooks, workflows
+from gateway.api.v2 import (
+    document,
+    exports,
+    lists,
+    lookup,
+    pictures,
+    records,
+    submissions,
+    watching,
+    webhooks,
+    workflows,
+)
 from gateway.api.v2 import models as models_api
 from gateway.backpressure import Intake
+from gateway.listing import Source
 from gateway.model_directory import ModelDirectory
 from gateway.pages import docs, routes
 from gateway.ports import Doorbell, Store
+from gateway.retention import Tombstones
 from gateway.timers import Timers
 from gateway.uploads import Limits
 from gateway.watching import Hub
@@ -39,6 +52,8 @@ def create_app(
     store: Store,
     doorbell: Doorbell,
     hub: Hub,
+    listing: Source,
+    tombstones: Tombstones,
     catalogue: Catalogue,
     models: ModelDirectory,
     limits: Limits,
@@ -62,10 +77,14 @@ def create_app(
     intake = Intake(doorbell, catalogue.names, queue_limit)
     acceptance = Acceptance(store, doorbell, intake, limits, retention, webhook_policy)
     app.register_blueprint(v1.blueprint(store, catalogue, acceptance))
-    shown, timers = lookup.Submissions(store, doorbell), Timers()
+    shown, timers = lookup.Submissions(store, doorbell, tombstones), Timers()
     app.register_api(submissions.blueprint(shown, acceptance, catalogue, watching.Waiting(store, hub, timers)))
     app.register_api(watching.blueprint(shown, store, hub, timers))
     app.register_api(webhooks.blueprint(shown, replays))
+    app.register_api(lists.blueprint(shown, listing, store))
+    app.register_api(exports.blueprint(shown, listing, store, catalogue))
+    app.register_api(pictures.blueprint(shown, pictures.Pictures(store)))
+    app.register_api(records.blueprint(shown))
     app.register_api(workflows.blueprint(catalogue, limits))
     app.register_api(models_api.blueprint(models))
     app.register_blueprint(health.blueprint(store, doorbell, intake))

@@ -21,6 +21,10 @@ SLOW_READER_BYTES = 256 * 1024
 """What may wait to be sent on an endless body; a client that reads so slowly is cut off, and may resume."""
 
 
+LEAST_BYTES = 64 * 1024
+"""What a reader of a long body has to take in the time after which a silent connection is closed."""
+
+
 class JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
     """What waitress refuses by itself (a body without end, a broken header), in the API's error shape."""
 
@@ -90,6 +94,22 @@ class SteppingChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no typ
         # Without a request the loop would flush unlocked, for only its own thread writes then; not so here.
         with self.outbuf_lock:
             return bool(super()._flush_some(do_close=do_close))
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        # waitress waits here for a slow reader without end, and a thread with it: an export would be theirs for ever.
+        high = self.adj.outbuf_high_watermark
+        while self.connected and self.total_outbufs_len > high:
+            with self.outbuf_lock:
+                before = self.total_outbufs_len
+                self.server.pull_trigger()
+                self.outbuf_lock.wait_for(
+                    lambda: not self.connected or self.total_outbufs_len <= high, self.adj.channel_timeout
+                )
+                stuck = self.total_outbufs_len > high and before - self.total_outbufs_len < LEAST_BYTES
+            if stuck:
+                self.will_close = True
+                self.server.pull_trigger()
+                raise ClientDisconnected
 
     def _write(self, data: bytes) -> bool:
         if self.total_outbufs_len > SLOW_READER_BYTES:

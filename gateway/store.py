@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bson import encode
 from bson.raw_bson import RawBSONDocument
-from pymongo import InsertOne, MongoClient
+from pymongo import DESCENDING, InsertOne, MongoClient
 from pymongo.errors import DuplicateKeyError, InvalidOperation
 from pymongo.write_concern import WriteConcern
 
@@ -113,6 +113,12 @@ class MongoStore:
                 self._database[collection].create_index(field, sparse=True)
             for collection, field in store_layout.EXPIRY_INDEXES:
                 self._database[collection].create_index(field, expireAfterSeconds=0)
+            self._submissions.create_index(store_layout.CREATED)
+            self._submissions.create_index(
+                [(store_layout.CREATED, DESCENDING)],
+                name=store_layout.SAMPLE_INDEX,
+                partialFilterExpression=store_layout.SAMPLE,
+            )
             for workflow in workflows:
                 key = f"{workflow.name}/{workflow.version}"
                 try:

@@ -30,6 +30,7 @@ from orchestrator.clock import SystemClock
 from orchestrator.consumer import Consumer
 from orchestrator.dead_letters import RabbitDeadLetters
 from orchestrator.engine import Engine, HeldClaims
+from orchestrator.expiry import Expiry
 from orchestrator.health import touch
 from orchestrator.leases import LeaseKeeper
 from orchestrator.model_servers.torchserve import TorchServeModels
@@ -40,6 +41,7 @@ from orchestrator.served_store import MongoServedModels
 from orchestrator.settings import OrchestratorSettings, parse_servers
 from orchestrator.store import MongoStore
 from orchestrator.sweep import Sweep
+from orchestrator.tombstone_store import MongoGraves
 from orchestrator.webhooks.delivery import THREADS as WEBHOOK_THREADS
 from orchestrator.webhooks.delivery import Deliverer
 from orchestrator.webhooks.sender import HttpSender
@@ -76,11 +78,12 @@ class Process:
         self.settings = settings
         self.clock, self.lease_clock = SystemClock(), SystemClock()
         self.held = HeldClaims()
-        client = connect(settings.mongo_url, settings.store_timeout_seconds)
-        self.store = MongoStore(client, settings.mongo_database)
+        database = connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database
+        self.store = MongoStore(*database)
+        self.expiry = Expiry(MongoGraves(*database), self.clock)
         webhooks = WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow)
         self.deliverer = Deliverer(
-            MongoOutbox(client, settings.mongo_database, self.store.now),
+            MongoOutbox(*database, self.store.now),
             HttpSender(webhooks.allowed),
             self.clock,
             webhooks.secrets,
@@ -95,7 +98,7 @@ class Process:
         models = TorchServeModels(parse_servers(settings.model_servers))
         caller = Caller(models, self.clock, policy)
         self.teller = Teller(
-            MongoServedModels(client, settings.mongo_database, self.store.now),
+            MongoServedModels(*database, self.store.now),
             catalogue,
             models.server,
             caller.state,
@@ -133,6 +136,7 @@ class Process:
         self.connection = thread("broker", self.broker.run, self.consumer.receive, random.random)
         thread("sweep", self.sweep.run, self.settings.sweep_seconds, self._swept)
         thread("leases", self.keeper.run)
+        thread("expiry", self.expiry.run, self.settings.sweep_seconds)
         if self.settings.webhook_secret:
             thread("webhooks", self.deliverer.run)
 

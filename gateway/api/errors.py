@@ -24,11 +24,14 @@ STATUS: dict[type[errors.ShowcaseError], int] = {
     errors.UnknownWebhook: 404,
     errors.InvalidWebhook: 400,
     errors.WebhooksOff: 403,
+    errors.UnknownArtifact: 404,
+    errors.SubmissionGone: 410,
     errors.UploadTooLarge: 413,
     errors.RejectedUpload: 400,
     errors.IllegalMove: 409,
     errors.QueueFull: 503,
     errors.TooManyWatchers: 503,
+    errors.Busy: 503,
     errors.UnknownSchema: 503,
     errors.StoreUnavailable: 503,
     errors.BrokerUnavailable: 503,
@@ -49,6 +52,7 @@ SENTENCES_V2 = SENTENCES | {
     400: "The request could not be read. /docs shows what is expected here.",
     404: "There is nothing at this address. /docs lists what there is.",
     415: "This content type is not read here. Send multipart/form-data or application/json.",
+    416: "The picture is shorter than where this range begins. Content-Range says how long it is.",
 }
 
 CODES = {
@@ -59,6 +63,7 @@ CODES = {
     408: "request-timeout",
     413: "upload-too-large",
     415: "unsupported-media-type",
+    416: "range-not-satisfiable",
 }
 """The kind of problem, by what the web framework raises by itself."""
 
@@ -101,7 +106,7 @@ def told(error: errors.ShowcaseError) -> Failed:
     status = status_of(error)
     if status < 500:
         return Failed(error.code, error.message, status)
-    if isinstance(error, errors.QueueFull):
+    if isinstance(error, errors.QueueFull | errors.Busy):
         return Failed(error.code, error.message, status, error.retry_after_seconds)
     if isinstance(error, errors.TooManyWatchers):
         return Failed(error.code, error.message, status)

@@ -10,6 +10,7 @@ from contracts.errors import StoreUnavailable, UnknownSubmission, UnknownWorkflo
 from gateway.acceptance import Acceptance
 from gateway.api.errors import failure
 from gateway.ports import Store
+from gateway.retention import expired
 from gateway.uploads import has_image_extension
 from gateway.views import artifacts_in, v1_result
 
@@ -44,7 +45,7 @@ def blueprint(store: Store, catalogue: Catalogue, acceptance: Acceptance) -> Blu
     @v1.get("/fetch_result/<submission_id>", strict_slashes=False)
     def fetch_result(submission_id: str) -> Response:
         submission = store.fetch(submission_id.lower()) if is_submission_id(submission_id) else None
-        if submission is None:
+        if submission is None or expired(submission, store.now()):
             raise UnknownSubmission("Invalid submission_id.")
         pictures: dict[str, bytes] = {}
         for name in artifacts_in(submission.result):

@@ -22,11 +22,12 @@ BUDGET_SECONDS = 90
 SECONDS = 280
 
 
-def fuzz(client: Client, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def fuzz(client: Client, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "run", f"{client.url}/api/v2/openapi.json", "--checks", "all"]
         + ["--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--no-color"]
-        + ["--request-timeout", "30", "--max-time", str(BUDGET_SECONDS), "--report-json-path", str(folder / "report.json"), *options],
+        + ["--request-timeout", "30", "--max-time", str(BUDGET_SECONDS)]
+        + ["--report-json-path", str(folder / "report.json")],
         cwd=CHECKOUT,
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.system.openapi_hooks", "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,

@@ -29,7 +29,8 @@ class ApiDocument(OpenAPI):
     def register_api(self, api: APIBlueprint, **options: object) -> None:
         for path, item in self.paths.items():
             if path in api.paths:
-                api.paths[path] = {**item, **api.paths[path]}
+                calls = {name: getattr(item, name) for name in item.model_fields_set}
+                api.paths[path] = api.paths[path].model_copy(update=calls)
         super().register_api(api, **options)
 
 

@@ -7,10 +7,10 @@ from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 
 from contracts.documents import Submission, is_submission_id
-from contracts.errors import UnknownSubmission
 from gateway.api.v2.answers import tagged
 from gateway.api.v2.resources import SubmissionResource, resource
 from gateway.ports import Doorbell, Store
+from gateway.retention import Tombstones, absent, expired
 
 SUBMISSIONS = Tag(name="Submissions", description="Send images in, and follow them to their results.")
 
@@ -22,15 +22,19 @@ class SubmissionPath(BaseModel):
 class Submissions:
     """What the endpoints of a submission share: find it, and show it."""
 
-    def __init__(self, store: Store, doorbell: Doorbell) -> None:
+    def __init__(self, store: Store, doorbell: Doorbell, tombstones: Tombstones) -> None:
         self._store = store
         self._doorbell = doorbell
+        self._tombstones = tombstones
 
     def find(self, submission_id: str) -> Submission:
-        """Raises UnknownSubmission and StoreUnavailable."""
-        found = self._store.fetch(submission_id.lower()) if is_submission_id(submission_id) else None
-        if found is None:
-            raise UnknownSubmission(f"There is no submission {submission_id[:64]!r}. Ids are what submitting answered.")
+        """Raises UnknownSubmission, SubmissionGone and StoreUnavailable."""
+        if not is_submission_id(submission_id):
+            raise absent(submission_id, None, None)
+        key = submission_id.lower()
+        found = self._store.fetch(key)
+        if found is None or expired(found, self._store.now()):
+            raise absent(submission_id, found, self._tombstones.find(key))
         return found
 
     def resource(self, submission: Submission) -> SubmissionResource:

@@ -18,6 +18,7 @@ from gateway.model_directory import ModelDirectory
 from gateway.uploads import Limits
 from gateway.watching import Hub
 from tests.unit.factories import GATED, ONE_STEP, make_workflow
+from tests.unit.fake_data import MemoryListing, MemoryTombstones
 from tests.unit.fake_outbox import MemoryOutbox
 from tests.unit.fakes import FakeBell, MemoryStore
 
@@ -43,12 +44,15 @@ def make_app(
     hub: Hub | None = None,
     webhook_secret: str = "",
     models: ModelDirectory | None = None,
+    tombstones: MemoryTombstones | None = None,
 ) -> Flask:
     """``store`` and ``bell`` are the fakes, which serve both processes' ports."""
     return create_app(
         store=store,
         doorbell=bell,
         hub=hub or Hub(20),
+        listing=MemoryListing(store),
+        tombstones=tombstones or MemoryTombstones(store),
         catalogue=catalogue,
         models=models or ModelDirectory(catalogue),
         limits=LIMITS,
@@ -76,8 +80,13 @@ def catalogue() -> Catalogue:
 
 
 @pytest.fixture
-def app(store: MemoryStore, bell: Doorbell, catalogue: Catalogue) -> Flask:
-    return make_app(store, bell, catalogue)
+def tombstones(store: MemoryStore) -> MemoryTombstones:
+    return MemoryTombstones(store)
+
+
+@pytest.fixture
+def app(store: MemoryStore, bell: Doorbell, catalogue: Catalogue, tombstones: MemoryTombstones) -> Flask:
+    return make_app(store, bell, catalogue, tombstones=tombstones)
 
 
 @pytest.fixture

@@ -161,7 +161,7 @@ def test_every_error_of_ours_has_a_status(app: Flask, kind: type[ShowcaseError])
     assert response.status_code == status_of(kind("x"))
     assert is_failure(response)
     # What went wrong inside is for the log; what the client can change is for the client.
-    for_the_client = response.status_code < 500 or kind in {errors.QueueFull, errors.TooManyWatchers}
+    for_the_client = response.status_code < 500 or kind in {errors.QueueFull, errors.Busy, errors.TooManyWatchers}
     assert ("A sentence of ours." in response.text) == for_the_client
 
 

@@ -1,0 +1,76 @@
+"""All submissions that match, as one stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import structlog
+from flask import Response
+from flask_openapi3 import APIBlueprint
+from pydantic import Field
+
+from contracts import store_layout
+from contracts.catalogue import Catalogue
+from contracts.documents import Submission
+from gateway.api.problems import described
+from gateway.api.v2 import PREFIX
+from gateway.api.v2.lists import FilterQuery
+from gateway.api.v2.lookup import SUBMISSIONS, Submissions
+from gateway.export import BATCH, MOST_AT_A_TIME, Format, Slots, header, in_chunks, result_fields, row
+from gateway.listing import Source, read_all
+from gateway.ports import Store
+
+log = structlog.get_logger()
+
+MEDIA_TYPES = {Format.NDJSON: "application/x-ndjson", Format.CSV: "text/csv; charset=utf-8; header=present"}
+BUSY = f"{MOST_AT_A_TIME} exports run already, as many as may at a time. Come back when one has ended."
+
+
+class ExportQuery(FilterQuery):
+    format: Format = Field(default=Format.NDJSON, description="NDJSON holds each resource whole, CSV a row for it.")
+
+
+def blueprint(submissions: Submissions, source: Source, store: Store, catalogue: Catalogue) -> APIBlueprint:
+    v2 = APIBlueprint("v2_exports", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
+    slots = Slots(MOST_AT_A_TIME, BUSY)
+
+    @v2.get(
+        "/export",
+        summary="Export submissions",
+        responses={
+            "200": {
+                "description": "The submissions, newest first, as they are read.",
+                "content": {media.split(";")[0]: {"schema": {"type": "string"}} for media in MEDIA_TYPES.values()},
+            },
+            **described(400, 503),
+        },
+    )
+    def export(query: ExportQuery) -> Response:
+        """All submissions that match the filters, newest first, streamed.
+
+        An answer that ends without its last chunk is not whole: the connection breaks, never the form. CSV has a column
+        for each output of the published workflows (`result.label`); what a result holds besides stands as JSON in
+        `result.other`. A text that a spreadsheet would compute begins with an apostrophe there.
+        """
+        filters = query.filters()
+        slot = slots.take()
+        found = read_all(source, filters, BATCH, store.now(), store_layout.SAMPLE_OF)
+        lines = _csv(found, result_fields(catalogue, query.workflow)) if query.format is Format.CSV else _ndjson(found)
+        response = Response(in_chunks(lines), mimetype=MEDIA_TYPES[query.format].split(";")[0])
+        response.call_on_close(slot.leave)  # at its end, and when the client hangs up
+        response.headers["Content-Type"] = MEDIA_TYPES[query.format]
+        response.headers["Content-Disposition"] = f'attachment; filename="submissions.{query.format}"'
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _ndjson(found: Iterator[Submission]) -> Iterator[str]:
+        for submission in found:
+            yield submissions.resource(submission).model_dump_json() + "\n"
+
+    return v2
+
+
+def _csv(found: Iterator[Submission], fields: list[str]) -> Iterator[str]:
+    yield header(fields)
+    for submission in found:
+        yield row(submission, fields)

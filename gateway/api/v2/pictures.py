@@ -1,0 +1,158 @@
+"""The pictures of a submission: its input, what its steps made, and the mask drawn over the input."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from datetime import timedelta
+
+from flask import Response, request, send_file
+from flask_openapi3 import APIBlueprint
+from pydantic import BaseModel, Field
+from werkzeug.http import parse_range_header
+
+from contracts.documents import INPUT_NAME, Submission
+from contracts.errors import StoreUnavailable, UnknownArtifact
+from contracts.states import SubmissionState
+from gateway import overlay
+from gateway.api.problems import described
+from gateway.api.v2 import PREFIX
+from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.v2.resources import address
+from gateway.downloads import OVERLAY, download_name, has_overlay, shown_inline, stored_artifact
+from gateway.export import Slots
+from gateway.ports import Picture, Store
+
+LONGEST_CACHED = timedelta(days=365)
+DRAWN_AT_ONCE = 1
+"""A picture of 40 million pixels takes some 120 MB while it is made small."""
+
+DRAWING_SECONDS = 20.0
+BUSY = "Other overlays are being drawn. Ask again in a moment."
+
+
+class ArtifactPath(SubmissionPath):
+    name: str = Field(description="The artifact's name, as `mask.png`.")
+
+
+class ArtifactItem(BaseModel):
+    """A picture that can be had."""
+
+    name: str
+    media_type: str
+    bytes: int | None = Field(description="Null for what is drawn when it is asked for.")
+    url: str
+
+
+class ArtifactList(BaseModel):
+    items: list[ArtifactItem]
+
+
+class Pictures:
+    """Reads pictures, and answers with one or a part of it, or with nothing when the client has it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def read(self, submission: Submission, name: str) -> Picture:
+        picture = self._store.picture(submission.id, name)
+        if picture is None:
+            raise StoreUnavailable(f"The picture {name} of {submission.id} is not stored.")
+        return picture
+
+    def answer(
+        self, submission: Submission, data: bytes, media_type: str, etag: str, name: str, *, fixed: bool
+    ) -> Response:
+        response = send_file(
+            io.BytesIO(data),
+            mimetype=media_type,
+            as_attachment=not shown_inline(media_type),
+            download_name=name,
+            conditional=False,
+            etag=etag,
+        )
+        response.headers["Cache-Control"] = "private, no-cache"
+        if fixed:
+            left = LONGEST_CACHED
+            if submission.expires_at is not None:
+                left = min(left, submission.expires_at - self._store.now())
+            response.headers["Cache-Control"] = f"private, max-age={max(0, int(left.total_seconds()))}, immutable"
+        asked = parse_range_header(request.headers.get("Range"))
+        # Several ranges at once, or a unit of somebody's own: the whole is a right answer to both.
+        single = request.method == "GET" and asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
+        response.make_conditional(request, accept_ranges=single, complete_length=len(data) if single else None)
+        response.headers["Accept-Ranges"] = "bytes"
+        return response
+
+
+def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
+    v2 = APIBlueprint("v2_pictures", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
+    drawing = Slots(DRAWN_AT_ONCE, BUSY, retry_after_seconds=2)
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", "image/jpeg")}
+    responses = {
+        "200": {"description": "The picture.", "content": content},
+        "206": {"description": "The part of it that was asked for.", "content": content},
+        "304": {"description": "You have it already."},
+        **described(404, 410, 416, 503),
+    }
+
+    @v2.get("/submissions/<submission_id>/input", summary="Get the submitted image", responses=responses)
+    def input_image(path: SubmissionPath) -> Response:
+        """The image as it was sent, byte for byte. Its ETag is its SHA-256."""
+        submission = submissions.find(path.submission_id)
+        picture = pictures.read(submission, INPUT_NAME)
+        name = download_name(submission.input.file_name, submission.id, picture.media_type)
+        return pictures.answer(submission, picture.data, picture.media_type, submission.input.sha256, name, fixed=True)
+
+    @v2.get(
+        "/submissions/<submission_id>/artifacts",
+        summary="List a submission's pictures",
+        responses={"200": ArtifactList, **described(404, 410, 503)},
+    )
+    def artifact_list(path: SubmissionPath) -> Response:
+        """The pictures that its steps made so far, and `overlay.png` once there is a mask to draw."""
+        submission = submissions.find(path.submission_id)
+        items = [
+            ArtifactItem(
+                name=each.name,
+                media_type=each.media_type,
+                bytes=each.bytes,
+                url=address(submission.id, "artifacts", each.name),
+            )
+            for each in submission.artifacts
+        ]
+        if has_overlay(submission):
+            url = address(submission.id, "artifacts", OVERLAY)
+            items.append(ArtifactItem(name=OVERLAY, media_type="image/png", bytes=None, url=url))
+        return Response(ArtifactList(items=items).model_dump_json(), mimetype="application/json")
+
+    @v2.get("/submissions/<submission_id>/artifacts/<name>", summary="Get a picture", responses=responses)
+    def artifact(path: ArtifactPath) -> Response:
+        """A picture that a step made, by its name, or `overlay.png`: the mask's contour and fill over the FLAIR image.
+
+        An overlay is drawn when it is asked for, in the mask's size.
+        """
+        submission = submissions.find(path.submission_id)
+        fixed = submission.state is SubmissionState.SUCCEEDED  # before that, a step may run once more
+        if path.name == OVERLAY and has_overlay(submission):
+            mask = pictures.read(submission, overlay.MASK).data
+            parts = (str(overlay.VERSION), submission.input.sha256, hashlib.sha256(mask).hexdigest())
+            etag = hashlib.sha256(":".join(parts).encode()).hexdigest()
+            if etag in request.if_none_match and "Range" not in request.headers:
+                return pictures.answer(
+                    submission, b"", "image/png", etag, OVERLAY, fixed=fixed
+                )  # a 304 needs no drawing
+            with drawing.take(wait_seconds=DRAWING_SECONDS):
+                drawn = overlay.draw(pictures.read(submission, INPUT_NAME).data, mask)
+            return pictures.answer(submission, drawn, "image/png", etag, OVERLAY, fixed=fixed)
+        named = stored_artifact(submission, path.name)
+        if named is None:
+            raise UnknownArtifact(
+                f"This submission has no picture {path.name[:64]!r}. {address(submission.id, 'artifacts')} lists those "
+                "that it has."
+            )
+        picture = pictures.read(submission, named.name)
+        etag = hashlib.sha256(picture.data).hexdigest()
+        return pictures.answer(submission, picture.data, picture.media_type, etag, named.name, fixed=fixed)
+
+    return v2

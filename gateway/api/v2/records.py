@@ -1,0 +1,30 @@
+"""What became of a submission, and why."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3 import APIBlueprint
+
+from gateway.api.problems import described
+from gateway.api.v2 import PREFIX
+from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.record import Record, record
+
+
+def blueprint(submissions: Submissions) -> APIBlueprint:
+    v2 = APIBlueprint("v2_records", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
+
+    @v2.get(
+        "/submissions/<submission_id>/record",
+        summary="Get the record of a submission",
+        responses={"200": Record, **described(404, 410, 503)},
+    )
+    def submission_record(path: SubmissionPath) -> Response:
+        """What ran, with every attempt, its server and its times; what was skipped, with the gate that decided and the
+        values that it saw; the digest of the workflow that was followed; and all events.
+        """
+        response = Response(record(submissions.find(path.submission_id)).model_dump_json(), mimetype="application/json")
+        response.headers["Cache-Control"] = "private, no-cache"
+        return response
+
+    return v2

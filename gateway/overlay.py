@@ -1,0 +1,107 @@
+"""A mask drawn over its picture: contour and translucent fill. Pure.
+
+The picture is read as the model's preprocessing reads it: FLAIR is the green channel of (pre-contrast, FLAIR,
+post-contrast), grey is taken as FLAIR, transparent pixels are black, and another size is brought to the mask's.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from contracts.errors import UnknownArtifact
+
+MASK = "mask.png"
+VERSION = 1
+"""Counts the ways in which it was ever drawn: part of the ETag."""
+
+FLAIR = 1
+FILL = np.array([255, 64, 64], dtype=np.float32)
+FILL_SHARE = 0.35
+CONTOUR = np.array([255, 221, 0], dtype=np.uint8)
+MOST_MASK_PIXELS = 4_000_000
+REDUCED_SIDE = 1024
+"""A larger picture is reduced to about this before its channels are told apart, which then costs no memory."""
+
+Pixels = NDArray[np.uint8]
+
+
+def draw(picture: bytes, mask: bytes) -> bytes:
+    """Return a PNG of the mask's size. Raises UnknownArtifact when one of the two cannot be read as a picture."""
+    try:
+        inside = _mask(mask)
+        grey = _flair(picture, (inside.shape[1], inside.shape[0]))
+    except Exception as error:  # Pillow's parsers leak many types on hostile bytes
+        raise UnknownArtifact(
+            "There is no overlay of this submission: its input or its mask cannot be decoded. Get mask.png instead."
+        ) from error
+    content = io.BytesIO()
+    Image.fromarray(blend(grey, inside)).save(content, format="PNG")
+    return content.getvalue()
+
+
+def blend(grey: Pixels, inside: NDArray[np.bool_]) -> Pixels:
+    """Return RGB: grey outside of the mask, tinted inside, a line of one pixel along its inner edge."""
+    shown = np.repeat(grey[:, :, None], 3, axis=2)
+    tinted = shown[inside].astype(np.float32) * (1 - FILL_SHARE) + FILL * FILL_SHARE
+    shown[inside] = tinted.round().astype(np.uint8)
+    shown[contour(inside)] = CONTOUR
+    return shown
+
+
+def contour(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the mask's pixels that touch one outside of it, by a side; what lies beyond the picture is outside."""
+    framed = np.pad(inside, 1)
+    surrounded = framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
+    edge: NDArray[np.bool_] = inside & ~surrounded
+    return edge
+
+
+def _mask(content: bytes) -> NDArray[np.bool_]:
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+        if image.width * image.height > MOST_MASK_PIXELS:
+            raise OSError(f"A mask of {image.width} x {image.height} pixels is none of ours.")
+        values = np.asarray(image.convert("L"))
+    inside: NDArray[np.bool_] = values > 127
+    return inside
+
+
+def _flair(content: bytes, size: tuple[int, int]) -> Pixels:
+    with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as opened:
+        opened.draft("RGB", size)  # a JPEG is decoded at an eighth of its size where that is enough
+        turned = opened.getexif().get(0x0112, 1)
+        small = _reduced(opened)
+    # Turned when it is small: what is squeezed into a square may be turned before or after.
+    if turned != 1:
+        small.getexif()[0x0112] = turned
+        small = ImageOps.exif_transpose(small)
+    channel = _to_rgb(small).getchannel(FLAIR)
+    if channel.size != size:
+        channel = channel.resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(channel, dtype=np.uint8)
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    factor = max(image.size) // REDUCED_SIDE
+    if factor < 2:
+        image.load()
+        return image.copy()
+    if image.mode in {"P", "PA", "1"}:  # an average of palette numbers is no colour
+        return image.convert("RGB").reduce(factor)
+    return image.reduce(factor)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}:
+        values = np.asarray(image, dtype=np.float32).clip(min=0.0)
+        peak = float(values.max(initial=0.0))
+        if peak > 255.0:
+            values = values * (255.0 / peak)
+        image = Image.fromarray(values.round().astype(np.uint8))
+    elif image.mode in {"LA", "La", "PA", "RGBa", "RGBA"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return image.convert("RGB")

@@ -1,0 +1,47 @@
+"""What is about to expire, and tombstones, in MongoDB."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pymongo import MongoClient
+from pymongo.errors import BulkWriteError
+from pymongo.write_concern import WriteConcern
+
+from contracts import store_layout
+from contracts.tombstones import Tombstone
+from orchestrator.mongo import Document, translated
+
+BATCH = 500
+DUPLICATE_KEY = 11000
+
+
+class MongoGraves:
+    """The port of Expiry on MongoDB's protocol."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._database = client.get_database(database, write_concern=WriteConcern(**store_layout.AHEAD))
+        self._submissions = self._database[store_layout.SUBMISSIONS]
+        self._tombstones = self._database[store_layout.TOMBSTONES]
+
+    def now(self) -> datetime:
+        with translated():
+            now: datetime = self._database.command("hello")["localTime"]
+        return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+    def expiring(self, after: datetime | None, until: datetime) -> list[tuple[str, datetime]]:
+        window = {"$lte": until} if after is None else {"$gt": after, "$lte": until}
+        with translated():
+            found = self._submissions.find({"expires_at": window}, {"expires_at": 1})
+            return [(str(each["_id"]), each["expires_at"]) for each in found]
+
+    def bury(self, tombstones: list[Tombstone]) -> None:
+        for begin in range(0, len(tombstones), BATCH):
+            documents = [each.document() for each in tombstones[begin : begin + BATCH]]
+            with translated():
+                try:
+                    self._tombstones.insert_many(documents, ordered=False)
+                except BulkWriteError as error:
+                    # One that is there was written by another orchestrator, or by whoever deleted the submission.
+                    if any(each.get("code") != DUPLICATE_KEY for each in error.details["writeErrors"]):
+                        raise
