@@ -3,7 +3,7 @@
 BIN := .venv/bin
 CLUSTER := $(BIN)/python -m deploy.local
 # Packages are checked as strictly as they were written; those of the models only as far as torch has types.
-TYPED := $(wildcard contracts gateway orchestrator) deploy/local deploy/torchserve
+TYPED := $(wildcard contracts gateway orchestrator) deploy/local deploy/torchserve client/src
 ARGS ?=
 
 .PHONY: help
@@ -59,6 +59,7 @@ lint: venv  ## Check style, formatting, types and who may import whom
 	$(BIN)/ruff format --check
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/lint-imports
+	cd client/src && ../../$(BIN)/lint-imports ../pyproject.toml
 
 .PHONY: test
 test: venv  ## Install what the tests need, build the models, run every test (ARGS="-k words" for some)

@@ -76,8 +76,14 @@ class Step(_Document):
     state: StepState = StepState.PENDING
     gate: Gate | None = None
     tries: int = 0
+    forgiven: int = 0  # of the tries, those before the latest retry: they count against it no more
     attempts: list[Attempt] = Field(default_factory=list)
     output: dict[str, Any] | None = None
+
+    @property
+    def tries_that_count(self) -> int:
+        """Calls made in this run, over all its owners: what the retry rule goes by."""
+        return self.tries - self.forgiven
 
     def record(self, attempt: Attempt) -> None:
         self.tries += 1
@@ -135,8 +141,9 @@ class Submission(_Document):
     ``due_at`` is when a sweep should look at it next: every submission that is not in a terminal state has one, so
     that one sparse index finds all that was not rung for, was rung for in vain, or lost its orchestrator.
     ``fence`` counts the claims: a write that carries an older one changes nothing. ``lost_leases`` counts the
-    orchestrators that vanished while they held it. ``ahead`` is how many of its workflow waited when it was accepted.
-    ``events`` are the latest moves, ``moves`` is the number of the last one.
+    orchestrators that vanished while they held it. ``ahead`` is how many of its workflow waited when it was queued.
+    ``events`` are the latest moves, ``moves`` is the number of the last one. ``retries`` counts how often it was queued
+    again after it had ended, ``retried_at`` is when that was last.
     """
 
     id: str = Field(alias="_id")
@@ -160,11 +167,26 @@ class Submission(_Document):
     not_before: datetime | None = None
     expires_at: datetime | None = None
     ahead: int = 0
+    retries: int = 0
+    retried_at: datetime | None = None
     events: list[Event] = Field(default_factory=list)
     moves: int = 0
     tenant: str = "default"
     metadata: dict[str, str] = Field(default_factory=dict)
     webhook: Webhook | None = None
+
+    @property
+    def asked_at(self) -> datetime:
+        """When this run of it was asked for: a retry is given the same patience as a new submission."""
+        return self.retried_at or self.created_at
+
+    def renewed_steps(self) -> list[Step]:
+        """Return the steps for another run: what succeeded or was skipped stays, the rest is called anew."""
+        kept = {StepState.SUCCEEDED, StepState.SKIPPED}
+        return [
+            step if step.state in kept else step.model_copy(update={"state": StepState.PENDING, "forgiven": step.tries})
+            for step in self.steps
+        ]
 
     def step(self, name: str) -> Step:
         return next(step for step in self.steps if step.name == name)
@@ -206,3 +228,15 @@ def is_submission_id(text: str) -> bool:
 def image_key(submission_id: str, name: str) -> str:
     """Return the ``_id`` in ``images`` of a submission's input or artifact."""
     return f"{submission_id}/{name}"
+
+
+def input_document(submission: Submission, image: bytes) -> dict[str, Any]:
+    """Return what ``images`` keeps of a submission's input."""
+    document: dict[str, Any] = {
+        "_id": image_key(submission.id, INPUT_NAME),
+        "media_type": submission.input.media_type,
+        "data": image,
+    }
+    if submission.expires_at is not None:
+        document["expires_at"] = submission.expires_at
+    return document

@@ -9,6 +9,7 @@
     |-- UnknownSubmission          no such submission is stored here
     |-- SubmissionGone             it was, and was deleted or has expired
     |-- UnknownArtifact            the submission has no such picture
+    |-- IdempotencyConflict        an idempotency key came again with another request
     |-- RejectedUpload             the client's image cannot be accepted
     |   `-- UploadTooLarge         ... because of its size in bytes
     |-- InvalidWebhook             no webhook may be sent to this URL
@@ -80,6 +81,10 @@ class SubmissionGone(ShowcaseError):
 
 class UnknownArtifact(ShowcaseError):
     code = "unknown-artifact"
+
+
+class IdempotencyConflict(ShowcaseError):
+    code = "idempotency-conflict"
 
 
 class RejectedUpload(ShowcaseError):

@@ -18,8 +18,17 @@ class SubmissionState(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing moves a submission out of this state."""
-        return not _MOVES[self]
+        """Whether the work has ended, for better or worse: whoever waits for the outcome has it.
+
+        Nothing that works on submissions moves one out of such a state. Only its owner does, by asking for another
+        run of what failed or was canceled (``retryable``).
+        """
+        return self in _TERMINAL
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it has ended and may be queued again on its owner's word. A success stays one."""
+        return self.terminal and self.may_become(SubmissionState.QUEUED)
 
     def may_become(self, other: SubmissionState) -> bool:
         return other in _MOVES[self]
@@ -42,9 +51,12 @@ _MOVES: dict[SubmissionState, frozenset[SubmissionState]] = {
         }
     ),
     SubmissionState.SUCCEEDED: frozenset(),
-    SubmissionState.FAILED: frozenset(),
-    SubmissionState.CANCELED: frozenset(),
+    # Another run, asked for: it goes on from what succeeded before.
+    SubmissionState.FAILED: frozenset({SubmissionState.QUEUED}),
+    SubmissionState.CANCELED: frozenset({SubmissionState.QUEUED}),
 }
+
+_TERMINAL = frozenset({SubmissionState.SUCCEEDED, SubmissionState.FAILED, SubmissionState.CANCELED})
 
 
 class StepState(StrEnum):

@@ -13,14 +13,19 @@ The name matters: SecantusDB keeps a database's collections in 16 trees, by a ha
 name sorts after ``images`` in the same tree ("workflows" was one) makes each picture an insertion in mid-tree, and
 WiredTiger then tries in vain to evict the page before every single one: 9 ms instead of 1. A test holds them apart."""
 
+TOMBSTONES = "tombstones"
+"""What is left of submissions that were deleted or have expired, for a while (contracts/tombstones.py). One that is
+being deleted has ``due_at`` and its ``pictures`` until it is gone altogether."""
+
 WORKFLOW_ALIASES = "workflow_aliases"
 """What an operator calls the versions of a workflow: ``_id`` = its name, ``aliases`` = version by alias."""
 
 SERVED_MODELS = "served_models"
 """Where orchestrators call each model, and how that went: ``_id`` = the model's name and version."""
 
-TOMBSTONES = "tombstones"
-"""What is left of submissions that were deleted or have expired, for a while (contracts/tombstones.py)."""
+
+IDEMPOTENCY_KEYS = "idempotency_keys"
+"""``_id`` = a client's key, hashed; with the request's fingerprint and the id of the submission that it stands for."""
 
 
 class Concern(TypedDict, total=False):
@@ -38,9 +43,13 @@ AHEAD: Concern = {"w": "majority"}
 that names it), or whose loss costs a look (when to look again). A journal is one log in order: the later write's
 flush holds the earlier one too, and one flush less is the largest part of an embedded database's answer."""
 
-SPARSE_INDEXES: tuple[tuple[str, str], ...] = ((SUBMISSIONS, "due_at"), (SUBMISSIONS, "webhook.due_at"))
+SPARSE_INDEXES: tuple[tuple[str, str], ...] = (
+    (SUBMISSIONS, "due_at"),
+    (SUBMISSIONS, "webhook.due_at"),
+    (TOMBSTONES, "due_at"),
+)
 """(collection, field): what a sweep has to look at, by when (documents in a terminal state have no entry), and the
-webhooks that are to be sent (only documents in a terminal state have one)."""
+webhooks that are to be sent (only documents in a terminal state have one), and the deletions to be finished."""
 
 WEBHOOK_DUE: dict[str, Any] = {
     "$cond": [
@@ -66,6 +75,7 @@ key descends, because MongoDB wants two indexes of one field to differ in more t
 EXPIRY_INDEXES: tuple[tuple[str, str], ...] = (
     (SUBMISSIONS, "expires_at"),
     (IMAGES, "expires_at"),
+    (IDEMPOTENCY_KEYS, "expires_at"),
     (TOMBSTONES, "expires_at"),
 )
 """(collection, field): the database deletes a document once this time has passed."""

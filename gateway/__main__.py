@@ -22,6 +22,9 @@ from contracts.webhooks import WebhookPolicy
 from gateway import operator_commands
 from gateway.app import create_app
 from gateway.doorbell import RabbitDoorbell
+from gateway.idempotency_store import MongoIdempotencyStore
+from gateway.lifecycle import Lifecycle
+from gateway.lifecycle_store import MongoLifecycleStore
 from gateway.listener import RabbitListener
 from gateway.listing_store import MongoListing
 from gateway.model_directory import ModelDirectory
@@ -71,7 +74,8 @@ def main() -> None:
         listener = RabbitListener(settings.amqp_url, hub)
     except InvalidSetting as error:
         leave(PROGRAM, error.message)
-    upkeep = Upkeep(store, catalogue, models)
+    owners = Lifecycle(store, MongoLifecycleStore(*database), doorbell)
+    upkeep = Upkeep(store, catalogue, models, owners)
     app = create_app(
         store=store,
         doorbell=doorbell,
@@ -85,6 +89,8 @@ def main() -> None:
         retention=timedelta(days=settings.retention_days) if settings.retention_days else None,
         webhook_policy=WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow),
         replays=MongoReplays(*database),
+        keys=MongoIdempotencyStore(*database),
+        owners=owners,
     )
     try:
         server = make_server(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from contracts.documents import Submission
@@ -18,6 +19,17 @@ from gateway.uploads import Limits, examine
 
 UNRUNG_DUE_SECONDS = 5
 """A submission that nobody could ring for is looked at by the sweep after so many seconds."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What a client sent: its image is what ``read`` returns. ``retention`` overrides the usual one."""
+
+    read: Callable[[], bytes]
+    file_name: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    retention: timedelta | None = None
+    webhook: str | None = None
 
 
 class Acceptance:
@@ -39,29 +51,29 @@ class Acceptance:
         self._webhooks = webhooks
         self.retention = retention
 
-    def take(
-        self,
-        workflow: Workflow,
-        read: Callable[[], bytes],
-        file_name: str,
-        *,
-        metadata: Mapping[str, str] | None = None,
-        retention: timedelta | None = None,
-        webhook: str | None = None,
-    ) -> Submission:
-        """Store the image that ``read`` returns and ring for it; when this returns, it is on disk.
+    def take(self, workflow: Workflow, upload: Upload) -> Submission:
+        """Store what was sent and ring for it; when this returns, it is on disk.
 
-        ``retention`` overrides the usual one. Raises QueueFull (before the image is looked at: who is overloaded has
-        no time for that), WebhooksOff and InvalidWebhook (before it, too), RejectedUpload and StoreUnavailable.
+        Raises QueueFull (before the image is looked at: who is overloaded has no time for that), WebhooksOff and
+        InvalidWebhook (before it, too), RejectedUpload and StoreUnavailable.
         """
+        submission, data = self.examined(workflow, upload)
+        self._store.accept(submission, data)
+        self.ring(submission)
+        return submission
+
+    def examined(
+        self, workflow: Workflow, upload: Upload, submission_id: str | None = None
+    ) -> tuple[Submission, bytes]:
+        """Return what ``take`` would store, with its image: nothing is stored, and nobody is rung for."""
         self._intake.check(workflow.name)
-        told = self._webhooks.accept(webhook) if webhook is not None else None
-        data = read()
-        info = examine(data, file_name, self._limits, workflow.formats)
+        told = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
+        data = upload.read()
+        info = examine(data, upload.file_name, self._limits, workflow.formats)
         now = self._store.now()
-        kept = retention or self.retention
+        kept = upload.retention or self.retention
         submission = Submission(
-            id=str(uuid.uuid4()),
+            id=submission_id or str(uuid.uuid4()),
             workflow=workflow.ref,
             state=SubmissionState.QUEUED,
             input=info,
@@ -72,9 +84,10 @@ class Acceptance:
             ahead=self._doorbell.backlog(workflow.name).waiting,
             events=[submission_event(SubmissionState.QUEUED, now)],
             moves=1,
-            metadata=dict(metadata or {}),
+            metadata=dict(upload.metadata),
             webhook=told,
         )
-        self._store.accept(submission, data)
-        self._doorbell.ring(Job(submission.id, workflow.name, workflow.version))
-        return submission
+        return submission, data
+
+    def ring(self, submission: Submission) -> None:
+        self._doorbell.ring(Job(submission.id, submission.workflow.name, submission.workflow.version))

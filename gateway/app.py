@@ -13,10 +13,12 @@ from gateway.api import errors, health, v1
 from gateway.api.v2 import (
     document,
     exports,
+    lifecycle,
     lists,
     lookup,
     pictures,
     records,
+    sending,
     submissions,
     watching,
     webhooks,
@@ -24,10 +26,12 @@ from gateway.api.v2 import (
 )
 from gateway.api.v2 import models as models_api
 from gateway.backpressure import Intake
+from gateway.idempotency import Idempotency
+from gateway.lifecycle import Lifecycle
 from gateway.listing import Source
 from gateway.model_directory import ModelDirectory
 from gateway.pages import docs, routes
-from gateway.ports import Doorbell, Store
+from gateway.ports import Doorbell, IdempotencyStore, Store
 from gateway.retention import Tombstones
 from gateway.timers import Timers
 from gateway.uploads import Limits
@@ -61,6 +65,8 @@ def create_app(
     retention: timedelta | None,
     webhook_policy: WebhookPolicy,
     replays: webhooks.Replays,
+    keys: IdempotencyStore,
+    owners: Lifecycle,
 ) -> Flask:
     """Return the application.
 
@@ -78,7 +84,9 @@ def create_app(
     acceptance = Acceptance(store, doorbell, intake, limits, retention, webhook_policy)
     app.register_blueprint(v1.blueprint(store, catalogue, acceptance))
     shown, timers = lookup.Submissions(store, doorbell, tombstones), Timers()
-    app.register_api(submissions.blueprint(shown, acceptance, catalogue, watching.Waiting(store, hub, timers)))
+    sent = sending.Sending(acceptance, Idempotency(store, keys, acceptance, shown.find), catalogue)
+    app.register_api(submissions.blueprint(shown, sent, watching.Waiting(store, hub, timers)))
+    app.register_api(lifecycle.blueprint(shown, owners))
     app.register_api(watching.blueprint(shown, store, hub, timers))
     app.register_api(webhooks.blueprint(shown, replays))
     app.register_api(lists.blueprint(shown, listing, store))

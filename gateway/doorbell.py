@@ -17,8 +17,18 @@ from pika.exceptions import AMQPError
 
 from contracts.connections import WRONG_AMQP_URL, amqp_bounds
 from contracts.errors import InvalidSetting, StoreUnavailable
+from contracts.events import Notice, encode_notice
 from contracts.messages import Job, encode_job
-from contracts.topology import DELAYS_SECONDS, JOBS_EXCHANGE, Topology, declare, delay_queue, job_queue
+from contracts.topology import (
+    DELAYS_SECONDS,
+    EVENTS_EXCHANGE,
+    JOBS_EXCHANGE,
+    Topology,
+    declare,
+    delay_queue,
+    event_key,
+    job_queue,
+)
 from gateway.backpressure import Tally
 from gateway.ports import Backlog
 
@@ -60,6 +70,7 @@ class RabbitDoorbell:
         self._tag = 0
         self._connection: Any = None
         self._channel: Any = None
+        self._announcing: Any = None
         self._stopped = threading.Event()
 
     @property
@@ -86,6 +97,19 @@ class RabbitDoorbell:
         connection = self._connection
         if connection is not None and self._channel is not None:
             connection.ioloop.add_callback_threadsafe(self._publish)
+
+    def announce(self, notice: Notice) -> None:
+        """Publish what happened to a submission. Nobody waits for it, and it is on no disk."""
+        connection, channel = self._connection, self._announcing
+        if connection is None or channel is None:
+            return
+        key, body = event_key(notice.submission_id, notice.state), encode_notice(notice)
+
+        def publish() -> None:
+            if channel.is_open:
+                channel.basic_publish(EVENTS_EXCHANGE, key, body)
+
+        connection.ioloop.add_callback_threadsafe(publish)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="doorbell", daemon=True).start()
@@ -122,7 +146,7 @@ class RabbitDoorbell:
         """Publish until the connection ends."""
         connection = pika.SelectConnection(
             self._parameters,
-            on_open_callback=lambda opened: opened.channel(on_open_callback=self._opened),
+            on_open_callback=self._connected,
             on_open_error_callback=lambda failed, _error: failed.ioloop.stop(),
             on_close_callback=lambda closed, _reason: closed.ioloop.stop(),
         )
@@ -130,12 +154,19 @@ class RabbitDoorbell:
         try:
             connection.ioloop.start()
         finally:
-            self._connection = self._channel = None
+            self._connection = self._channel = self._announcing = None
             if not connection.is_closed and not connection.is_closing:
                 connection.close()
                 connection.ioloop.call_later(1.0, connection.ioloop.stop)
                 connection.ioloop.start()
             connection.ioloop.close()
+
+    def _connected(self, connection: Any) -> None:
+        connection.channel(on_open_callback=self._opened)
+        connection.channel(on_open_callback=self._announcing_opened)  # without confirms: nothing waits for these
+
+    def _announcing_opened(self, channel: Any) -> None:
+        self._announcing = channel
 
     def _opened(self, channel: Any) -> None:
         self._tag = 0

@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError, InvalidOperation
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
-from contracts.documents import INPUT_NAME, ModelRef, Submission, from_document, image_key, to_document
+from contracts.documents import ModelRef, Submission, from_document, image_key, input_document, to_document
 from contracts.errors import InvalidWorkflow
 from contracts.served_models import ServedModel, read_served
 from contracts.states import SubmissionState
@@ -44,13 +44,7 @@ class MongoStore:
         self._ahead = timedelta(0)
 
     def accept(self, submission: Submission, image: bytes) -> None:
-        picture: Document = {
-            "_id": image_key(submission.id, INPUT_NAME),
-            "media_type": submission.input.media_type,
-            "data": image,
-        }
-        if submission.expires_at is not None:
-            picture["expires_at"] = submission.expires_at
+        picture = input_document(submission, image)
         # Encoded here, one by one: what cannot be stored is refused alone, not with those it would be written with.
         self._accepted.add((RawBSONDocument(encode(picture)), RawBSONDocument(encode(to_document(submission)))))
 

@@ -1,4 +1,5 @@
-"""What a gateway keeps up with beside its requests: the database's clock, the aliases, and where models are served."""
+"""What a gateway keeps up with beside its requests: the database's clock, the aliases, where models are served, and
+the deletions that another one left."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import structlog
 
 from contracts.catalogue import Catalogue
 from contracts.errors import StoreUnavailable
+from gateway.lifecycle import Lifecycle
 from gateway.model_directory import ModelDirectory
 from gateway.ports import Store
 
@@ -25,10 +27,11 @@ SERVED_TURNS = 5
 class Upkeep:
     """One turn after the other, by one thread."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, models: ModelDirectory) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue, models: ModelDirectory, lifecycle: Lifecycle) -> None:
         self._store = store
         self._catalogue = catalogue
         self._models = models
+        self._lifecycle = lifecycle
         self._turns = 0
         self._missing: list[str] = []
 
@@ -40,6 +43,7 @@ class Upkeep:
         try:
             if self._turns % CLOCK_TURNS == 0:
                 self._store.ping()
+                self._lifecycle.finish_deletions()
             if self._turns == 0:
                 self._store.publish(self._catalogue.all())
             self._follow(self._store.aliases(self._catalogue.names))

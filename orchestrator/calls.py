@@ -43,10 +43,13 @@ class Caller:
         """Return what the last call of the model came to."""
         return self._breakers.state(str(model))
 
-    def call(self, spec: StepSpec, picture: Picture, *, tries: int, age_seconds: float) -> CallOutcome:
+    def call(
+        self, spec: StepSpec, picture: Picture, *, tries: int, age_seconds: float, keep: Callable[[], None]
+    ) -> CallOutcome:
         """Call the step's model until it answers or the retry rule says otherwise. Raises nothing of a model's.
 
-        ``tries`` are the step's earlier calls; the loop is bounded by the policy's budget.
+        ``tries`` are the step's earlier calls; the loop is bounded by the policy's budget. ``keep`` is called before
+        each further try, and ends them by what it raises.
         """
         outcome = CallOutcome()
         begun = self._clock.monotonic()
@@ -72,6 +75,7 @@ class Caller:
                 if isinstance(decision, Again):
                     wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
                     if wait == 0 and self._clock.sleep(decision.after_seconds):
+                        keep()
                         continue
                     # Without a wait the process is to stop: whoever comes next goes on.
                     decision = SetAside(shortest_delay(wait) if wait else 0)

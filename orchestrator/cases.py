@@ -70,7 +70,7 @@ class Case:
         return self.lack or "-"
 
     def requeue(self) -> Job | Stay:
-        """Return the job to ring for, or why there is none. A state that is final stays final."""
+        """Return the job to ring for, or why there is none. Only its owner's word moves one that has ended."""
         job, submission = self.job, self.submission
         if job is None:
             return Stay(self._unreadable())
@@ -82,7 +82,7 @@ class Case:
             return Stay("an orchestrator works on it already; if that one stops, a sweep takes it over.")
         if submission.state is SubmissionState.FAILED:
             return Stay(
-                "the submission has failed, which is final. Submit its image again: that makes a new submission. "
+                f"the submission has failed. POST /api/v2/submissions/{submission.id}/retry runs what failed again. "
                 f"It failed with: {submission.reason or 'no reason.'}"
             )
         return Stay(f"the submission is {submission.state.value}: nothing is left to do.")

@@ -11,7 +11,7 @@ import structlog
 
 from contracts.catalogue import Catalogue
 from contracts.documents import INPUT_NAME, Submission
-from contracts.errors import LeaseLost, UnknownWorkflow
+from contracts.errors import LeaseLost, StoreUnavailable, UnknownWorkflow
 from contracts.events import Notice
 from contracts.messages import Job
 from contracts.states import SubmissionState
@@ -127,7 +127,9 @@ class Engine:
         try:
             return self._drive(claim, journey, plan, calls)
         except LeaseLost:
+            # Somebody took it over, canceled it or deleted it: what becomes of it is no concern of ours any more.
             log.warning("lease lost", submission_id=submission.id, fence=claim.fence)
+            self._leave(claim, journey)
             return Done()
         finally:
             self._held.drop(claim)
@@ -145,10 +147,10 @@ class Engine:
             assert picture is not None
             if len(plan.calls) == 1 and not calls:
                 spec = plan.calls[0][0]  # the usual case: no thread is needed for one call at a time
-                self._settle(claim, journey, spec, self._call(journey, spec, picture))
+                self._settle(claim, journey, spec, self._call(claim, journey, spec, picture))
             else:
                 for spec, _ in plan.calls:
-                    calls[self._step_threads.submit(self._call, journey, spec, picture)] = spec
+                    calls[self._step_threads.submit(self._call, claim, journey, spec, picture)] = spec
                 finished, _ = wait(calls, return_when=FIRST_COMPLETED)
                 for future in finished:
                     self._settle(claim, journey, calls.pop(future), future.result())
@@ -195,12 +197,32 @@ class Engine:
         submission = journey.submission
         self._announcer.announce(Notice(submission.id, submission.workflow.name, state, first, events))
 
-    def _call(self, journey: Journey, spec: StepSpec, picture: Picture) -> CallOutcome:
-        age = (self._clock.now() - journey.submission.created_at).total_seconds()
-        return self._caller.call(spec, picture, tries=journey.step(spec.name).tries, age_seconds=age)
+    def _call(self, claim: Claim, journey: Journey, spec: StepSpec, picture: Picture) -> CallOutcome:
+        age = (self._clock.now() - journey.submission.asked_at).total_seconds()
+        tries = journey.step(spec.name).tries_that_count
+        return self._caller.call(spec, picture, tries=tries, age_seconds=age, keep=lambda: self._keep(claim))
+
+    def _keep(self, claim: Claim) -> None:
+        """Renew the lease between two tries of a call: a submission that was canceled meanwhile is not called again.
+
+        Raises LeaseLost.
+        """
+        try:
+            self._store.renew(claim, self._lease_seconds)
+        except StoreUnavailable as error:
+            log.warning("lease not renewed", submission_id=claim.submission_id, error=error.message)
+
+    def _leave(self, claim: Claim, journey: Journey) -> None:
+        """Leave nothing behind that no submission names: nobody would ever delete it."""
+        try:
+            if journey.stored:
+                self._store.discard(claim, journey.stored)
+        except StoreUnavailable as error:
+            log.warning("pictures not discarded", submission_id=claim.submission_id, error=error.message)
 
     def _settle(self, claim: Claim, journey: Journey, spec: StepSpec, outcome: CallOutcome) -> None:
         # The pictures first: a shutdown hands the steps back as they stand, and whoever goes on must find what is said.
         for artifact, data in journey.pictures(spec, outcome):
             self._store.save_artifact(claim, journey.submission, artifact, data)
+            journey.stored.add(artifact.name)
         journey.settle(spec, outcome)

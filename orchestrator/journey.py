@@ -26,6 +26,7 @@ class Journey:
         self.steps = [step.model_copy(deep=True) for step in submission.steps]
         self.artifacts = list(submission.artifacts)
         self._told = {step.name: step.state for step in self.steps}
+        self.stored: set[str] = set()  # names of the pictures that this owner has stored
         self.moves = submission.moves  # the number of the last event that is written
         self.failure: str | None = None
         self.set_aside: tuple[float, str] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -56,6 +57,9 @@ class Store(Protocol):
 
     def save_artifact(self, claim: Claim, submission: Submission, artifact: Artifact, data: bytes) -> None:
         """Store a picture, unless a later owner has stored one of this name: LeaseLost."""
+
+    def discard(self, claim: Claim, names: Collection[str]) -> None:
+        """Delete pictures that were stored under a claim which was lost before the submission named them."""
 
     def checkpoint(self, claim: Claim, progress: Progress) -> None: ...
 

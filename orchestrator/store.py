@@ -6,6 +6,7 @@ update on MongoDB and on SecantusDB alike. Pipelines let leases be set by the da
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,9 +20,9 @@ from contracts.documents import Artifact, Submission, from_document, image_key
 from contracts.errors import InvalidDocument, LeaseLost, UnknownSchema
 from contracts.events import submission_event
 from contracts.states import StepState, SubmissionState
+from contracts.updates import ENDED, appended, from_now, literal
 from orchestrator.mongo import Document, translated
 from orchestrator.ports import Claim, Picture, Progress
-from orchestrator.updates import appended, from_now, literal
 
 log = structlog.get_logger()
 
@@ -30,9 +31,6 @@ BROKEN_DUE_SECONDS = 3600.0
 
 NEWER_DUE_SECONDS = 60.0
 """When documents of a newer release fill a whole look, they are left alone for so long."""
-
-ENDED: Document = {"ended_at": "$$NOW", "webhook": store_layout.WEBHOOK_DUE}
-"""What every update sets that makes a submission final."""
 
 
 class MongoStore:
@@ -102,6 +100,14 @@ class MongoStore:
                 self._images.replace_one(older, document, upsert=True)
             except DuplicateKeyError as error:
                 raise LeaseLost(f"{key} was stored by a later owner than fence {claim.fence}.") from error
+
+    def discard(self, claim: Claim, names: Collection[str]) -> None:
+        with translated():
+            stored = self._submissions.find_one({"_id": claim.submission_id}, {"artifacts.name": 1}) or {}
+            named = {artifact["name"] for artifact in stored.get("artifacts", [])}
+            for name in sorted(set(names) - named):
+                # Plain equality on the fence: what a later owner stores under this name is not ours.
+                self._images.delete_one({"_id": image_key(claim.submission_id, name), "fence": claim.fence})
 
     def checkpoint(self, claim: Claim, progress: Progress) -> None:
         self._write(claim, _saved(progress))

@@ -26,6 +26,7 @@ STATUS: dict[type[errors.ShowcaseError], int] = {
     errors.WebhooksOff: 403,
     errors.UnknownArtifact: 404,
     errors.SubmissionGone: 410,
+    errors.IdempotencyConflict: 422,
     errors.UploadTooLarge: 413,
     errors.RejectedUpload: 400,
     errors.IllegalMove: 409,

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 from contracts.catalogue import Catalogue
 from contracts.documents import is_submission_id
 from contracts.errors import StoreUnavailable, UnknownSubmission, UnknownWorkflow
-from gateway.acceptance import Acceptance
+from gateway.acceptance import Acceptance, Upload
 from gateway.api.errors import failure
 from gateway.ports import Store
 from gateway.retention import expired
@@ -32,7 +32,7 @@ def blueprint(store: Store, catalogue: Catalogue, acceptance: Acceptance) -> Blu
             workflow = catalogue.stable(name)
         except UnknownWorkflow:
             return failure("Incorrect 'workflow_name' included in the request.", 404)
-        submission = acceptance.take(workflow, upload.stream.read, upload.filename)
+        submission = acceptance.take(workflow, Upload(upload.stream.read, upload.filename))
         return jsonify(
             {
                 "file_type": submission.input.media_type,

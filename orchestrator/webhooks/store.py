@@ -10,8 +10,8 @@ from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
 from contracts.documents import ATTEMPTS_KEPT, Submission, WebhookAttempt, from_document
+from contracts.updates import from_now, literal
 from orchestrator.mongo import Document, translated
-from orchestrator.updates import from_now, literal
 from orchestrator.webhooks.ports import Due
 from orchestrator.webhooks.schedule import Delivered, Move, TryAgain
 

@@ -9,9 +9,13 @@ import time
 import pytest
 
 from contracts.errors import BrokerUnavailable
+from contracts.events import Notice
 from contracts.messages import Job, decode_job
+from contracts.states import SubmissionState
 from contracts.topology import DEAD_QUEUE, DELAYS_SECONDS, topology
 from gateway.doorbell import RabbitDoorbell
+from gateway.listener import RabbitListener
+from gateway.watching import Hub
 from orchestrator.broker import Broker
 from tests.local_cluster import free_ports
 
@@ -105,6 +109,22 @@ def test_rings_before_the_broker_is_there_are_kept(amqp_url, listen):
         ids += batch
     bell.stop()
     assert sorted(ids, key=int) == [str(number) for number in range(250)]
+
+
+def test_what_the_doorbell_announces_is_heard_and_hinders_no_ring(listen, doorbell, amqp_url):
+    listen()
+    hub = Hub(10)
+    heard: queue.Queue = queue.Queue()
+    hub.subscribe("a", heard.put)
+    listener = RabbitListener(amqp_url, hub)
+    listener.start()
+    eventually(lambda: hub.listening and doorbell._announcing is not None)
+    notice = Notice("a", "workflow_000", SubmissionState.CANCELED, None)
+    doorbell.announce(notice)
+    doorbell.ring(job("a"))
+    assert heard.get(timeout=LONG) == notice
+    assert doorbell.confirmed.get(timeout=LONG) == ["a"]
+    listener.stop()
 
 
 def test_the_doorbell_knows_whether_somebody_listens(doorbell, listen):

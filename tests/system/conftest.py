@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +18,7 @@ import requests
 
 from contracts.documents import Submission
 from tests.docker_clusters import composed, contained
-from tests.local_cluster import CHECKOUT, running
+from tests.local_cluster import CHECKOUT, LocalCluster, free_ports, running
 
 PATIENCE_SECONDS = 60.0
 
@@ -143,6 +146,21 @@ def client(cluster: Cluster) -> Iterator[Client]:
     made = Client(cluster)
     yield made
     made.http.close()
+
+
+@pytest.fixture(scope="module")
+def other(cluster: LocalCluster) -> Iterator[str]:
+    """A second gateway on the same database and broker."""
+    port = free_ports()
+    settings = cluster.environment() | {"SHOWCASE_PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-m", "gateway"], cwd=CHECKOUT, env=os.environ | settings)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: requests.get(f"{url}/health/ready", timeout=5).status_code == 200)
+        yield url
+    finally:
+        process.terminate()
+        assert process.wait(timeout=30) == 0
 
 
 def eventually(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-
 import pytest
 import requests
 
-from tests.local_cluster import CHECKOUT, LocalCluster, free_ports
-from tests.system.conftest import Client, eventually
+from tests.local_cluster import CHECKOUT
+from tests.system.conftest import Client
 
 LESION = CHECKOUT / "samples" / "flair" / "lesion_1.png"
 NORMAL = CHECKOUT / "samples" / "flair" / "normal_1.png"
 
 pytestmark = pytest.mark.clusters("local")
-
-
-@pytest.fixture(scope="module")
-def other(cluster: LocalCluster) -> Iterator[str]:
-    """A second gateway on the same database and broker."""
-    port = free_ports()
-    settings = cluster.environment() | {"SHOWCASE_PORT": str(port)}
-    process = subprocess.Popen([sys.executable, "-m", "gateway"], cwd=CHECKOUT, env=os.environ | settings)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: requests.get(f"{url}/health/ready", timeout=5).status_code == 200)
-        yield url
-    finally:
-        process.terminate()
-        assert process.wait(timeout=30) == 0
 
 
 def submit(url: str, image: bytes, workflow: str, **headers: str) -> requests.Response:

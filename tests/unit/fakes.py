@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -184,6 +184,14 @@ class MemoryStore:
                 raise LeaseLost("another owner")
             self.picture_fences[key] = claim.fence
             self.pictures[key] = ports.Picture(artifact.media_type, data)
+
+    def discard(self, claim: ports.Claim, names: Collection[str]) -> None:
+        self._answer()
+        with self._lock:
+            named = {each["name"] for each in self.documents.get(claim.submission_id, {}).get("artifacts", [])}
+            for key in (f"{claim.submission_id}/{name}" for name in set(names) - named):
+                if self.picture_fences.get(key) == claim.fence:
+                    del self.pictures[key], self.picture_fences[key]
 
     def checkpoint(self, claim: ports.Claim, progress: ports.Progress) -> None:
         self._write(claim, _saved(progress))

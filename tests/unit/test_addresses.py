@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import gateway.mongo
+import gateway.store
 import orchestrator.mongo
 from contracts.errors import InvalidSetting
 from contracts.topology import topology

@@ -29,8 +29,8 @@ class ApiDocument(OpenAPI):
     def register_api(self, api: APIBlueprint, **options: object) -> None:
         for path, item in self.paths.items():
             if path in api.paths:
-                calls = {name: getattr(item, name) for name in item.model_fields_set}
-                api.paths[path] = api.paths[path].model_copy(update=calls)
+                more = api.paths[path]
+                api.paths[path] = item.model_copy(update={name: getattr(more, name) for name in more.model_fields_set})
         super().register_api(api, **options)
 
 

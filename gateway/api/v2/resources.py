@@ -88,7 +88,7 @@ def address(submission_id: str, *parts: str) -> str:
 
 def position(submission: Submission, backlog: Backlog, now: datetime) -> QueuePosition:
     """Estimate from how many stood before it when it came, and how many a second were taken since."""
-    age = max(0.0, (now - submission.created_at).total_seconds())
+    age = max(0.0, (now - submission.asked_at).total_seconds())
     ahead = max(0, min(round(submission.ahead - age * backlog.drained_per_second), backlog.waiting))
     seconds = ahead / backlog.drained_per_second if backlog.drained_per_second > 0 else None
     if submission.not_before is not None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response
 from flask_openapi3 import APIBlueprint
-from werkzeug.exceptions import UnsupportedMediaType
 
-from contracts.catalogue import Catalogue
 from contracts.documents import Submission
-from contracts.errors import InvalidRequest
-from gateway.acceptance import Acceptance
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.describing import ETAG, RETRY_AFTER, headed, reference
 from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
-from gateway.api.v2.parsing import JsonSubmission, MultipartSubmission, SubmissionFields, checked, form_fields
+from gateway.api.v2.parsing import JsonSubmission, MultipartSubmission
 from gateway.api.v2.resources import SubmissionResource, address
+from gateway.api.v2.sending import Sending, SubmitHeaders
 from gateway.api.v2.watching import WaitHeaders, Waiting
+from gateway.idempotency import Taken
 
 RETRY_AFTER_SECONDS = 1
 
@@ -29,37 +27,19 @@ APPLIED = {
     "schema": {"type": "string"},
     "required": False,
 }
+REPLAYED = {
+    "description": "`true`: the submission was made by an earlier request with this Idempotency-Key.",
+    "schema": {"type": "string", "const": "true"},
+    "required": False,
+}
 LOCATION = {"description": "The submission's address.", "schema": {"type": "string"}, "required": True}
 
 
-def blueprint(submissions: Submissions, acceptance: Acceptance, catalogue: Catalogue, waiting: Waiting) -> APIBlueprint:
+def blueprint(submissions: Submissions, sending: Sending, waiting: Waiting) -> APIBlueprint:
     v2 = APIBlueprint("v2_submissions", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
 
-    def accept() -> Submission:
-        if request.mimetype == "application/json":
-            fields: SubmissionFields = checked(JsonSubmission, request.get_json())
-            assert isinstance(fields, JsonSubmission)
-            read, file_name = fields.decoded, fields.file_name
-        elif request.mimetype != "multipart/form-data":
-            raise UnsupportedMediaType
-        else:
-            upload = request.files.get("image")
-            if upload is None:
-                raise InvalidRequest("There is no image. Send it as the part 'image' of a multipart/form-data request.")
-            fields = form_fields(request.form.to_dict())
-            read, file_name = upload.stream.read, upload.filename or "image"
-        workflow = catalogue.find(fields.workflow, fields.version)
-        return acceptance.take(
-            workflow,
-            read,
-            file_name,
-            metadata=fields.metadata,
-            retention=fields.retention,
-            webhook=fields.webhook,
-        )
-
-    def answer_after_wait(submission: Submission, unfinished: int) -> Response:
-        submission, seconds = waiting.wait(submission)
+    def answer_after_wait(submission: Submission, unfinished: int, *, replayed: bool = False) -> Response:
+        submission, seconds = waiting.wait(submission, replayed=replayed)
         response = submissions.answer(submission, 200 if submission.state.terminal else unfinished)
         if seconds is not None:
             response.headers["Preference-Applied"] = f"wait={seconds}"
@@ -76,6 +56,7 @@ def blueprint(submissions: Submissions, acceptance: Acceptance, catalogue: Catal
                 Location=LOCATION,
                 ETag=ETAG,
                 Preference_Applied=APPLIED,
+                Idempotency_Replayed=REPLAYED,
             ),
             "202": headed(
                 SubmissionResource,
@@ -84,20 +65,28 @@ def blueprint(submissions: Submissions, acceptance: Acceptance, catalogue: Catal
                 ETag=ETAG,
                 Retry_After=RETRY_AFTER,
                 Preference_Applied=APPLIED,
+                Idempotency_Replayed=REPLAYED,
             ),
-            **described(400, 403, 404, 408, 413, 415, 503),
+            **described(400, 403, 404, 408, 410, 413, 415, 422, 503),
         },
         openapi_extensions={"requestBody": SUBMIT_BODY},
     )
-    def submit(header: WaitHeaders) -> Response:  # noqa: ARG001  # described here, read where the wait is
+    def submit(header: SubmitHeaders) -> Response:
         """Store the image and queue it. The answer comes when both are on disk; the work goes on after it.
 
         With `Prefer: wait=N` it comes when the submission is final (200), or after N seconds as it then stands (202).
+        With an `Idempotency-Key` the same request may be sent again, for instance when no answer came: the answer is
+        then the submission that there is, with the header `Idempotency-Replayed: true`.
         """
         left = waiting.resumed()
-        submission = submissions.find(left.submission_id) if left else accept()
-        response = answer_after_wait(submission, 202)
-        response.headers["Location"] = address(submission.id)
+        if left:
+            taken = Taken(submissions.find(left.submission_id), left.replayed)
+        else:
+            taken = sending.take(header.idempotency_key)
+        response = answer_after_wait(taken.submission, 202, replayed=taken.replayed)
+        response.headers["Location"] = address(taken.submission.id)
+        if taken.replayed:
+            response.headers["Idempotency-Replayed"] = "true"
         if response.status_code == 202:
             response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
@@ -112,7 +101,7 @@ def blueprint(submissions: Submissions, acceptance: Acceptance, catalogue: Catal
             **described(404, 410, 503),
         },
     )
-    def show(path: SubmissionPath, header: WaitHeaders) -> Response:  # noqa: ARG001  # as above
+    def show(path: SubmissionPath, header: WaitHeaders) -> Response:  # noqa: ARG001  # read where the wait is
         """Return the submission as it stands, with its result once it has one.
 
         With `Prefer: wait=N` the answer comes when it is final, or after N seconds.

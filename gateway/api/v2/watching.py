@@ -38,11 +38,15 @@ LOOKS_AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Left:
-    """What a parked request finds again: which submission it waits for, until when (monotonic), for how long."""
+    """What a parked request finds again: which submission it waits for, until when (monotonic), for how long.
+
+    ``replayed``: the submission was there before the request came.
+    """
 
     submission_id: str
     deadline: float
     seconds: int
+    replayed: bool = False
 
 
 class Waiting:
@@ -58,7 +62,7 @@ class Waiting:
         left = request.environ.get(RESUMED)
         return left if isinstance(left, Left) else None
 
-    def wait(self, submission: Submission) -> tuple[Submission, int | None]:
+    def wait(self, submission: Submission, *, replayed: bool = False) -> tuple[Submission, int | None]:
         """Return the submission as it stands after the wait that the request prefers, and the seconds of it.
 
         None seconds: it prefers none, or as many wait already as may. Raises Parked where the server lets a request
@@ -69,7 +73,7 @@ class Waiting:
             seconds = wait_seconds(request.headers.get("Prefer", ""))
             if seconds is None:
                 return submission, None
-            left = Left(submission.id, time.monotonic() + seconds, seconds)
+            left = Left(submission.id, time.monotonic() + seconds, seconds, replayed)
         if submission.state.terminal or time.monotonic() >= left.deadline:
             return submission, left.seconds
         if request.environ.get(PARKING):

@@ -16,6 +16,8 @@ LEGAL = {
     ("running", "succeeded"),
     ("running", "failed"),
     ("running", "canceled"),
+    ("failed", "queued"),
+    ("canceled", "queued"),
 }
 
 
@@ -30,8 +32,9 @@ def test_only_the_drawn_moves_are_legal(before: SubmissionState, after: Submissi
 
 
 @pytest.mark.parametrize("state", list(SubmissionState))
-def test_a_state_is_terminal_when_nothing_leads_out_of_it(state: SubmissionState) -> None:
+def test_a_state_is_terminal_when_the_work_has_ended(state: SubmissionState) -> None:
     assert state.terminal == (state in {"succeeded", "failed", "canceled"})
+    assert state.retryable == (state in {"failed", "canceled"})
 
 
 @pytest.mark.parametrize("state", list(StepState))

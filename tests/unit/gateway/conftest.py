@@ -14,19 +14,25 @@ from contracts.errors import BrokerUnavailable
 from contracts.messages import Job
 from contracts.webhooks import WebhookPolicy
 from gateway.app import create_app
+from gateway.lifecycle import Lifecycle
 from gateway.model_directory import ModelDirectory
 from gateway.uploads import Limits
 from gateway.watching import Hub
 from tests.unit.factories import GATED, ONE_STEP, make_workflow
 from tests.unit.fake_data import MemoryListing, MemoryTombstones
 from tests.unit.fake_outbox import MemoryOutbox
-from tests.unit.fakes import FakeBell, MemoryStore
+from tests.unit.fakes import FakeAnnouncer, FakeBell, MemoryStore
+from tests.unit.lifecycle_fakes import MemoryIdempotencyStore, MemoryLifecycleStore
 
 LIMITS = Limits(bytes=200_000, pixels=1_000_000)
 
 
-class Doorbell(FakeBell):
+class Doorbell(FakeBell, FakeAnnouncer):
     """The gateway's doorbell never fails: what it misses, the sweep rings for."""
+
+    def __init__(self) -> None:
+        FakeBell.__init__(self)
+        FakeAnnouncer.__init__(self)
 
     def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
         try:
@@ -43,16 +49,17 @@ def make_app(
     queue_limit: int = 100,
     hub: Hub | None = None,
     webhook_secret: str = "",
-    models: ModelDirectory | None = None,
     tombstones: MemoryTombstones | None = None,
+    models: ModelDirectory | None = None,
 ) -> Flask:
     """``store`` and ``bell`` are the fakes, which serve both processes' ports."""
+    stones = tombstones or MemoryTombstones(store)
     return create_app(
         store=store,
         doorbell=bell,
         hub=hub or Hub(20),
         listing=MemoryListing(store),
-        tombstones=tombstones or MemoryTombstones(store),
+        tombstones=stones,
         catalogue=catalogue,
         models=models or ModelDirectory(catalogue),
         limits=LIMITS,
@@ -60,6 +67,8 @@ def make_app(
         retention=retention,
         webhook_policy=WebhookPolicy.of(webhook_secret, "10.1.0.0/16, receiver.internal"),
         replays=MemoryOutbox(store),
+        keys=MemoryIdempotencyStore(store),
+        owners=Lifecycle(store, MemoryLifecycleStore(store, stones), bell),
     )
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pika
 import pytest
 
+from contracts.events import Notice
 from contracts.messages import Job
+from contracts.states import SubmissionState
 from contracts.topology import DELAYS_SECONDS, delay_queue, job_queue, topology
 from gateway.doorbell import WAITING_LIMIT, RabbitDoorbell
 from gateway.ports import Backlog
@@ -109,3 +111,8 @@ def test_it_is_answered_when_somebody_listens_to_every_queue(bell: RabbitDoorbel
     assert not bell.answered
     bell._listeners["digits"] = 1
     assert bell.answered
+
+
+def test_a_notice_without_a_broker_is_lost_and_nobody_minds(bell: RabbitDoorbell) -> None:
+    bell.announce(Notice("1", "digits", SubmissionState.CANCELED, None))
+    assert publish(bell) == []

@@ -14,7 +14,15 @@ from contracts.states import SubmissionState
 from contracts.workflows import Workflow
 from tests.unit.factories import make_submission
 from tests.unit.fakes import FakeClock
-from tests.unit.orchestrator.processes import RING_AGAIN_SECONDS, WORKING, Broker, Delivery, Message, Process
+from tests.unit.orchestrator.processes import (
+    RING_AGAIN_SECONDS,
+    WORKING,
+    Broker,
+    Delivery,
+    Front,
+    Message,
+    Process,
+)
 from tests.unit.orchestrator.promises import CLAIM, WatchedModels, WatchedStore, broken_in
 from tests.unit.orchestrator.stage import GOES_WELL, Actor, End, Fate
 
@@ -36,8 +44,9 @@ class Cluster:
         self.catalogue = Catalogue(workflows)
         self._workflows = {workflow.name: workflow for workflow in workflows}
         self._owners = 0
+        self.front = Front(self)
         self.processes = [self._new() for _ in range(processes)]
-        self._ended: dict[str, dict[str, Any]] = {}
+        self._ended: dict[tuple[str, int], dict[str, Any]] = {}
 
     def _new(self) -> Process:
         self._owners += 1
@@ -80,7 +89,7 @@ class Cluster:
         actor.go_on(fate)
         self.actors[:] = [each for each in self.actors if not each.ended]
 
-    def kill(self, process: Process, *, arrives: bool) -> None:
+    def kill(self, process: Process | Front, *, arrives: bool) -> None:
         """kill -9, and another one in its place; ``arrives`` says what becomes of the calls under way."""
         for actor in [each for each in self.actors if each.process is process]:
             self.go_on(actor, Fate(arrives=arrives, end=End.KILL))
@@ -118,7 +127,8 @@ class Cluster:
                 shown = document | {
                     "pictures": [pictures.get(f"{identity}/{a['name']}") for a in document["artifacts"]]
                 }
-                if self._ended.setdefault(identity, copy.deepcopy(shown)) != shown:
+                run = identity, document["retries"]
+                if self._ended.setdefault(run, copy.deepcopy(shown)) != shown:
                     self.broken.append(f"{identity} changed after its end")
         for actor in self.actors:
             claim = actor.notes.get(CLAIM)

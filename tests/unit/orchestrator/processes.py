@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from contracts.catalogue import Catalogue
-from contracts.errors import BrokerUnavailable, LeaseLost, ModelUnavailable, StoreUnavailable
+from contracts.errors import BrokerUnavailable, IllegalMove, LeaseLost, ModelUnavailable, StoreUnavailable
 from contracts.messages import Job, encode_job
 from contracts.states import SubmissionState
 from contracts.topology import DELIVERY_LIMIT, shortest_delay
+from gateway.lifecycle import Lifecycle
 from orchestrator.calls import Caller
 from orchestrator.consumer import Consumer
 from orchestrator.engine import Done, Engine, HeldClaims, RingAgain
@@ -19,6 +21,7 @@ from orchestrator.leases import LeaseKeeper
 from orchestrator.retries import Policy
 from orchestrator.sweep import Sweep
 from tests.unit.fakes import FakeAnnouncer, FakeBell, FakeClock
+from tests.unit.lifecycle_fakes import MemoryLifecycleStore
 from tests.unit.orchestrator.promises import ANNOUNCED, CLAIM, WatchedModels, WatchedStore
 from tests.unit.orchestrator.stage import Actor, Gated, Threads, here
 
@@ -155,6 +158,57 @@ class WatchedEngine:
             notes[WORKING], notes[ANNOUNCED] = False, set()
 
 
+def started(process: Process | Front, work: Callable[[], object]) -> Actor:
+    def guarded() -> None:
+        try:
+            work()
+        except (StoreUnavailable, BrokerUnavailable):
+            pass  # their loops try again later
+        except Exception as error:  # noqa: BLE001  # told to the test, which runs in another thread
+            process.store.broken.append(f"{work} raised {error!r}")
+
+    process.actors.append(Actor(process, guarded))
+    return process.actors[-1]
+
+
+class Front:
+    """A gateway, as far as it moves submissions that are stored: owners ask it to cancel and to run again."""
+
+    stopping = False
+
+    def __init__(self, world: World) -> None:
+        self.store, self.actors, self.held = world.store, world.actors, HeldClaims()
+        self._documents: Any = Gated(world.store, StoreUnavailable("lost"))
+        self._documents.now = world.clock.now
+        moves: Any = Gated(MemoryLifecycleStore(world.store), StoreUnavailable("lost"))
+        bell: Any = QuietBell(world.broker)
+        self._lifecycle = Lifecycle(self._documents, moves, bell)
+
+    def ask(self, identity: str, *, again: bool) -> Actor:
+        def move() -> None:
+            submission = self._documents.fetch(identity)
+            with suppress(IllegalMove):
+                (self._lifecycle.retry if again else self._lifecycle.cancel)(submission)
+
+        return started(self, move)
+
+    def stop(self) -> Actor:
+        return started(self, lambda: None)
+
+
+class QuietBell(FakeAnnouncer):
+    """The gateway's doorbell never fails: what it misses, the sweep rings for."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__()
+        self._broker = broker
+        self.backlog = broker.backlog
+
+    def ring(self, job: Job) -> None:
+        with suppress(BrokerUnavailable):
+            self._broker.ring(job)
+
+
 class Process:
     """One orchestrator, wired as its __main__ wires it."""
 
@@ -196,16 +250,7 @@ class Process:
         self._keeper = LeaseKeeper(self._store, self.held, self.clock, LEASE_SECONDS)
 
     def start(self, work: Callable[[], object]) -> Actor:
-        def guarded() -> None:
-            try:
-                work()
-            except (StoreUnavailable, BrokerUnavailable):
-                pass  # their loops try again later
-            except Exception as error:  # noqa: BLE001  # told to the test, which runs in another thread
-                self.store.broken.append(f"{work} raised {error!r}")
-
-        self.actors.append(Actor(self, guarded))
-        return self.actors[-1]
+        return started(self, work)
 
     def sweep(self) -> Actor:
         return self.start(self._sweep.once)

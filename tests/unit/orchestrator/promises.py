@@ -21,6 +21,9 @@ from orchestrator.conditions import judge
 from tests.unit.fakes import FakeClock, MemoryStore
 from tests.unit.orchestrator.stage import Actor, current, here
 
+FENCED = {SubmissionState.RUNNING, SubmissionState.CANCELED}
+"""States that nobody enters under the fence of before: whoever had it is to write nothing more."""
+
 Outputs = dict[str, dict[str, Any]]
 """By name, what the steps that succeeded answered."""
 
@@ -90,17 +93,25 @@ def broken_by(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Return what one write did that none may do."""
     old, new = SubmissionState(before["state"]), SubmissionState(after["state"])
     broken = []
-    if old.terminal:
+    again = old.retryable and new is SubmissionState.QUEUED and after["retries"] == before["retries"] + 1
+    if old.terminal and not again:
         broken.append(f"{old} was written to")
+    if after["retries"] != before["retries"] and not again:
+        broken.append(f"a retry was counted as {old} became {new}")
     if new is not old and not old.may_become(new):
         broken.append(f"{old} became {new}")
     if not before["fence"] <= after["fence"] <= before["fence"] + 1:
         broken.append(f"the fence went from {before['fence']} to {after['fence']}")
-    if new is SubmissionState.RUNNING and new is not old and after["fence"] == before["fence"]:
-        broken.append("a claim kept the fence")
+    if new is not old and new in FENCED and after["fence"] == before["fence"]:
+        broken.append(f"it became {new} and kept the fence")
+    if again and after["fence"] == before["fence"]:
+        broken.append("a retry kept the fence")
     for was, became in zip(before["steps"], after["steps"], strict=True):
-        if StepState(was["state"]).settled and became != was:
+        called_again = again and (was["state"], became["state"]) == (StepState.FAILED, StepState.PENDING)
+        if StepState(was["state"]).settled and became != was and not called_again:
             broken.append(f"the settled step {was['name']} changed")
+        if became["forgiven"] != was["forgiven"] and not again:
+            broken.append(f"tries of {was['name']} were forgiven")
         if became["tries"] < was["tries"]:
             broken.append(f"tries of {was['name']} were forgotten")
     return broken
@@ -116,8 +127,12 @@ def broken_in(document: dict[str, Any], workflow: Workflow, pictures: dict[str, 
         broken.append(f"{state} with lease {document.get('lease')}")
     if (state is SubmissionState.SUCCEEDED) != (document.get("result") is not None):
         broken.append(f"{state} with result {document.get('result')}")
-    if state is SubmissionState.FAILED and not document.get("reason"):
-        broken.append("it failed without a reason")
+    if state in {SubmissionState.FAILED, SubmissionState.CANCELED} and not document.get("reason"):
+        broken.append(f"it is {state} without a reason")
+    if state is SubmissionState.CANCELED and _running(document):
+        broken.append(f"it is canceled and {_running(document)} run")
+    if state.terminal != ("ended_at" in document):
+        broken.append(f"{state} with ended_at {document.get('ended_at')}")
     done = {step["name"]: step["output"] for step in document["steps"] if step["state"] == StepState.SUCCEEDED}
     return broken + _broken_artifacts(document, done, pictures) + _broken_steps(document, done, workflow)
 

@@ -66,6 +66,13 @@ class AnyOrder(RuleBasedStateMachine):
         actor = self.cluster.deliver(_pick(known, submission), self._process(process))
         self._go_on(actor, calls, mood, fate)
 
+    @precondition(lambda self: self.cluster.store.documents)
+    @rule(submission=PICKS, again=st.booleans(), calls=CALLS, fate=FATES)
+    def its_owner_cancels_it_or_asks_for_another_run(self, submission, again, calls, fate):
+        """Of those that have ended too: one that succeeded stays as it is."""
+        actor = self.cluster.front.ask(_pick(list(self.cluster.store.documents), submission), again=again)
+        self._go_on(actor, calls, fate=fate)
+
     @rule(process=PICKS, body=st.sampled_from(STRAYS))
     def a_stray_message_is_delivered(self, process, body):
         self.cluster.deliver_stray(body, self._process(process))

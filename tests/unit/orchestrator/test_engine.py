@@ -8,7 +8,15 @@ from datetime import timedelta
 import pytest
 
 from contracts.catalogue import Catalogue
-from contracts.errors import LeaseLost, ModelRefused, ModelUnavailable, StoreUnavailable, UnknownSchema
+from contracts.errors import (
+    LeaseLost,
+    ModelCrashed,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+    StoreUnavailable,
+    UnknownSchema,
+)
 from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from orchestrator.calls import Caller
@@ -16,6 +24,7 @@ from orchestrator.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, He
 from orchestrator.retries import Policy
 from tests.unit.factories import GATED, NOW, ONE_STEP, make_submission, make_workflow, png
 from tests.unit.fakes import FakeAnnouncer, FakeClock, FakeModels, MemoryStore
+from tests.unit.lifecycle_fakes import MemoryLifecycleStore
 
 ABNORMAL = {"label": "abnormality", "score": 0.9}
 PICTURE = png()
@@ -244,6 +253,97 @@ def test_an_owner_that_lost_its_lease_replaces_no_picture(world):
     assert here.process() == Done()
     assert here.stored.state is SubmissionState.SUCCEEDED
     assert here.store.picture(here.submission.id, "mask.png").data == PICTURE
+
+
+def cancel(here):
+    """As the gateway does, while an orchestrator is at work."""
+    moves = MemoryLifecycleStore(here.store)
+    assert moves.cancel(here.stored, "canceled", here.clock.now())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"digit": 1, "score": 1.0},
+        ModelUnavailable("away"),  # would be tried again in the thread, then set aside
+        ModelTimeout("slow"),
+        ModelRefused("no image"),  # would fail it
+    ],
+    ids=["answers", "away", "slow", "refuses"],
+)
+def test_one_that_is_canceled_in_a_step_stays_canceled_and_holds_its_thread_no_longer(world, answer):
+    here = world(ONE_STEP, {})
+
+    def canceled_meanwhile(_number):
+        cancel(here)
+        here.before = here.stored
+        return answer
+
+    here.models.answers["digit_recognizer"] = canceled_meanwhile
+    assert here.process() == Done()  # nothing is rung for again: the message is acknowledged
+    assert here.models.calls == ["digit_recognizer"]  # the step's call under way is the last one
+    assert here.stored == here.before
+    assert here.stored.state is SubmissionState.CANCELED
+    assert here.held.all() == []
+    assert here.store.due(10) == []
+
+
+def test_one_that_is_canceled_as_a_step_begins_ends_with_that_call(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    save = here.store.checkpoint
+
+    def checkpoint(claim, progress):
+        save(claim, progress)
+        cancel(here)
+
+    here.store.checkpoint = checkpoint
+    assert here.process() == Done()
+    assert here.stored.state is SubmissionState.CANCELED
+    assert here.stored.step("classification").output == ABNORMAL
+    assert here.store.pictures.keys() == {f"{here.submission.id}/input"}  # what nothing names is not left behind
+
+
+def test_one_that_is_deleted_in_a_step_leaves_no_picture(world):
+    here = world(GATED, {"classifier": ABNORMAL})
+
+    def deleted_meanwhile(_number):
+        here.store.documents.clear()
+        here.store.pictures.clear()
+        return MASK
+
+    here.models.answers["segmenter"] = deleted_meanwhile
+    assert here.process() == Done()
+    assert here.store.pictures == {}
+
+
+def test_a_store_that_is_away_for_a_renewal_ends_no_retry(world):
+    here = world(ONE_STEP, {"digit_recognizer": lambda number: ModelUnavailable("x") if number < 3 else {"digit": 1}})
+
+    def renew(*_):
+        raise StoreUnavailable("away")
+
+    here.store.renew = renew
+    here.process()
+    assert here.stored.step("recognition").tries == 3
+
+
+def test_a_retried_one_has_all_its_tries_and_patience_again(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelCrashed("died")})
+    while here.stored.state is not SubmissionState.FAILED:
+        here.process()
+        here.clock.advance(60)
+    tries = here.stored.step("recognition").tries
+    here.clock.advance(Policy().patience_seconds)
+    assert MemoryLifecycleStore(here.store).retry(here.stored, 0, 5, here.clock.now())
+    assert here.stored.step("recognition").tries == tries
+    here.models.answers["digit_recognizer"] = lambda number: (
+        ModelCrashed("died") if number < tries + 3 else {"digit": 1, "score": 1.0}
+    )
+    while here.stored.state is SubmissionState.QUEUED:
+        here.process()
+        here.clock.advance(60)
+    assert here.stored.state is SubmissionState.SUCCEEDED
+    assert here.stored.step("recognition").tries == tries + 3
 
 
 class BusyThreads(ThreadPoolExecutor):

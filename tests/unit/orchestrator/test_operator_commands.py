@@ -154,7 +154,7 @@ def test_a_queued_one_is_rung_for_and_its_letter_removed(world, capsys):
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (SubmissionState.FAILED, "failed, which is final. Submit its image again"),
+        (SubmissionState.FAILED, "retry runs what failed again"),
         (SubmissionState.SUCCEEDED, "nothing is left to do"),
         (SubmissionState.CANCELED, "nothing is left to do"),
         (SubmissionState.RUNNING, "works on it already"),

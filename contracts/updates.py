@@ -8,8 +8,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from contracts.documents import EVENTS_KEPT, Event
+from contracts.store_layout import WEBHOOK_DUE
 
 Document = dict[str, Any]
+
+ENDED: Document = {"ended_at": "$$NOW", "webhook": WEBHOOK_DUE}
+"""What every update sets that makes a submission final, be it by its work or by its owner's word."""
 
 
 def literal(models: Sequence[BaseModel]) -> Document:

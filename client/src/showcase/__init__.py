@@ -1,0 +1,57 @@
+"""The Python client of ML Showcase. ``Client`` is where to begin; ``showcase.errors`` lists what may be raised."""
+
+from showcase.catalogue import Model, Workflow, WorkflowSummary
+from showcase.client import Client
+from showcase.errors import (
+    BadRequest,
+    Conflict,
+    Gone,
+    ImageUnreadable,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    Refused,
+    ShowcaseError,
+    SubmissionFailed,
+    TooLarge,
+    Unavailable,
+    UnexpectedAnswer,
+    Unreachable,
+    UnsupportedMedia,
+    WaitTimedOut,
+)
+from showcase.resources import Artifact, Attempt, Delivery, Event, Gate, Record, Step, Submission, Webhook
+from showcase.retries import Patience
+
+__all__ = [
+    "Artifact",
+    "Attempt",
+    "BadRequest",
+    "Client",
+    "Conflict",
+    "Delivery",
+    "Event",
+    "Gate",
+    "Gone",
+    "ImageUnreadable",
+    "Invalid",
+    "Model",
+    "NotAllowed",
+    "NotFound",
+    "Patience",
+    "Record",
+    "Refused",
+    "ShowcaseError",
+    "Step",
+    "Submission",
+    "SubmissionFailed",
+    "TooLarge",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "Unreachable",
+    "UnsupportedMedia",
+    "WaitTimedOut",
+    "Webhook",
+    "Workflow",
+    "WorkflowSummary",
+]

@@ -1,0 +1,53 @@
+"""``showcase`` and ``python -m showcase``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from showcase.commands import app
+from showcase.commands.endings import DEFECT, INTERRUPTED, PIPE_CLOSED, code_of
+from showcase.commands.output import complain
+from showcase.errors import ShowcaseError
+
+
+def main() -> NoReturn:
+    """Run the command line and exit; whatever goes wrong is a sentence, never a traceback."""
+    try:
+        app(prog_name="showcase")
+        code = 0
+    except SystemExit as ending:
+        code = ending.code if isinstance(ending.code, int) else 1
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = PIPE_CLOSED
+    except ShowcaseError as error:
+        complain(error)
+        code = code_of(error)
+    except OSError as error:
+        complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
+        code = 2
+    except Exception as error:
+        if os.environ.get("SHOWCASE_TRACEBACK"):
+            raise
+        complain(
+            f"showcase itself went wrong ({type(error).__name__}: {error}). This is a defect of the client: please "
+            "report it, with the output of the same command under SHOWCASE_TRACEBACK=1."
+        )
+        code = DEFECT
+    _flush()
+    sys.exit(code)
+
+
+def _flush() -> None:
+    """Write out what is left, so that a reader who went away (``| head``) is no error at exit either."""
+    try:
+        sys.stdout.flush()
+    except (BrokenPipeError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

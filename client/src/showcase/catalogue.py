@@ -1,0 +1,94 @@
+"""The catalogue: workflows and models as the server publishes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from showcase.resources import ModelRef, Part, Resource
+
+
+class PublishedVersion(Part):
+    version: str
+    digest: str = ""
+
+
+class WorkflowSummary(Resource):
+    """A workflow with its versions, newest first, and what its aliases mean."""
+
+    name: str
+    title: str = ""
+    aliases: dict[str, str] = Field(default_factory=dict)
+    versions: tuple[PublishedVersion, ...] = ()
+
+
+class WorkflowStep(Part):
+    """A step: the model that it calls, the gate that decides whether, and the steps that it waits for."""
+
+    name: str
+    model: ModelRef
+    when: str | None = None
+    after: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    timeout_seconds: float | None = None
+
+
+class Graph(Part):
+    steps: tuple[WorkflowStep, ...] = ()
+    output: dict[str, str] = Field(default_factory=dict)
+
+
+class InputLimits(Part):
+    formats: tuple[str, ...] = ()
+    max_bytes: int | None = None
+    max_pixels: int | None = None
+
+
+class Workflow(Resource):
+    """One published version of a workflow: its graph, and which images it takes."""
+
+    name: str
+    version: str
+    title: str = ""
+    digest: str = ""
+    aliases: tuple[str, ...] = ()
+    input: InputLimits = InputLimits()
+    graph: Graph = Graph()
+
+
+class Served(Part):
+    """Where a model is served, and what calling it came to of late: untried, answering or failing."""
+
+    address: str
+    state: str = ""
+    since: datetime | None = None
+
+
+class ModelUse(Part):
+    workflow: str
+    version: str
+    step: str
+
+
+class Weights(Part):
+    digest: str = ""
+    bytes: int = 0
+
+
+class ModelVersion(Part):
+    """A version of a model that a workflow uses; ``served`` is None until an orchestrator has told."""
+
+    version: str
+    used_by: tuple[ModelUse, ...] = ()
+    weights: Weights | None = None
+    served: Served | None = None
+
+
+class Model(Resource):
+    """A model with its versions in use, newest first."""
+
+    name: str
+    title: str = ""
+    licence: str | None = None
+    versions: tuple[ModelVersion, ...] = ()

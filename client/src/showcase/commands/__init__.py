@@ -1,0 +1,56 @@
+"""The command line. A module holds the commands of one topic; ``app`` is all of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from showcase.commands import catalogue, fetching, looking, moving, submitting, webhooks
+from showcase.commands.doctor import doctor
+from showcase.commands.endings import MEANINGS
+from showcase.server import client_version
+
+_ENDINGS = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())
+
+app = typer.Typer(
+    help="Send images through the workflows of ML Showcase, and get all that is known about them back.",
+    epilog=f"Exit codes:\n\n{_ENDINGS}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"showcase {client_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the client's version.")
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (
+    submitting.submit,
+    looking.list_,
+    looking.show,
+    looking.watch,
+    moving.cancel,
+    moving.retry,
+    moving.delete,
+    fetching.download,
+    fetching.export,
+    webhooks.webhook,
+    catalogue.workflows,
+    catalogue.models,
+    doctor,
+):
+    app.command(command.__name__.rstrip("_"))(command)

@@ -1,0 +1,42 @@
+"""``showcase doctor``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+from rich.text import Text
+
+from showcase.client import Client
+from showcase.commands import options
+from showcase.commands.endings import DONE, FAILED, UNREACHABLE
+from showcase.commands.output import plain, print_json, results
+from showcase.diagnosis import Finding, Verdict, diagnose
+from showcase.retries import Patience
+
+STYLES = {Verdict.GOOD: "green", Verdict.MISSING: "bold red", Verdict.UNKNOWN: "yellow"}
+
+
+def doctor(json: options.Json = False, url: options.Url = options.URL) -> None:
+    """Say what is running, what is missing, and how to mend it.
+
+    Exits with 1 when something is missing, and with 4 when nothing answers.
+    """
+    worst = DONE
+    with Client(url, patience=Patience(tries=1)) as client:
+        for finding in diagnose(client):
+            if json:
+                print_json(asdict(finding))
+            else:
+                _print(finding)
+            if finding.verdict is Verdict.MISSING:
+                worst = max(worst, UNREACHABLE if finding.subject == "server" else FAILED)
+    raise typer.Exit(worst)
+
+
+def _print(finding: Finding) -> None:
+    line = Text(f"{finding.verdict.value:<8}", style=STYLES[finding.verdict])
+    line.append(f" {finding.subject:<13} {plain(finding.says)}", style="not bold default")
+    results().print(line)
+    if finding.mend:
+        results().print(f"{'':<22} {finding.mend}")

@@ -1,0 +1,51 @@
+"""Exit codes: what a script learns without reading. The table of ``showcase --help``."""
+
+from __future__ import annotations
+
+from showcase.errors import (
+    ImageUnreadable,
+    Refused,
+    ShowcaseError,
+    SubmissionFailed,
+    Unavailable,
+    WaitTimedOut,
+)
+from showcase.resources import Submission
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+REFUSED = 3
+UNREACHABLE = 4
+TIMED_OUT = 5
+DEFECT = 70
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+MEANINGS = {
+    DONE: "done; what was waited for has succeeded",
+    FAILED: "a submission failed or was canceled; doctor: something is missing",
+    USAGE: "the command is wrong, or a file cannot be read or written",
+    REFUSED: "the server refused, and said why",
+    UNREACHABLE: "no usable answer from the server: run showcase doctor",
+    TIMED_OUT: "it had not ended when --timeout was over; it goes on",
+    INTERRUPTED: "interrupted (Ctrl-C); what was submitted goes on",
+}
+
+
+def code_of(error: ShowcaseError) -> int:
+    """Return the exit code that stands for the error."""
+    if isinstance(error, ImageUnreadable):
+        return USAGE
+    if isinstance(error, WaitTimedOut):
+        return TIMED_OUT
+    if isinstance(error, SubmissionFailed):
+        return FAILED
+    if isinstance(error, Refused) and not isinstance(error, Unavailable):
+        return REFUSED
+    return UNREACHABLE
+
+
+def code_of_state(submission: Submission) -> int:
+    """Return the exit code for how a submission stands."""
+    return FAILED if submission.final and not submission.succeeded else DONE

@@ -1,0 +1,69 @@
+"""``showcase download`` and ``export``."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from showcase.client import Client
+from showcase.commands import options, wording
+from showcase.commands.files import write_artifacts
+from showcase.commands.output import notes, print_json, results
+from showcase.saving import save
+
+SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
+
+
+class Format(StrEnum):
+    ndjson = "ndjson"
+    csv = "csv"
+
+
+def download(
+    submission_id: options.Id,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the files go.")] = Path(),
+    json: options.Json = False,
+    url: options.Url = options.URL,
+) -> None:
+    """Write a submission's image and all that was made of it: <id>.input.png, <id>.mask.png, <id>.overlay.png."""
+    with Client(url) as client:
+        submission = client.get(submission_id)
+        out.mkdir(parents=True, exist_ok=True)
+        given = out / f"{submission.id}.input{SUFFIXES.get(submission.input.media_type, '')}"
+        save([client.input(submission.id)], given)
+        written = {"input": given, **write_artifacts(client, submission, out, submission.id)}
+    if json:
+        print_json({name: str(path) for name, path in written.items()})
+    else:
+        for path in written.values():
+            results().print(f"{path}  {wording.size(path.stat().st_size)}")
+
+
+def export(
+    format_: Annotated[
+        Format, typer.Option("--format", "-f", help="One JSON object a line, or a table.")
+    ] = Format.ndjson,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Else standard output.")] = None,
+    state: options.State = None,
+    workflow: options.OfWorkflow = None,
+    after: options.After = None,
+    before: options.Before = None,
+    metadata: options.Metadata = None,
+    json: options.Json = False,
+    url: options.Url = options.URL,
+) -> None:
+    """Write submissions, all or those that fit, as they stream in.
+
+    A file is there only once all has come. With --json and --out, prints the file's name and size as JSON.
+    """
+    fitting = options.filters(state, workflow, after, before, metadata)
+    with Client(url) as client:
+        written = client.export(out or sys.stdout.buffer, format_.value, **fitting)
+    if out is not None and json:
+        print_json({"file": str(out), "bytes": written, "format": format_.value})
+    elif out is not None:
+        notes().print(f"{out}: {wording.size(written)}.")

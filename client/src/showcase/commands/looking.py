@@ -1,0 +1,140 @@
+"""``showcase list``, ``show`` and ``watch``."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from showcase.client import PAGE, Client
+from showcase.commands import options, wording
+from showcase.commands.endings import code_of_state
+from showcase.commands.output import notes, plain, print_json, print_pairs, print_table, results
+from showcase.resources import Step, Submission
+
+
+def list_(
+    state: options.State = None,
+    workflow: options.OfWorkflow = None,
+    after: options.After = None,
+    before: options.Before = None,
+    metadata: options.Metadata = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="At most so many.")] = 20,
+    json: options.Json = False,
+    url: options.Url = options.URL,
+) -> None:
+    """List submissions, newest first."""
+    fitting = options.filters(state, workflow, after, before, metadata)
+    with Client(url) as client:
+        # One more than is shown tells whether there are more.
+        found = client.list(page=min(limit + 1, PAGE), **fitting)
+        if json:
+            for each in islice(found, limit):
+                print_json(each.raw)
+            return
+        shown = list(islice(found, limit))
+        more = next(found, None) is not None
+    if not shown:
+        notes().print("No submission fits.")
+        return
+    rows = [
+        (
+            wording.moment(each.created_at),
+            each.id,
+            f"{each.workflow.name} {each.workflow.version}",
+            each.state,
+            wording.took(each),
+            wording.brief(each),
+        )
+        for each in shown
+    ]
+    print_table(("CREATED", "ID", "WORKFLOW", "STATE", "TOOK", "RESULT"), rows)
+    if more:
+        notes().print(f"There are more than these {limit}: --limit, or showcase export for all.")
+
+
+def show(submission_id: options.Id, json: options.Json = False, url: options.Url = options.URL) -> None:
+    """Show one submission with its record: every step, its gate and what it saw, its attempts, its output.
+
+    With --json, the record as the server keeps it.
+    """
+    with Client(url) as client:
+        record = client.record(submission_id)
+        if json:
+            print_json(record.raw)
+            return
+        submission = client.get(submission_id)
+    _print_submission(submission)
+    for step in record.steps:
+        _print_step(step)
+
+
+def watch(
+    submission_id: options.Id,
+    json: options.Json = False,
+    url: options.Url = options.URL,
+) -> None:
+    """Tell what happened to a submission and what happens, until it has ended.
+
+    A broken connection is taken up again where it broke. Exits with 1 when it failed or was canceled.
+    """
+    with Client(url) as client:
+        for event in client.events(submission_id):
+            if json:
+                print_json(event.raw)
+            else:
+                results().print(f"{wording.moment(event.at, 'milliseconds')}  {plain(wording.event(event))}")
+        submission = client.get(submission_id)
+    if not json and submission.result is not None:
+        print_pairs([(name, wording.value(each)) for name, each in submission.result.items()], indent=2)
+    raise typer.Exit(code_of_state(submission))
+
+
+def _print_submission(submission: Submission) -> None:
+    given = submission.input
+    shape = f"{given.width} x {given.height}, " if given.width else ""
+    print_pairs(
+        [
+            ("submission", submission.id),
+            ("workflow", f"{submission.workflow.name} {submission.workflow.version}"),
+            ("state", submission.state),
+            ("reason", submission.reason),
+            ("queue", wording.brief(submission) if submission.queue else None),
+            ("image", f"{given.file_name} ({given.media_type}, {shape}{wording.size(given.bytes)})"),
+            ("created", wording.moment(submission.created_at, "milliseconds")),
+            ("not before", wording.moment(submission.not_before) if submission.not_before else None),
+            ("started", wording.moment(submission.started_at, "milliseconds") if submission.started_at else None),
+            ("ended", _ended(submission)),
+            ("expires", wording.moment(submission.expires_at) if submission.expires_at else "never"),
+            ("metadata", ", ".join(f"{name}={each}" for name, each in submission.metadata.items()) or None),
+            ("result", wording.brief(submission) if submission.result is not None else None),
+            ("artifacts", _artifacts(submission)),
+        ]
+    )
+
+
+def _ended(submission: Submission) -> str | None:
+    if submission.ended_at is None:
+        return None
+    return f"{wording.moment(submission.ended_at, 'milliseconds')} (after {wording.took(submission)})"
+
+
+def _artifacts(submission: Submission) -> str | None:
+    named = ", ".join(f"{each.name} ({wording.size(each.bytes or 0)})" for each in submission.artifacts)
+    return f"{named}; showcase download {submission.id}" if named else None
+
+
+def _print_step(step: Step) -> None:
+    results().print(f"\nstep {plain(step.name)}: {plain(step.state)}, model {plain(str(step.model))}", style="bold")
+    output = ", ".join(f"{name} {wording.value(each)}" for name, each in (step.output or {}).items())
+    hidden = f", the latest {len(step.attempts)}:" if step.tries > len(step.attempts) > 0 else ""
+    print_pairs(
+        [
+            ("gate", wording.gate(step.gate) if step.gate else None),
+            ("output", output or None),
+            ("tries", f"{step.tries}{hidden}" if step.tries else None),
+            *(("", wording.attempt(each)) for each in step.attempts),
+        ],
+        indent=2,
+    )

@@ -1,0 +1,133 @@
+"""``showcase submit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from showcase.client import Client
+from showcase.commands import options, wording
+from showcase.commands.endings import DONE, INTERRUPTED, code_of, code_of_state
+from showcase.commands.files import names, write_artifacts
+from showcase.commands.output import complain, notes, plain, print_json, print_pairs, results
+from showcase.commands.progress import follow
+from showcase.errors import ShowcaseError, Unreachable
+from showcase.resources import Submission
+
+Sent = tuple[Path, Submission]
+
+
+def submit(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="PNG or JPEG files.", show_default=False)],
+    workflow: Annotated[
+        str,
+        typer.Option("--workflow", "-w", metavar="NAME", help="The workflow: showcase workflows.", show_default=False),
+    ],
+    version: Annotated[
+        str | None, typer.Option("--version", metavar="vX.Y.Z", help="Its version or an alias; else stable.")
+    ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option("--metadata", "-m", metavar="NAME=VALUE", help="A text of your own to find it by; repeatable."),
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", metavar="URL", help="Where to send word of its end.")
+    ] = None,
+    retention_days: Annotated[
+        float | None, typer.Option("--retention-days", metavar="DAYS", help="How long the server keeps it.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it step by step and print the result.")] = False,
+    timeout: options.Timeout = options.WAIT_SECONDS,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="With --wait: where <image>.mask.png and others go.")
+    ] = Path(),
+    json: options.Json = False,
+    url: options.Url = options.URL,
+) -> None:
+    """Send images through a workflow.
+
+    With --wait, what each step does is told on standard error as it happens, the result is printed, and its pictures
+    are written as <image>.mask.png and <image>.overlay.png. Images that fail or are refused do not keep the others.
+    """
+    own = options.pairs(metadata)
+    sent: list[Sent] = []
+    code = DONE
+    with Client(url) as client:
+        try:
+            for image in images:
+                try:
+                    submission = client.submit(image, workflow, version, own, webhook, retention_days=retention_days)
+                except ShowcaseError as error:
+                    code = _told(image, error, code, alone=len(images) == 1)
+                    if isinstance(error, Unreachable):
+                        break
+                    continue
+                sent.append((image, submission))
+                if not wait:
+                    _print_queued(image, submission, as_json=json)
+            if wait:
+                code = _followed(client, sent, timeout, out, code, as_json=json)
+            elif sent and not json:
+                notes().print(f"Follow it: showcase watch {sent[-1][1].id}")
+        except KeyboardInterrupt:
+            _interrupted(sent)
+            raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(code)
+
+
+def _followed(client: Client, sent: list[Sent], timeout: float, out: Path, code: int, *, as_json: bool) -> int:
+    for (image, submission), name in zip(sent, names(sent), strict=True):
+        written: dict[str, Path] = {}
+        try:
+            ended = follow(client, submission, timeout, called=str(image) if len(sent) > 1 else "")
+        except ShowcaseError as error:
+            code = _told(image, error, code, alone=len(sent) == 1)
+            continue
+        code = code or code_of_state(ended)
+        try:
+            written = write_artifacts(client, ended, out, name)
+        except ShowcaseError as error:
+            # The result is there all the same.
+            code = _told(image, error, code, alone=len(sent) == 1)
+        if as_json:
+            print_json(ended.raw)
+        else:
+            _print_ended(image, ended, written)
+    return code
+
+
+def _told(image: Path, error: ShowcaseError, code: int, *, alone: bool) -> int:
+    """Say what went wrong with one image; the first that did gives the exit code."""
+    if not alone:
+        notes().print(f"{plain(str(image))}:")
+    complain(error)
+    return code or code_of(error)
+
+
+def _print_queued(image: Path, submission: Submission, *, as_json: bool) -> None:
+    if as_json:
+        print_json(submission.raw)
+    else:
+        results().print(f"{submission.id}  {submission.state}  {plain(str(image))}")
+
+
+def _print_ended(image: Path, ended: Submission, written: dict[str, Path]) -> None:
+    results().print(f"{ended.id}  {ended.state} in {wording.took(ended)}  {plain(str(image))}")
+    shown = {name: wording.value(each) for name, each in (ended.result or {}).items()}
+    for name, each in (ended.result or {}).items():
+        artifact = each.get("artifact") if isinstance(each, dict) else None
+        if artifact in written:
+            shown[name] = str(written.pop(artifact))
+    shown |= {name: str(path) for name, path in written.items()}
+    print_pairs([("reason", ended.reason if not ended.succeeded else None), *shown.items()], indent=2)
+
+
+def _interrupted(sent: list[Sent]) -> None:
+    console = notes()
+    console.print("Interrupted.")
+    if sent:
+        console.print("What was submitted goes on; to see or to stop it: showcase show ID, showcase cancel ID")
+        for image, submission in sent:
+            console.print(f"  {submission.id}  {plain(str(image))}")

@@ -1,0 +1,134 @@
+"""What is running, what is missing, and how to mend it: found out over HTTP alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from showcase.catalogue import Model
+from showcase.client import Client
+from showcase.errors import NotFound, Refused, ShowcaseError, Unreachable
+from showcase.server import client_version
+
+START = (
+    "Start it in its checkout with `make up` (or `docker compose up --build --wait`), or name another address: --url."
+)
+LOGS = "In the checkout: `make status`, then `make logs PART={part}`; `make up` starts what is stopped."
+MENDING = {
+    "store": f"{LOGS.format(part='database')} With a database of your own, check SHOWCASE_MONGO_URL.",
+    "broker": f"{LOGS.format(part='rabbitmq')} With a broker of your own, check SHOWCASE_AMQP_URL.",
+    "orchestrator": f"{LOGS.format(part='orchestrator')} Under compose: `docker compose up --wait orchestrator`.",
+}
+UNTOLD = "It tells within a minute of its start. If it does not: `make logs PART=orchestrator`."
+MODEL_SERVER = (
+    "In the checkout: `make status`, then `make logs PART=torchserve`; `make up` starts what is stopped. With model "
+    "servers of your own, check SHOWCASE_MODEL_SERVERS. What was submitted waits."
+)
+MEANS = {
+    "store": "the database: submissions, images and results",
+    "broker": "the message broker: who works on what",
+    "orchestrator": "the orchestrator: does the work",
+}
+
+
+class Verdict(StrEnum):
+    GOOD = "ok"
+    MISSING = "missing"
+    UNKNOWN = "unknown"  # nobody can tell now; no fault by itself
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; ``mend`` says what to do when it is not good."""
+
+    subject: str
+    verdict: Verdict
+    says: str
+    mend: str = ""
+
+
+def diagnose(client: Client) -> Iterator[Finding]:
+    """Look at one thing after another, from the address to the models; end early where the rest depends on it."""
+    yield Finding("client", Verdict.GOOD, f"ml-showcase-client {client_version()}")
+    try:
+        client.live()
+    except Unreachable as error:
+        yield Finding("server", Verdict.MISSING, str(error).partition(". What to do")[0] + ".", START)
+        return
+    except ShowcaseError as error:
+        other = f"Is it ML Showcase that listens at {client.url}? {START}"
+        yield Finding("server", Verdict.MISSING, f"{client.url} does not answer as ML Showcase does: {error}", other)
+        return
+    yield Finding("server", Verdict.GOOD, f"{client.url} answers")
+    yield from _parts(client)
+    yield from _published(client)
+
+
+def _parts(client: Client) -> Iterator[Finding]:
+    try:
+        ready, told = client.health()
+    except ShowcaseError as error:
+        yield Finding("parts", Verdict.MISSING, str(error), "Ask again; `make logs PART=gateway` says more.")
+        return
+    parts = told.get("parts")
+    known: dict[str, str] = parts if isinstance(parts, dict) else {}
+    broker_missing = known.get("broker") == "missing"
+    for name, state in known.items():
+        meaning = MEANS.get(name, name)
+        if state == "ready":
+            yield Finding(name, Verdict.GOOD, meaning)
+        elif name == "orchestrator" and broker_missing:
+            yield Finding(name, Verdict.UNKNOWN, f"{meaning}; nobody knows while the broker is away")
+        else:
+            yield Finding(name, Verdict.MISSING, meaning, MENDING.get(name, "In the checkout: `make status`."))
+    if not ready and not known:
+        yield Finding("parts", Verdict.MISSING, str(told.get("detail") or told), "In the checkout: `make status`.")
+    if told.get("accepting") is False and known.get("store") == "ready":
+        yield Finding(
+            "intake",
+            Verdict.MISSING,
+            str(told.get("message") or "Too many submissions wait; further ones are refused."),
+            "Wait until fewer do, start more orchestrators, or raise SHOWCASE_QUEUE_LIMIT.",
+        )
+
+
+def _published(client: Client) -> Iterator[Finding]:
+    try:
+        api = client.openapi()
+        names = [workflow.name for workflow in client.workflows()]
+        models = client.models()
+    except NotFound:
+        yield Finding("api v2", Verdict.MISSING, "the server has no API v2", "Upgrade the server; it knows v1 alone.")
+        return
+    except Refused as error:
+        yield Finding("api v2", Verdict.MISSING, error.detail, "Mend what is missing above, then ask again.")
+        return
+    except ShowcaseError as error:
+        yield Finding("api v2", Verdict.MISSING, str(error), "Compare the versions of the client and the server.")
+        return
+    yield Finding("api v2", Verdict.GOOD, f"version {_version(api)}")
+    if names:
+        yield Finding("workflows", Verdict.GOOD, ", ".join(names))
+    else:
+        yield Finding("workflows", Verdict.MISSING, "none is published", "SHOWCASE_WORKFLOWS names their folder.")
+    yield from _served(models)
+
+
+def _served(models: list[Model]) -> Iterator[Finding]:
+    for model in models:
+        for each in model.versions:
+            named = f"{model.name}@{each.version}"
+            if each.served is None:
+                yield Finding("model", Verdict.UNKNOWN, f"{named}: no orchestrator has told where it is served", UNTOLD)
+            elif each.served.state == "failing":
+                says = f"{named} does not answer at {each.served.address}"
+                yield Finding("model", Verdict.MISSING, says, MODEL_SERVER)
+            else:
+                yield Finding("model", Verdict.GOOD, f"{named} at {each.served.address}, {each.served.state}")
+
+
+def _version(api: dict[str, Any]) -> str:
+    info = api.get("info")
+    return str(info.get("version", "unknown")) if isinstance(info, dict) else "unknown"

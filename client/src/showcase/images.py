@@ -1,0 +1,50 @@
+"""What may be given as an image: a path, bytes, or an open file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+from showcase.errors import ImageUnreadable
+
+Image = str | PathLike[str] | bytes | BinaryIO
+LARGEST_BYTES = 64 * 2**20
+"""More than any server takes: what is larger is not even read into memory. What the server allows, it says itself."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An image's bytes and the name under which it is sent. Held whole, so that it can be sent again."""
+
+    name: str
+    content: bytes
+
+
+def read_image(image: Image, file_name: str | None = None) -> Upload:
+    """Return the image, read. Raises ImageUnreadable."""
+    if isinstance(image, bytes):
+        return _checked(file_name or "image", image)
+    if isinstance(image, str | PathLike):
+        path = Path(fspath(image))
+        try:
+            with path.open("rb") as file:
+                return _checked(file_name or path.name, file.read(LARGEST_BYTES + 1))
+        except OSError as error:
+            raise ImageUnreadable(f"The image {path} cannot be read: {error.strerror or error}.") from error
+    named = getattr(image, "name", None)
+    name = file_name or (PurePath(named).name if isinstance(named, str) else "image")
+    try:
+        content = image.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise ImageUnreadable(f"The image {name} cannot be read: {error}.") from error
+    if not isinstance(content, bytes):
+        raise ImageUnreadable(f"The file {name} is open as text; open it with mode 'rb'.")
+    return _checked(name, content)
+
+
+def _checked(name: str, content: bytes) -> Upload:
+    if len(content) > LARGEST_BYTES:
+        raise ImageUnreadable(f"The image {name} is larger than {LARGEST_BYTES // 2**20} MiB, which no server takes.")
+    return Upload(name, content)

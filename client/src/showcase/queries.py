@@ -1,0 +1,60 @@
+"""Paths, query strings and headers of requests. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TypedDict, Unpack
+from urllib.parse import quote
+
+SUBMISSIONS = "/api/v2/submissions"
+LONGEST_WAIT = 60
+"""Seconds that the API lets one request wait (``Prefer: wait``)."""
+
+
+def submission_path(submission_id: str, *further: str) -> str:
+    return "/".join([SUBMISSIONS, *map(quoted, [submission_id, *further])])
+
+
+def quoted(text: str) -> str:
+    """Return the text as one segment of a path, whatever it is: ``..`` must not leave the folder."""
+    return quote(text, safe="").replace(".", "%2E") if not text.strip(".") else quote(text, safe="")
+
+
+def whole_seconds(wait: float) -> int:
+    """Return how long a request may wait, as the API takes it."""
+    return max(0, min(LONGEST_WAIT, math.ceil(wait)))
+
+
+def prefer(seconds: int) -> dict[str, str]:
+    return {"Prefer": f"wait={seconds}"} if seconds else {}
+
+
+class Filters(TypedDict, total=False):
+    """Which submissions are meant; times as a datetime or as RFC 3339."""
+
+    state: str | None
+    workflow: str | None
+    created_after: datetime | str | None
+    created_before: datetime | str | None
+    metadata: Mapping[str, str] | None
+
+
+def filters(**fitting: Unpack[Filters]) -> dict[str, str]:
+    """Return the query string's fields for which submissions are meant."""
+    named = {
+        "state": fitting.get("state"),
+        "workflow": fitting.get("workflow"),
+        "created_after": moment(fitting.get("created_after")),
+        "created_before": moment(fitting.get("created_before")),
+        **{f"metadata.{name}": value for name, value in (fitting.get("metadata") or {}).items()},
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def moment(time: datetime | str | None) -> str | None:
+    """Return a time as RFC 3339 in UTC. A datetime without a zone is local time; text is passed on as it is."""
+    if not isinstance(time, datetime):
+        return time
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,140 @@
+"""Requests over HTTP, tried again where that is safe. No error of httpx leaves this module."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from showcase.answers import refused, untold
+from showcase.errors import UnexpectedAnswer, Unreachable
+from showcase.retries import Patience, pause, retry_after, safe_after_status
+
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+LARGEST_PROBLEM_BYTES = 1_048_576
+
+
+class Transport:
+    """One server's address and the connections to it. Safe to share between threads, as httpx's client is."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        patience: Patience | None = None,
+        http: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.patience = patience or Patience()
+        self.sleep = sleep
+        self.chance = chance
+        try:
+            self._http = httpx.Client(
+                base_url=self.url, headers=dict(headers), timeout=TIMEOUT, transport=http, follow_redirects=False
+            )
+        except httpx.InvalidURL as error:
+            raise Unreachable(f"{url} is no address: {error}. Give one like http://127.0.0.1:8100.") from error
+        if self._http.base_url.scheme not in {"http", "https"} or not self._http.base_url.host:
+            raise Unreachable(f"{url} is no address of a server. Give one like http://127.0.0.1:8100.")
+
+    def close(self) -> None:
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        repeatable: bool = True,
+        patient: bool = True,
+        wait_seconds: float = 0.0,
+        **parts: Any,
+    ) -> httpx.Response:
+        """Return the answer, read.
+
+        ``repeatable``: doing it twice does no harm (a GET, or what carries an idempotency key). What is not is sent
+        again only when it surely was not carried out. ``wait_seconds``: the server may take so much longer to answer.
+        Raises Unreachable and the kinds of Refused.
+        """
+        request = self._built(method, path, (TIMEOUT.read or 0.0) + wait_seconds, parts)
+        return self._sent(request, whole=True, repeatable=repeatable, patient=patient)
+
+    @contextmanager
+    def stream(
+        self, method: str, path: str, *, read_seconds: float, patient: bool = True, **parts: Any
+    ) -> Iterator[httpx.Response]:
+        """Give the answer to a repeatable request as soon as its head is there; see ``request``.
+
+        The body is yet to be read; ``read_seconds`` is how long it may stand still. What breaks meanwhile is
+        Unreachable too.
+        """
+        request = self._built(method, path, read_seconds, parts)
+        response = self._sent(request, whole=False, repeatable=True, patient=patient)
+        try:
+            yield response
+        except httpx.HTTPError as error:
+            raise Unreachable(untold(error, self.url)) from error
+        finally:
+            response.close()
+
+    def _built(self, method: str, path: str, read_seconds: float, parts: dict[str, Any]) -> httpx.Request:
+        timeout = httpx.Timeout(TIMEOUT.write, connect=TIMEOUT.connect, read=read_seconds)
+        return self._http.build_request(method, path, timeout=timeout, **parts)
+
+    def _sent(self, request: httpx.Request, *, whole: bool, repeatable: bool, patient: bool) -> httpx.Response:
+        waited = 0.0
+        tries = 0
+        while True:
+            tries += 1
+            asked = None
+            try:
+                response = self._http.send(request, stream=True)
+                if whole and response.is_success:
+                    response.read()
+            except httpx.HTTPError as error:
+                never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+                again = isinstance(error, httpx.TransportError) and (repeatable or never_sent)
+                failure: Exception = Unreachable(untold(error, self.url))
+                failure.__cause__ = error
+            else:
+                if response.is_success:
+                    return response
+                failure = self._failure(response)
+                again = safe_after_status(response.status_code, repeatable=repeatable)
+                asked = retry_after(response.headers)
+            seconds = pause(self.patience, tries, waited, asked, self.chance()) if again and patient else None
+            if seconds is None:
+                raise failure
+            self.sleep(seconds)
+            waited += seconds
+
+    def _failure(self, response: httpx.Response) -> Exception:
+        try:
+            if response.status_code < 400:
+                return UnexpectedAnswer(
+                    f"{self.url} answers {response.status_code} and points to "
+                    f"{response.headers.get('location', 'nowhere')}. Give that address instead."
+                )
+            content = b""
+            for part in response.iter_bytes():
+                content += part
+                if len(content) > LARGEST_PROBLEM_BYTES:
+                    break
+            whole = httpx.Response(
+                response.status_code,
+                headers={k: v for k, v in response.headers.items() if k in {"content-type", "retry-after"}},
+                content=content,
+                request=response.request,
+            )
+            return refused(whole)
+        except httpx.HTTPError as error:
+            return Unreachable(untold(error, self.url))
+        finally:
+            response.close()

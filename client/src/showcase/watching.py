@@ -1,0 +1,113 @@
+"""A submission's events as they happen: server-sent events, taken up again where the connection broke."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import httpx
+from httpx_sse import EventSource, SSEError
+
+from showcase.errors import ShowcaseError, Unavailable, UnexpectedAnswer, Unreachable
+from showcase.resources import Event
+from showcase.retries import Patience, pause
+from showcase.transport import Transport
+
+SILENCE_SECONDS = 45.0
+"""The server sends a comment every few seconds; a connection that is silent for longer is dead."""
+PATIENCE = Patience(tries=12, seconds=120.0, first_seconds=0.2)
+"""For connections in a row that do not come about. One that stood begins the count anew."""
+
+
+def follow(
+    transport: Transport,
+    path: str,
+    ended: Callable[[], bool],
+    *,
+    after: str | None = None,
+    until: float | None = None,
+    patience: Patience = PATIENCE,
+) -> Iterator[Event]:
+    """Give every event of a submission after the event ``after``, until it has ended and all were told.
+
+    ``ended`` asks the server whether it has. A connection that breaks, or that the server ends to have it free for
+    others, is made again with ``Last-Event-ID``, so that no event is missed and none told twice. ``until`` (of
+    ``time.monotonic``) ends it early, at the next sign of life from the server after that moment.
+    Raises Unreachable or Unavailable when no connection comes about within ``patience``, and the kinds of Refused.
+    """
+    last = after
+    tries, waited = 0, 0.0
+    while until is None or time.monotonic() < until:
+        news = end = False
+        before = last
+        failure: ShowcaseError | None = None
+        try:
+            for event in _connection(transport, path, last, until):
+                tries, waited = 0, 0.0
+                if event is not None and not (event.numbered and _number(event.id) <= _number(last)):
+                    news, end, last = True, event.ends, event.id or last
+                    yield event
+        except _AllTold:
+            return
+        except (Unreachable, Unavailable) as error:
+            failure = error
+        if failure is None and end and last != before:
+            continue  # one that was put to work again goes on after an end: the next answer says whether it did
+        if failure is None and not (news and last != before) and ended():
+            return
+        tries += 1
+        asked = failure.retry_after if isinstance(failure, Unavailable) else None
+        seconds = pause(patience, tries, waited, asked, transport.chance())
+        if seconds is None:
+            raise failure or Unreachable(f"{transport.url} ends the stream of events again and again without one.")
+        transport.sleep(seconds)
+        waited += seconds
+
+
+class _AllTold(Exception):
+    """The submission has ended and the client has all of its events."""
+
+
+def _connection(transport: Transport, path: str, last: str | None, until: float | None) -> Iterator[Event | None]:
+    """Give one connection's events, and None for a sign of life."""
+    headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+    if last:
+        headers["Last-Event-ID"] = last
+    silence = SILENCE_SECONDS if until is None else max(1.0, min(SILENCE_SECONDS, until - time.monotonic()))
+    with transport.stream("GET", path, headers=headers, read_seconds=silence, patient=False) as response:
+        if response.status_code == httpx.codes.NO_CONTENT:
+            raise _AllTold
+        try:
+            for told in EventSource(cast("httpx.Response", _Until(response, until))).iter_sse():
+                # A comment, sent to keep the connection, arrives as an event without data.
+                yield Event.told(told.id, told.event or "message", _data(told.data)) if told.data else None
+        except SSEError as error:
+            raise UnexpectedAnswer(f"{transport.url}{path} is no stream of events: {error}") from error
+
+
+class _Until:
+    """A response's text that ends at a moment: also when only comments come, which ``iter_sse`` may keep to itself."""
+
+    def __init__(self, response: httpx.Response, until: float | None) -> None:
+        self.headers = response.headers
+        self._response = response
+        self._until = until
+
+    def iter_text(self) -> Iterator[str]:
+        for text in self._response.iter_text():
+            yield text
+            if self._until is not None and time.monotonic() >= self._until:
+                return
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else 0
+
+
+def _data(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,54 @@
+"""Cancel, run again, delete."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3 import APIBlueprint
+
+from gateway.api.problems import described
+from gateway.api.v2 import PREFIX
+from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.v2.resources import SubmissionResource, address
+from gateway.api.v2.submissions import RETRY_AFTER_SECONDS
+from gateway.lifecycle import Lifecycle
+
+
+def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:
+    v2 = APIBlueprint("v2_lifecycle", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
+
+    @v2.post(
+        "/submissions/<submission_id>/cancel",
+        summary="Cancel a submission",
+        responses={"200": SubmissionResource, **described(404, 409, 410, 503)},
+    )
+    def cancel(path: SubmissionPath) -> Response:
+        """End a submission that is queued or running. A model that answers after this is not heard any more.
+
+        Canceling what is canceled already changes nothing.
+        """
+        return submissions.answer(lifecycle.cancel(submissions.find(path.submission_id)))
+
+    @v2.post(
+        "/submissions/<submission_id>/retry",
+        summary="Run what failed again",
+        responses={"202": SubmissionResource, **described(404, 409, 410, 503)},
+    )
+    def retry(path: SubmissionPath) -> Response:
+        """Queue a failed or canceled submission again. Steps that succeeded keep their outcome; others are called."""
+        submission = lifecycle.retry(submissions.find(path.submission_id))
+        response = submissions.answer(submission, 202)
+        response.headers["Location"] = address(submission.id)
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
+
+    @v2.delete(
+        "/submissions/<submission_id>",
+        summary="Delete a submission",
+        responses={"204": None, **described(404, 409, 410, 503)},
+    )
+    def delete(path: SubmissionPath) -> Response:
+        """Delete a submission with its images, in any state; one that is under way is canceled first."""
+        lifecycle.delete(submissions.find(path.submission_id))
+        return Response(status=204)
+
+    return v2

@@ -1,0 +1,72 @@
+"""How a request becomes a stored submission: its body read, its idempotency key kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import request
+from pydantic import Field, field_validator
+from werkzeug.exceptions import UnsupportedMediaType
+
+from contracts.catalogue import Catalogue
+from contracts.documents import Submission
+from contracts.errors import InvalidRequest
+from gateway.acceptance import Acceptance, Upload
+from gateway.api.v2.parsing import JsonSubmission, SubmissionFields, checked, form_fields
+from gateway.api.v2.watching import WaitHeaders
+from gateway.idempotency import KEY_PATTERN, Idempotency, Taken, checked_key, fingerprint
+
+
+class SubmitHeaders(WaitHeaders):
+    idempotency_key: str | None = Field(
+        default=None,
+        alias="Idempotency-Key",
+        description="Any text of yours, such as a random UUID. The same request with the same key within 24 hours is "
+        "answered with the submission that the first one made.",
+        json_schema_extra={"pattern": KEY_PATTERN},
+    )
+
+    @field_validator("idempotency_key")
+    @classmethod
+    def _check_key(cls, value: str | None) -> str | None:
+        return None if value is None else checked_key(value)
+
+
+class Sending:
+    def __init__(self, acceptance: Acceptance, idempotency: Idempotency, catalogue: Catalogue) -> None:
+        self._acceptance = acceptance
+        self._idempotency = idempotency
+        self._catalogue = catalogue
+
+    def take(self, key: str | None) -> Taken:
+        """Store what the request holds; with a key that came before, return what is stored already.
+
+        Raises InvalidRequest, and as acceptance and idempotency do.
+        """
+        fields, upload = _read()
+        if key is None:
+            workflow = self._catalogue.find(fields.workflow, fields.version)
+            return Taken(self._acceptance.take(workflow, upload), replayed=False)
+        image = upload.read()
+        again = replace(upload, read=lambda: image)
+
+        def examined(submission_id: str) -> tuple[Submission, bytes]:
+            workflow = self._catalogue.find(fields.workflow, fields.version)
+            return self._acceptance.examined(workflow, again, submission_id)
+
+        print_ = fingerprint(image, fields.model_dump(include=set(SubmissionFields.model_fields)))
+        return self._idempotency.take(key, print_, examined)
+
+
+def _read() -> tuple[SubmissionFields, Upload]:
+    if request.mimetype == "application/json":
+        body = checked(JsonSubmission, request.get_json())
+        return body, Upload(body.decoded, body.file_name, body.metadata, body.retention, body.webhook)
+    if request.mimetype != "multipart/form-data":
+        raise UnsupportedMediaType
+    file = request.files.get("image")
+    if file is None:
+        raise InvalidRequest("There is no image. Send it as the part 'image' of a multipart/form-data request.")
+    fields = form_fields(request.form.to_dict())
+    name = file.filename or "image"
+    return fields, Upload(file.stream.read, name, fields.metadata, fields.retention, fields.webhook)

@@ -1,0 +1,274 @@
+"""The same behaviour of the lifecycle's and the keys' stores in memory and of the real ones."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+import gateway.idempotency_store
+import gateway.lifecycle_store
+import gateway.store
+import gateway.tombstone_store
+import orchestrator.store
+from contracts.documents import Artifact, Webhook
+from contracts.errors import IllegalMove, LeaseLost, StoreUnavailable
+from contracts.events import numbered
+from contracts.states import StepState, SubmissionState
+from contracts.tombstones import GoneReason
+from gateway.mongo import connect
+from gateway.ports import Deletion, RequestKey
+from orchestrator.ports import Progress
+from tests.local_cluster import free_ports
+from tests.unit.factories import GATED, make_submission, make_workflow
+from tests.unit.fakes import MemoryStore
+from tests.unit.lifecycle_fakes import MemoryIdempotencyStore, MemoryLifecycleStore, MemoryTombstones
+
+MASK = Artifact(name="mask.png", media_type="image/png", bytes=3)
+REASON = "$canceled"
+
+
+class Stores:
+    def __init__(self, front, back, moves, keys, tombstones):
+        self.front, self.back, self.moves, self.keys, self.tombstones = front, back, moves, keys, tombstones
+        front.ping()
+        front.publish([])
+
+    def accepted(self, **changes):
+        now = self.front.now()
+        submission = make_submission(make_workflow(GATED), created_at=now, due_at=now, **changes)
+        self.front.accept(submission, b"image bytes")
+        return submission
+
+    def claimed(self, **changes):
+        """The first step succeeded and the second one runs."""
+        submission = self.accepted(**changes)
+        first, second = submission.steps
+        first.state, first.output, first.tries = StepState.SUCCEEDED, {"label": "$NOW"}, 1
+        second.state, second.tries = StepState.RUNNING, 4
+        claim = self.back.claim(submission, "owner", 60, Progress(submission.steps))
+        return self.read(submission), claim
+
+    def ended(self, state, **changes):
+        submission, claim = self.claimed(**changes)
+        progress = Progress(submission.steps)
+        if state is SubmissionState.SUCCEEDED:
+            self.back.succeed(claim, progress, {"x": 1})
+        elif state is SubmissionState.FAILED:
+            submission.steps[1].state = StepState.FAILED
+            self.back.fail(claim, progress, "away")
+        else:
+            assert self.moves.cancel(submission, REASON, self.front.now())
+        return self.read(submission)
+
+    def read(self, submission):
+        return self.back.read(submission.id)
+
+
+@pytest.fixture(params=["memory", "mongo"])
+def stores(request):
+    if request.param == "memory":
+        store = MemoryStore()
+        return Stores(store, store, MemoryLifecycleStore(store), MemoryIdempotencyStore(store), MemoryTombstones(store))
+    client, name = request.getfixturevalue("database")
+    return Stores(
+        gateway.store.MongoStore(client, name),
+        orchestrator.store.MongoStore(client, name),
+        gateway.lifecycle_store.MongoLifecycleStore(client, name),
+        gateway.idempotency_store.MongoIdempotencyStore(client, name),
+        gateway.tombstone_store.MongoTombstones(client, name),
+    )
+
+
+def test_a_queued_one_is_canceled_and_is_never_due(stores):
+    submission = stores.accepted()
+    assert stores.moves.cancel(submission, REASON, stores.front.now())
+    after = stores.read(submission)
+    assert (after.state, after.reason, after.fence, after.due_at) == (SubmissionState.CANCELED, REASON, 1, None)
+    assert after.ended_at is not None
+    (event,) = [each for each in numbered(after) if each.event.type == "submission.canceled"]
+    assert (event.number, event.event.reason) == (after.moves, REASON)
+    assert stores.back.due(10) == []
+    assert stores.back.claim(submission, "late", 60, Progress(submission.steps)) is None
+
+
+def test_whoever_works_on_a_canceled_one_can_write_nothing(stores):
+    submission, claim = stores.claimed()
+    assert stores.moves.cancel(submission, REASON, stores.front.now())
+    before = stores.read(submission)
+    assert [step.state for step in before.steps] == [StepState.SUCCEEDED, StepState.PENDING]
+    assert before.steps[0].output == {"label": "$NOW"}
+    progress = Progress(submission.steps)
+    for write in (
+        lambda: stores.back.renew(claim, 60),
+        lambda: stores.back.checkpoint(claim, progress),
+        lambda: stores.back.succeed(claim, progress, {}),
+        lambda: stores.back.fail(claim, progress, "late"),
+        lambda: stores.back.set_aside(claim, progress, "late", 0),
+    ):
+        with pytest.raises(LeaseLost):
+            write()
+    assert not stores.back.take_back(submission, 5)
+    assert not stores.back.bury(submission, "late")
+    assert stores.read(submission) == before
+
+
+def test_a_cancel_keeps_what_was_checkpointed_since_the_look(stores):
+    submission, claim = stores.claimed()
+    steps = [step.model_copy(deep=True) for step in submission.steps]
+    steps[1].state, steps[1].output = StepState.SUCCEEDED, {"area": 1}
+    stores.back.checkpoint(claim, Progress(steps, [MASK]))
+    assert stores.moves.cancel(submission, REASON, stores.front.now())
+    after = stores.read(submission)
+    assert (after.steps[1].state, after.artifacts) == (StepState.SUCCEEDED, [MASK])
+
+
+def test_who_looked_before_another_moved_it_moves_nothing(stores):
+    submission = stores.accepted()
+    stores.back.claim(submission, "owner", 60, Progress(submission.steps))
+    assert not stores.moves.cancel(submission, REASON, stores.front.now())
+    assert stores.read(submission).state is SubmissionState.RUNNING
+    failed = stores.ended(SubmissionState.FAILED)
+    assert stores.moves.retry(failed, 0, 5, stores.front.now())
+    assert not stores.moves.retry(failed, 0, 5, stores.front.now())
+    assert not stores.moves.remove(failed)
+    assert stores.read(failed).retries == 1
+
+
+def test_of_many_moves_at_once_one_is_made(stores):
+    submission, _ = stores.claimed()
+    with ThreadPoolExecutor(8) as pool:
+        moved = list(pool.map(lambda _: stores.moves.cancel(submission, REASON, stores.front.now()), range(16)))
+    assert moved.count(True) == 1
+    assert stores.read(submission).fence == 2
+
+
+@pytest.mark.parametrize("state", [SubmissionState.FAILED, SubmissionState.CANCELED])
+def test_a_retried_one_is_queued_anew_from_its_checkpoints(stores, state):
+    before = stores.ended(state)
+    assert stores.moves.retry(before, 9, -1, stores.front.now())
+    after = stores.read(before)
+    assert (after.state, after.fence, after.retries, after.lost_leases) == ("queued", before.fence + 1, 1, 0)
+    assert (after.reason, after.ended_at, after.lease, after.rung_at, after.ahead) == (None, None, None, None, 9)
+    assert after.retried_at == after.asked_at > after.created_at or isinstance(stores.back, MemoryStore)
+    assert after.steps[0] == before.steps[0]
+    assert (after.steps[1].state, after.steps[1].tries, after.steps[1].tries_that_count) == ("pending", 4, 0)
+    assert numbered(after)[-1].event.type == "submission.queued"
+    assert after.moves == len(after.events)
+    if isinstance(stores.back, MemoryStore):
+        stores.back.clock.advance(1)
+    assert [each.id for each in stores.back.due(10)] == [before.id]
+    claim = stores.back.claim(after, "other", 60, Progress(after.steps))
+    stores.back.succeed(claim, Progress(after.steps), {"x": 1})
+    assert stores.read(before).state is SubmissionState.SUCCEEDED
+
+
+def test_what_the_states_forbid_is_refused(stores):
+    succeeded = stores.ended(SubmissionState.SUCCEEDED)
+    with pytest.raises(IllegalMove):
+        stores.moves.cancel(succeeded, REASON, stores.front.now())
+    with pytest.raises(IllegalMove):
+        stores.moves.retry(succeeded, 0, 5, stores.front.now())
+    assert stores.read(succeeded) == succeeded
+
+
+def test_who_asked_to_be_told_is_told_of_a_cancel_and_of_the_end_after_a_retry(stores):
+    submission = stores.accepted(webhook=Webhook(url="https://example.org/"))
+    assert stores.moves.cancel(submission, REASON, stores.front.now())
+    canceled = stores.read(submission)
+    assert canceled.webhook.due_at is not None
+    assert stores.moves.retry(canceled, 0, 5, stores.front.now())
+    again = stores.read(submission)
+    assert (again.webhook.url, again.webhook.due_at) == ("https://example.org/", None)
+    claim = stores.back.claim(again, "owner", 60, Progress(again.steps))
+    stores.back.fail(claim, Progress(again.steps), "x")
+    assert stores.read(submission).webhook.due_at is not None
+
+
+def test_a_deleted_one_leaves_a_tombstone_and_no_picture(stores):
+    submission, claim = stores.claimed()
+    stores.back.save_artifact(claim, submission, MASK, b"png")
+    stores.back.checkpoint(claim, Progress(submission.steps, [MASK]))
+    stores.moves.cancel(submission, REASON, stores.front.now())
+    deletion = Deletion(submission.id, ("input", "mask.png"))
+    for _ in range(2):  # two requests may delete at the same time
+        stores.moves.bury(deletion, stores.front.now())
+    assert stores.tombstones.find(submission.id).reason is GoneReason.DELETED
+    assert stores.moves.unfinished(10, stores.front.now()) == []
+    assert stores.moves.unfinished(10, stores.front.now() + timedelta(seconds=61)) == [deletion]
+    assert stores.moves.remove(stores.read(submission))
+    assert stores.read(submission) is None
+    stores.moves.clear(deletion)
+    assert stores.moves.unfinished(10, stores.front.now() + timedelta(seconds=61)) == []
+    assert stores.tombstones.find(submission.id).reason is GoneReason.DELETED
+    for name in deletion.pictures:
+        assert stores.back.picture(submission.id, name) is None
+    with pytest.raises(LeaseLost):
+        stores.back.checkpoint(claim, Progress(submission.steps))
+
+
+def test_a_picture_that_comes_after_the_deletion_is_discarded(stores):
+    submission, claim = stores.claimed()
+    stores.moves.cancel(submission, REASON, stores.front.now())
+    stores.moves.remove(stores.read(submission))
+    stores.back.save_artifact(claim, submission, MASK, b"png")
+    stores.back.discard(claim, {"mask.png"})
+    assert stores.back.picture(submission.id, "mask.png") is None
+
+
+def test_a_picture_that_is_named_or_a_later_owners_is_not_discarded(stores):
+    submission, first = stores.claimed()
+    stores.back.save_artifact(first, submission, MASK, b"first")
+    stores.back.checkpoint(first, Progress(submission.steps, [MASK]))
+    stores.back.discard(first, {"mask.png"})
+    assert stores.back.picture(submission.id, "mask.png").data == b"first"
+    other = replace(first, fence=first.fence + 1)
+    outline = MASK.model_copy(update={"name": "outline.png"})
+    stores.back.save_artifact(other, submission, outline, b"later")
+    stores.back.discard(first, {"outline.png"})
+    assert stores.back.picture(submission.id, "outline.png").data == b"later"
+
+
+def test_of_many_claims_of_a_key_one_wins_and_can_be_read(stores):
+    end = stores.front.now() + timedelta(hours=1)
+    keys = [RequestKey("k", f"print-{number}", f"id-{number}", end) for number in range(16)]
+    assert stores.keys.find("k") is None
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(stores.keys.claim, keys))
+    assert won.count(True) == 1
+    found = stores.keys.find("k")
+    winner = keys[won.index(True)]
+    assert (found.fingerprint, found.submission_id) == (winner.fingerprint, winner.submission_id)
+    assert abs(found.expires_at - end) < timedelta(milliseconds=1)
+    stores.keys.forget(keys[won.index(False)])
+    assert stores.keys.find("k") == found
+    stores.keys.forget(found)
+    assert stores.keys.find("k") is None
+
+
+def test_of_many_that_store_one_submission_one_does(stores):
+    submission = make_submission(make_workflow(GATED))
+    with ThreadPoolExecutor(8) as pool:
+        stored = list(pool.map(lambda _: stores.keys.accept_once(submission, b"image"), range(16)))
+    assert stored.count(True) == 1
+    assert stores.read(submission) == submission
+    assert stores.back.picture(submission.id, "input").data == b"image"
+
+
+def test_a_database_that_is_not_there_is_told(stores):
+    client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
+    submission = make_submission()
+    with client:
+        moves = gateway.lifecycle_store.MongoLifecycleStore(client, "test")
+        keys = gateway.idempotency_store.MongoIdempotencyStore(client, "test")
+        for call in (
+            lambda: moves.cancel(submission, REASON, submission.created_at),
+            lambda: moves.remove(submission),
+            lambda: moves.unfinished(1, submission.created_at),
+            lambda: keys.find("k"),
+            lambda: keys.accept_once(submission, b""),
+        ):
+            with pytest.raises(StoreUnavailable):
+                call()

@@ -1,0 +1,168 @@
+"""Events over connections that end and break, and waiting for an end."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from showcase.errors import Gone, Unreachable, WaitTimedOut
+from tests.unit.client.servers import ID, Script, client_of, events, problem, shown
+
+QUEUED, RUNNING, FAILED, DONE = "submission.queued", "submission.running", "submission.failed", "submission.succeeded"
+
+ALL_TOLD = httpx.Response(204)
+
+
+def told(client, **options):
+    return [(event.id, event.type) for event in client.events(ID, **options)]
+
+
+def test_a_stream_that_the_server_ends_with_the_submission_is_the_whole_story():
+    script = Script(events((1, QUEUED), (2, RUNNING), (3, DONE)), ALL_TOLD)
+    client, slept = client_of(script)
+    assert told(client) == [("1", QUEUED), ("2", RUNNING), ("3", DONE)]
+    assert [request.headers.get("last-event-id") for request in script.asked] == [None, "3"]
+    assert slept == []
+
+
+def test_what_is_told_twice_is_given_once():
+    script = Script(events((1, QUEUED), (1, QUEUED), (2, DONE)), events((2, DONE)), shown())
+    client, _ = client_of(script)
+    assert len(told(client)) == 2
+    assert len(script.asked) == 3
+
+
+def test_one_that_is_deleted_meanwhile_is_gone():
+    client, _ = client_of(Script(events((1, QUEUED), (None, "submission.deleted")), problem(410)))
+    with pytest.raises(Gone):
+        told(client)
+
+
+def test_its_place_in_the_queue_is_told_without_a_number_of_its_own():
+    stream = 'id: 1\nevent: submission.queued\ndata: {}\n\nevent: queue\ndata: {"position": 3}\n\n'
+    headers = {"content-type": "text/event-stream"}
+    script = Script(httpx.Response(200, text=stream, headers=headers), events((2, DONE)), ALL_TOLD)
+    client, _ = client_of(script)
+    found = list(client.events(ID))
+    assert [event.type for event in found] == [QUEUED, "queue", DONE]
+    assert found[1].position == 3
+    assert script.asked[1].headers["last-event-id"] == "1"
+
+
+def test_a_broken_stream_is_taken_up_where_it_broke_with_no_event_missed_or_doubled():
+    script = Script(
+        events((1, QUEUED), (2, RUNNING), broken=True),
+        httpx.ConnectError("restarting"),
+        problem(503),
+        events((3, "step.succeeded"), (4, DONE)),
+        ALL_TOLD,
+    )
+    client, slept = client_of(script)
+    assert [number for number, _ in told(client)] == ["1", "2", "3", "4"]
+    assert [request.headers.get("last-event-id") for request in script.asked] == [None, "2", "2", "2", "4"]
+    assert len(slept) == 3
+
+
+def test_watching_begins_after_the_event_that_is_named():
+    script = Script(events((3, DONE)), ALL_TOLD)
+    client, _ = client_of(script)
+    assert told(client, after="2") == [("3", DONE)]
+    assert script.asked[0].headers["last-event-id"] == "2"
+
+
+def test_a_stream_that_the_server_ends_early_is_opened_again():
+    script = Script(
+        events((1, QUEUED)), events(comments=False), shown("running"), events((2, RUNNING), (3, DONE)), ALL_TOLD
+    )
+    client, _ = client_of(script)
+    assert [number for number, _ in told(client)] == ["1", "2", "3"]
+
+
+def test_the_end_before_a_retry_is_not_taken_for_the_end():
+    script = Script(events((1, QUEUED), (2, FAILED)), events((3, QUEUED), (4, DONE)), ALL_TOLD)
+    client, _ = client_of(script)
+    assert [number for number, _ in told(client)] == ["1", "2", "3", "4"]
+
+
+def test_a_submission_without_news_ends_the_watch():
+    client, _ = client_of(Script(ALL_TOLD))
+    assert told(client, after="3") == []
+
+
+def test_no_connection_at_all_is_given_up_on():
+    script = Script(httpx.ConnectError("refused"))
+    client, slept = client_of(script)
+    with pytest.raises(Unreachable):
+        told(client)
+    assert 2 < len(script.asked) <= 12
+    assert sum(slept) <= 120
+
+
+def test_a_refusal_ends_the_watch_at_once():
+    script = Script(problem(410))
+    client, _ = client_of(script)
+    with pytest.raises(Gone):
+        told(client)
+    assert len(script.asked) == 1
+
+
+def test_waiting_listens_and_then_reads_the_result():
+    script = Script(shown("queued"), events((1, QUEUED), (2, DONE)), ALL_TOLD, shown())
+    client, _ = client_of(script)
+    heard = []
+    assert client.wait(ID, told=heard.append).result == {"digit": 7, "score": 0.99}
+    assert [event.type for event in heard] == [QUEUED, DONE]
+    assert all("prefer" not in request.headers for request in script.asked)
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        problem(404),
+        problem(503),
+        httpx.Response(200, text="<html>", headers={"content-type": "text/html"}),
+        httpx.ReadTimeout("held back"),
+    ],
+)
+def test_where_events_do_not_come_through_the_server_is_asked_to_wait(unusable):
+    asked = []
+
+    def answer(request):
+        asked.append(request)
+        if request.url.path.endswith("/events"):
+            return unusable
+        return shown("succeeded" if "prefer" in request.headers else "running")
+
+    client, _ = client_of(Script(answer))
+    assert client.wait(ID).succeeded
+    assert asked[-1].headers["prefer"] == "wait=60"
+
+
+def test_a_short_wait_is_one_request():
+    script = Script(shown())
+    client, _ = client_of(script)
+    assert client.wait(ID, 7.2).succeeded
+    assert [request.headers["prefer"] for request in script.asked] == ["wait=8"]
+
+
+def test_submitting_and_waiting_is_one_request():
+    script = Script(shown())
+    client, _ = client_of(script)
+    assert client.submit(b"image", "workflow_000", wait=60).succeeded
+    assert [request.headers["prefer"] for request in script.asked] == ["wait=60"]
+
+
+@pytest.mark.parametrize("call", ["wait", "submit"])
+def test_a_wait_that_is_over_says_so_and_keeps_the_submission(call):
+    client, _ = client_of(Script(shown("running")))
+    with pytest.raises(WaitTimedOut, match=r"still running after 0\.05 seconds") as caught:
+        client.wait(ID, 0.05) if call == "wait" else client.submit(b"image", "workflow_000", wait=0.05)
+    assert caught.value.submission.id == ID
+
+
+def test_a_server_that_does_not_wait_is_not_asked_without_pause():
+    script = Script(*[shown("running")] * 5, shown())
+    client, slept = client_of(script)
+    assert client.wait(ID, 60).succeeded
+    assert len(slept) >= 4
+    assert min(slept) > 0
