@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from bson import encode
 from bson.raw_bson import RawBSONDocument
-from pymongo import DESCENDING, InsertOne, MongoClient
-from pymongo.errors import DuplicateKeyError, InvalidOperation
+from pymongo import DESCENDING, MongoClient
+from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
+from contracts.database_time import DatabaseTime
 from contracts.documents import ModelRef, Submission, from_document, image_key, input_document, to_document
 from contracts.errors import InvalidWorkflow
 from contracts.served_models import ServedModel, read_served
@@ -33,15 +34,13 @@ class MongoStore:
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         journaled = WriteConcern(**store_layout.JOURNALED)
-        self._client = client
         self._database = client.get_database(database, write_concern=journaled)
-        self._journaled = journaled
         ahead = WriteConcern(**store_layout.AHEAD)
         self._submissions = self._database[store_layout.SUBMISSIONS]
         self._marks = self._submissions.with_options(write_concern=ahead)
         self._images = self._database[store_layout.IMAGES].with_options(write_concern=ahead)
         self._accepted = GroupCommit(self._insert, ACCEPTED_TOGETHER)
-        self._ahead = timedelta(0)
+        self._time = DatabaseTime()
 
     def accept(self, submission: Submission, image: bytes) -> None:
         picture = input_document(submission, image)
@@ -52,23 +51,11 @@ class MongoStore:
         # The submissions come last: one exists from the moment that its document is there, with all that it needs.
         pictures = [picture for picture, _ in accepted]
         submissions = [submission for _, submission in accepted]
+        # Two calls, not a bulkWrite over both: SecantusDB takes a bulkWrite's write concern and does not keep to it, so
+        # that what is acknowledged would not be in the journal yet.
         with translated():
-            try:
-                self._insert_at_once(pictures, submissions)
-            except InvalidOperation:  # the driver's word for a server before MongoDB 8.0, before anything is sent
-                self._images.insert_many(pictures)
-                self._submissions.insert_many(submissions)
-
-    def _insert_at_once(self, pictures: list[RawBSONDocument], submissions: list[RawBSONDocument]) -> None:
-        """Write into both collections, in this order, with one call: half the time of one call for each."""
-        self._client.bulk_write(
-            [
-                *(InsertOne(picture, namespace=self._images.full_name) for picture in pictures),
-                *(InsertOne(submission, namespace=self._submissions.full_name) for submission in submissions),
-            ],
-            ordered=True,
-            write_concern=self._journaled,
-        )
+            self._images.insert_many(pictures)
+            self._submissions.insert_many(submissions)
 
     def fetch(self, submission_id: str) -> Submission | None:
         with translated():
@@ -90,15 +77,19 @@ class MongoStore:
             )
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
+        # Before the first answer it is asked for: a date of this machine's own may be hours off.
+        return self._time.now() or self._ask_time()
 
     def ping(self) -> None:
+        self._ask_time()
         with translated():
-            answer = self._database.command("hello")
             # A database whose storage stands still may greet all the same; only one that reads is there.
             self._submissions.find_one({"_id": ""})
-        time = answer["localTime"]
-        self._ahead = (time if time.tzinfo else time.replace(tzinfo=UTC)) - datetime.now(UTC)
+
+    def _ask_time(self) -> datetime:
+        with translated():
+            answer = self._database.command("hello")
+        return self._time.measured(answer["localTime"])
 
     def publish(self, workflows: list[Workflow]) -> None:
         kept = self._database[store_layout.WORKFLOW_VERSIONS]

@@ -20,7 +20,6 @@ from contracts.configuration import leave, read_settings
 from contracts.documents import Submission
 from contracts.errors import InvalidSetting, InvalidWorkflow, ShowcaseError
 from contracts.log_lines import configure_logging
-from contracts.states import SubmissionState
 from contracts.topology import topology
 from contracts.webhooks import WebhookPolicy
 from orchestrator import operator_commands
@@ -76,10 +75,10 @@ class Process:
 
     def __init__(self, settings: OrchestratorSettings, catalogue: Catalogue) -> None:
         self.settings = settings
-        self.clock, self.lease_clock = SystemClock(), SystemClock()
         self.held = HeldClaims()
         database = connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database
         self.store = MongoStore(*database)
+        self.clock, self.lease_clock = SystemClock(self.store.now), SystemClock(self.store.now)
         self.expiry = Expiry(MongoGraves(*database), self.clock)
         webhooks = WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow)
         self.deliverer = Deliverer(
@@ -124,6 +123,7 @@ class Process:
             self.clock,
             ring_again_seconds=settings.ring_again_seconds,
             lost_leases_limit=settings.lost_leases_limit,
+            lease_seconds=settings.lease_seconds,
         )
         self.keeper = LeaseKeeper(self.store, self.held, self.lease_clock, settings.lease_seconds)
 
@@ -155,15 +155,12 @@ class Process:
         """Finish what is under way, or hand it back for another orchestrator to go on from its last checkpoint."""
         self.clock.stop()
         self.broker.drain()
-        if not self.consumer.drain(self.settings.drain_seconds):
-            for claim, journey in self.held.all():
-                try:
-                    reason = "Its orchestrator was stopped; another one goes on."
-                    resting = journey.progress(self.clock.now(), SubmissionState.QUEUED, reason)
-                    self.store.set_aside(claim, resting, reason, 0)
-                    log.info("handed back", submission_id=claim.submission_id)
-                except ShowcaseError as error:
-                    log.warning("not handed back", submission_id=claim.submission_id, error=error.message)
+        unfinished = [] if self.consumer.drain(self.settings.drain_seconds) else self.held.all()
+        for claim, journey in [*unfinished, *self.held.left()]:
+            try:
+                self.keeper.hand_back(claim, journey, "Its orchestrator was stopped; another one goes on.")
+            except ShowcaseError as error:
+                log.warning("not handed back", submission_id=claim.submission_id, error=error.message)
         self.deliverer.stop(CLOSING_SECONDS)
         self.lease_clock.stop()
         self.broker.stop()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 
 class SystemClock:
-    def __init__(self) -> None:
+    """``now`` tells the database's time: this machine's own date may be hours off, and nothing is judged by it."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._stopped = threading.Event()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self._now()
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -46,11 +46,16 @@ class RingAgain:
 
 
 class HeldClaims:
-    """The claims that this process holds: the lease keeper renews them, a shutdown hands them back."""
+    """The claims that this process holds: the lease keeper renews them, a shutdown hands them back.
+
+    Those that were ``left`` nobody works on any more, because the store went away; they are handed back once it is
+    there. There are never more of them than threads: without a store nothing new is claimed.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: dict[str, tuple[Claim, Journey]] = {}
+        self._left: dict[Claim, Journey] = {}
 
     def add(self, claim: Claim, journey: Journey) -> None:
         with self._lock:
@@ -64,8 +69,22 @@ class HeldClaims:
                 del self._held[claim.submission_id]
 
     def all(self) -> list[tuple[Claim, Journey]]:
+        """Return those that are worked on."""
         with self._lock:
             return list(self._held.values())
+
+    def leave(self, claim: Claim, journey: Journey) -> None:
+        with self._lock:
+            self._left[claim] = journey
+
+    def left(self) -> list[tuple[Claim, Journey]]:
+        with self._lock:
+            return list(self._left.items())
+
+    def forget(self, claim: Claim) -> None:
+        """Forget one that was left."""
+        with self._lock:
+            self._left.pop(claim, None)
 
 
 class Engine:
@@ -131,6 +150,9 @@ class Engine:
             log.warning("lease lost", submission_id=submission.id, fence=claim.fence)
             self._leave(claim, journey)
             return Done()
+        except StoreUnavailable:
+            self._held.leave(claim, journey)
+            raise
         finally:
             self._held.drop(claim)
             for future in calls:

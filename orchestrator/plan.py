@@ -37,7 +37,7 @@ def make_plan(workflow: Workflow, steps: Sequence[Step], under_way: frozenset[st
     }
     failed = next((step for step in steps if step.state is StepState.FAILED), None)
     if failed is not None:
-        plan.failure = f"The step {failed.name} failed."
+        plan.failure = failure_of(failed)
         return plan
     waiting = [spec for spec in workflow.steps if not state[spec.name].settled and spec.name not in under_way]
     progress = True
@@ -61,6 +61,13 @@ def make_plan(workflow: Workflow, steps: Sequence[Step], under_way: frozenset[st
     if not plan.calls and not under_way:
         _finish(plan, workflow, outputs)
     return plan
+
+
+def failure_of(step: Step) -> str:
+    """Return the sentence on a step that has failed, from its record."""
+    tries = f" after {step.tries} tries" if step.tries > 1 else ""
+    error = next((attempt.error for attempt in reversed(step.attempts) if attempt.error), "its model gave no answer.")
+    return f"The step {step.name} failed{tries}: {error}"
 
 
 def _finish(plan: Plan, workflow: Workflow, outputs: Outputs) -> None:

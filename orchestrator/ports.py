@@ -145,7 +145,8 @@ class DeadLetters(Protocol):
 
 
 class Clock(Protocol):
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """Return the database's time: whatever is stored is dated and judged by one clock."""
 
     def monotonic(self) -> float: ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from pymongo import MongoClient
@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
+from contracts.database_time import DatabaseTime
 from contracts.documents import Artifact, Submission, from_document, image_key
 from contracts.errors import InvalidDocument, LeaseLost, UnknownSchema
 from contracts.events import submission_event
@@ -42,12 +43,11 @@ class MongoStore:
         self._submissions = self._database[store_layout.SUBMISSIONS]
         self._marks = self._submissions.with_options(write_concern=ahead)
         self._images = self._database[store_layout.IMAGES].with_options(write_concern=ahead)
+        self._time = DatabaseTime()
 
     def now(self) -> datetime:
-        """Return the database's time: leases are set and judged by one clock. Raises StoreUnavailable."""
-        with translated():
-            now: datetime = self._database.command("hello")["localTime"]
-        return now if now.tzinfo else now.replace(tzinfo=UTC)
+        """Return the database's time as last measured: every look at what is due does that. Raises StoreUnavailable."""
+        return self._time.now() or self._ask_time()
 
     def prepare(self) -> None:
         with translated():
@@ -137,7 +137,7 @@ class MongoStore:
         )
 
     def due(self, limit: int) -> list[Submission]:
-        now = self.now()
+        now = self._ask_time()
         with translated():
             found = list(self._submissions.find({"due_at": {"$lt": now}}).limit(limit))
         submissions: list[Submission] = []
@@ -181,7 +181,7 @@ class MongoStore:
                 "state": SubmissionState.QUEUED.value,
                 "reason": reason,
                 "due_at": from_now(due_in_seconds),
-                **appended([submission_event(SubmissionState.QUEUED, datetime.now(UTC), reason)]),
+                **appended([submission_event(SubmissionState.QUEUED, self.now(), reason)]),
             },
             unset=["lease"],
         )
@@ -194,7 +194,7 @@ class MongoStore:
                 "state": SubmissionState.FAILED.value,
                 "reason": {"$literal": reason},
                 **ENDED,
-                **appended([submission_event(SubmissionState.FAILED, datetime.now(UTC), reason)]),
+                **appended([submission_event(SubmissionState.FAILED, self.now(), reason)]),
             },
             unset=["lease", "due_at"],
         )
@@ -241,6 +241,11 @@ class MongoStore:
                 {"_id": claim.submission_id, "state": state.value, "fence": claim.fence}, pipeline
             )
         return outcome.matched_count == 1
+
+    def _ask_time(self) -> datetime:
+        with translated():
+            answer = self._database.command("hello")
+        return self._time.measured(answer["localTime"])
 
 
 def _saved(progress: Progress) -> Document:

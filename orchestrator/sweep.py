@@ -33,6 +33,7 @@ class Sweep:
         *,
         ring_again_seconds: float,
         lost_leases_limit: int,
+        lease_seconds: float,
     ) -> None:
         self._store = store
         self._bell = bell
@@ -40,12 +41,15 @@ class Sweep:
         self._clock = clock
         self._ring_again_seconds = ring_again_seconds
         self._lost_leases_limit = lost_leases_limit
+        self._lease_seconds = lease_seconds
+        self._store_was_away = False
+        self._spared_until = 0.0
 
     def once(self) -> int:
         """Look at what is due and return how many were rung for. Raises StoreUnavailable and BrokerUnavailable."""
         rung = 0
         waiting: dict[str, int] = {}
-        for submission in self._store.due(BATCH):
+        for submission in self._due():
             if submission.state is SubmissionState.RUNNING:
                 rung += self._take_over(submission)
             elif submission.state is SubmissionState.QUEUED:
@@ -76,6 +80,23 @@ class Sweep:
             except Exception:
                 # The thread must live: without it nothing would be taken over until a restart.
                 log.exception("sweep broke")
+
+    def _due(self) -> list[Submission]:
+        """Return what is due, without the running ones while the store has just come back.
+
+        Nobody could renew a lease while it was away. Who lives does so now, or hands back; who is dead stays due.
+        """
+        try:
+            due = self._store.due(BATCH)
+        except StoreUnavailable:
+            self._store_was_away = True
+            raise
+        now = self._clock.monotonic()
+        if self._store_was_away:
+            self._store_was_away, self._spared_until = False, now + self._lease_seconds
+        if now >= self._spared_until:
+            return due
+        return [each for each in due if each.state is not SubmissionState.RUNNING]
 
     def _take_over(self, submission: Submission) -> int:
         if submission.lost_leases + 1 >= self._lost_leases_limit:

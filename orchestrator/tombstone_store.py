@@ -1,4 +1,4 @@
-"""What is about to expire, and tombstones, in MongoDB."""
+"""What is about to expire or has, and tombstones, in MongoDB: ranges of indexes and lists of keys, nothing else."""
 
 from __future__ import annotations
 
@@ -45,3 +45,14 @@ class MongoGraves:
                     # One that is there was written by another orchestrator, or by whoever deleted the submission.
                     if any(each.get("code") != DUPLICATE_KEY for each in error.details["writeErrors"]):
                         raise
+
+    def remove(self, submission_ids: list[str]) -> None:
+        for begin in range(0, len(submission_ids), BATCH):
+            with translated():
+                self._submissions.delete_many({"_id": {"$in": submission_ids[begin : begin + BATCH]}})
+
+    def tidy(self, now: datetime) -> None:
+        for collection, field in store_layout.EXPIRY_INDEXES:
+            if collection != store_layout.SUBMISSIONS:
+                with translated():
+                    self._database[collection].delete_many({field: {"$lte": now}})

@@ -9,8 +9,9 @@ from deploy.local.parts import Part
 from deploy.local.ports import HOST
 from deploy.local.settings import CHECKOUT, ClusterSettings
 
-# Between two looks for expired documents its sweeper keeps a snapshot open, behind which the cache cannot be tidied.
-CONFIGURATION = "[storage]\nttl_sweep_seconds = 5.0\n"
+# It does not look for expired documents: it would read every collection that has any, pictures included, under its one
+# lock, and stand still for 17 s and longer at 200,000 submissions. The orchestrators delete them, by the index.
+CONFIGURATION = "[storage]\nttl_sweep_seconds = 0.0\n"
 
 # The server hands this text on, as it is, into WiredTiger's configuration. A thread that commits helps to tidy a full
 # cache first, holding the server's lock, and by default for as long as that takes: for ever, when the snapshot that
@@ -46,6 +47,7 @@ def database_part(settings: ClusterSettings) -> Part:
     return Part(
         name="database",
         command=(
+            *(sys.executable, "-m", "deploy.local.room", "--folder", str(folder), "--"),
             sys.executable,
             str(Path(sys.executable).with_name("secantusd-py")),
             # Without a file of ours, one in the user's own folder would count.
@@ -56,7 +58,7 @@ def database_part(settings: ClusterSettings) -> Part:
             *("--cache-size", STORAGE_ENGINE),
             "--standalone",
         ),
-        directory=folder,
+        directory=CHECKOUT,
         # Changed pages that wait for a checkpoint fill its cache; once a fifth of it, every client waits with them.
         # Images are large: a checkpoint every few seconds instead of every minute keeps that far away.
         environment={"PYTHONUNBUFFERED": "1", "SECANTUS_CHECKPOINT_SECONDS": "5"},

@@ -1,8 +1,8 @@
-"""Ends the embedded database when it lives and answers nobody; the supervisor then starts it again.
+"""Ends the embedded database when it lives and answers nobody, or when its disk is nearly full.
 
-``python -m deploy.local.watchdog --home DIR --url URL``. A supervisor sees only whether a process is there. SecantusDB
-can come to stand still under large writes with an open snapshot, and then stays so; since it journals every write that
-it acknowledged, ending it loses nothing.
+``python -m deploy.local.watchdog --home DIR --url URL``. The supervisor then starts it again. A supervisor sees only
+whether a process is there. SecantusDB can come to stand still under large writes with an open snapshot, and then stays
+so; since it journals every write that it acknowledged, ending it loses nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pymongo.errors import PyMongoError
 
 from deploy.local.errors import ClusterError
 from deploy.local.reporting import pid_of
+from deploy.local.room import START_MEGABYTES, STOP_MEGABYTES, lack
 
 PART = "database"
 PAUSE_SECONDS = 2.0
@@ -65,6 +66,7 @@ def reads(url: str) -> bool:
 
 def watch(home: Path, ask: Callable[[], bool]) -> None:
     """Look every few seconds, until the supervisor ends this process."""
+    folder = home / PART
     state = Watch()
     while True:
         time.sleep(PAUSE_SECONDS)
@@ -72,7 +74,14 @@ def watch(home: Path, ask: Callable[[], bool]) -> None:
             pid = pid_of(home, PART)
         except ClusterError:
             continue  # it is being started or stopped
-        if state.judge(pid, ask()):
+        answered = ask()
+        if sentence := lack(folder, STOP_MEGABYTES):
+            if answered:  # else it waits for room already
+                print(sentence, flush=True)
+                os.kill(pid, signal.SIGTERM)
+        elif lack(folder, START_MEGABYTES) and not answered:
+            continue  # it waits for room
+        elif state.judge(pid, answered):
             print(f"the database (process {pid}) does not answer: ending it", flush=True)
             os.kill(pid, signal.SIGKILL)
 

@@ -314,8 +314,8 @@ def _wait_until_due(stores):
     if isinstance(stores.back, MemoryStore):
         stores.back.clock.advance(0.001)
         return
-    begun = stores.back.now()
-    while stores.back.now() <= begun:
+    begun = stores.back._ask_time()
+    while stores.back._ask_time() <= begun:
         pass
 
 

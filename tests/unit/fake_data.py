@@ -70,6 +70,16 @@ class MemoryTombstones:
     def now(self) -> datetime:
         return self._store.now()
 
+    def remove(self, submission_ids: list[str]) -> None:
+        self._store._answer()
+        for key in submission_ids:
+            assert key in self.stones, "deleted before it had its tombstone"
+            self._store.documents.pop(key, None)
+
+    def tidy(self, now: datetime) -> None:
+        self._store._answer()
+        self.stones = {key: each for key, each in self.stones.items() if each.expires_at > now}
+
     def expiring(self, after: datetime | None, until: datetime) -> list[tuple[str, datetime]]:
         self._store._answer()
         ends = ((key, each.get("expires_at")) for key, each in self._store.documents.items())

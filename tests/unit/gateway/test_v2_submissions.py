@@ -135,5 +135,6 @@ def test_the_openapi_document_describes_what_there_is(client: FlaskClient) -> No
     assert document is not None
     assert document["openapi"].startswith("3.1")
     assert {ADDRESS, ADDRESS + "/{submission_id}"} <= document["paths"].keys()
+    assert {"get", "post"} <= document["paths"][ADDRESS].keys()
     body = document["paths"][ADDRESS]["post"]["requestBody"]["content"]
     assert body.keys() == {"multipart/form-data", "application/json"}

@@ -246,6 +246,7 @@ class Process:
             self.clock,
             ring_again_seconds=RING_AGAIN_SECONDS,
             lost_leases_limit=4,
+            lease_seconds=LEASE_SECONDS,
         )
         self._keeper = LeaseKeeper(self._store, self.held, self.clock, LEASE_SECONDS)
 

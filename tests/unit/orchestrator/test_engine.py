@@ -21,6 +21,7 @@ from contracts.messages import Job
 from contracts.states import StepState, SubmissionState
 from orchestrator.calls import Caller
 from orchestrator.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, HeldClaims, RingAgain
+from orchestrator.leases import LeaseKeeper
 from orchestrator.retries import Policy
 from tests.unit.factories import GATED, NOW, ONE_STEP, make_submission, make_workflow, png
 from tests.unit.fakes import FakeAnnouncer, FakeClock, FakeModels, MemoryStore
@@ -421,6 +422,50 @@ def test_a_store_that_stays_away_is_told(world):
     here.store.away = True
     with pytest.raises(StoreUnavailable):
         here.process()
+
+
+@pytest.mark.parametrize("model", [{"digit": 7, "score": 0.9}, ModelRefused("The image is damaged.")])
+def test_a_store_that_goes_away_in_mid_run_costs_no_lease(world, model):
+    """However often: an orchestrator that lives hands back what it could not write, with all that it knows."""
+    here = world(ONE_STEP, {"digit_recognizer": model})
+    keeper = LeaseKeeper(here.store, here.held, here.clock, 10)
+    predict = here.models.predict
+
+    def go_away(*arguments):
+        here.store.away = True
+        return predict(*arguments)
+
+    here.models.predict = go_away
+    with pytest.raises(StoreUnavailable):
+        here.process()
+    keeper.once()
+    assert here.held.left()
+    here.store.away = False
+    keeper.once()
+    assert here.held.left() == here.held.all() == []
+    assert (here.stored.state, here.stored.lost_leases) == (SubmissionState.QUEUED, 0)
+    here.process()
+    assert here.models.calls == ["digit_recognizer"]
+    refused = "The step recognition failed: The image is damaged."
+    assert here.stored.reason == (refused if isinstance(model, Exception) else None)
+    assert here.stored.state.terminal
+
+
+def test_what_was_left_and_taken_over_meanwhile_is_forgotten(world):
+    here = world(ONE_STEP, {"digit_recognizer": {"digit": 7, "score": 0.9}})
+    keeper = LeaseKeeper(here.store, here.held, here.clock, 10)
+    succeed = here.store.succeed
+
+    def succeed_unheard(*arguments):
+        succeed(*arguments)
+        raise StoreUnavailable("The answer was lost.")
+
+    here.store.succeed = succeed_unheard
+    with pytest.raises(StoreUnavailable):
+        here.process()
+    keeper.once()
+    assert here.held.left() == []
+    assert here.stored.state is SubmissionState.SUCCEEDED
 
 
 def test_a_step_handed_back_before_its_picture_is_stored_is_called_again(world):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from contracts.errors import StoreUnavailable
 from contracts.tombstones import KEPT, GoneReason, Tombstone
-from orchestrator.expiry import AHEAD, LAST_LOOK, Expiry
+from orchestrator.expiry import AHEAD, Expiry
 from tests.unit.factories import NOW, make_submission
 from tests.unit.fake_data import MemoryTombstones
 from tests.unit.fakes import FakeClock, MemoryStore
@@ -24,35 +27,68 @@ class Setting:
         return submission.id
 
 
-def test_what_expires_within_a_minute_or_has_is_buried_ahead():
+def test_what_expires_within_a_minute_is_buried_ahead_and_stays_until_then():
     setting = Setting()
-    past, soon, later = setting.kept(-5), setting.kept(30), setting.kept(300)
-    assert setting.expiry.once() == 2
-    assert setting.graves.stones.keys() == {past, soon}
+    soon, later = setting.kept(30), setting.kept(300)
+    assert setting.expiry.once() == 0
+    assert setting.graves.stones.keys() == {soon}
     stone = setting.graves.stones[soon]
     assert (stone.reason, stone.at) == (GoneReason.EXPIRED, NOW + timedelta(seconds=30))
     assert stone.expires_at == stone.at + KEPT
-    setting.clock.advance(250)
+    assert setting.store.documents.keys() == {soon, later}
+    setting.clock.advance(31)
     assert setting.expiry.once() == 1
-    assert later in setting.graves.stones
+    assert setting.store.documents.keys() == {later}
 
 
-def test_one_that_is_kept_for_seconds_only_is_found_by_the_second_look():
+@pytest.mark.parametrize("days", [0.001, 1, 39.9, 41, 4000])
+def test_what_expired_while_nobody_looked_is_buried_and_deleted(days):
     setting = Setting()
-    setting.expiry.once()
-    brief = setting.kept(LAST_LOOK.total_seconds() + 2)
-    for _ in range(4):
+    past = setting.kept(-86400 * days)
+    assert setting.expiry.once() == 1
+    assert not setting.store.documents
+    assert (past in setting.graves.stones) == (timedelta(days=days) < KEPT)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 3.0, 7.0, 59.0, 61.0, 119.0])
+def test_each_is_buried_before_it_is_deleted_whenever_it_came(seconds):
+    setting = Setting()
+    for _ in range(5):
         setting.clock.advance(2)
         setting.expiry.once()
-    assert brief in setting.graves.stones
+    key = setting.kept(seconds)
+    for _ in range(65):
+        setting.clock.advance(2)
+        setting.expiry.once()
+    assert key in setting.graves.stones
+    assert not setting.store.documents
 
 
-def test_nothing_is_buried_twice():
+def test_a_tombstone_goes_when_its_own_time_has_come():
     setting = Setting()
-    setting.kept(3)
+    key = setting.kept(1)
+    setting.clock.advance(2)
+    setting.expiry.once()
+    setting.clock.advance(KEPT.total_seconds() - 2)
+    setting.expiry.once()
+    assert key in setting.graves.stones
+    setting.clock.advance(2)
+    setting.expiry.once()
+    assert not setting.graves.stones
+
+
+def test_nothing_is_looked_at_twice_and_none_is_left_out_when_the_database_was_away():
+    setting = Setting()
+    setting.expiry.once()
+    key = setting.kept(70)
+    setting.clock.advance(30)
+    setting.store.away = True
+    with pytest.raises(StoreUnavailable):
+        setting.expiry.once()
+    setting.clock.advance(60)
+    setting.store.away = False
     assert setting.expiry.once() == 1
-    setting.clock.advance(1)
-    assert setting.expiry.once() == 0
+    assert key in setting.graves.stones
 
 
 def test_a_deletion_that_somebody_wrote_down_is_not_overwritten():

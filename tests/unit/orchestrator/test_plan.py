@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.documents import Step
+from contracts.documents import Attempt, Step
 from contracts.states import StepState
 from orchestrator.plan import make_plan
-from tests.unit.factories import GATED, ONE_STEP, make_workflow
+from tests.unit.factories import GATED, NOW, ONE_STEP, make_workflow
 from tests.unit.strategies import workflow_files
 
 DIAMOND = """
@@ -97,8 +97,10 @@ def test_a_failed_step_ends_it():
     workflow = make_workflow(GATED)
     steps = workflow.fresh_steps()
     steps[0].state = StepState.FAILED
+    for error in ("it hung.", "it crashed."):
+        steps[0].record(Attempt(started_at=NOW, ended_at=NOW, error=error))
     plan = make_plan(workflow, steps)
-    assert plan.failure == "The step classification failed."
+    assert plan.failure == "The step classification failed after 2 tries: it crashed."
     assert plan.calls == []
 
 

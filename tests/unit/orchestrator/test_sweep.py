@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.errors import BrokerUnavailable
+from contracts.errors import BrokerUnavailable, StoreUnavailable
 from contracts.states import SubmissionState
 from orchestrator.engine import HeldClaims
 from orchestrator.leases import LeaseKeeper
@@ -17,7 +17,13 @@ class World:
         self.clock, self.bell, self.announcer = FakeClock(), FakeBell(), FakeAnnouncer()
         self.store = MemoryStore(self.clock)
         self.sweep = Sweep(
-            self.store, self.bell, self.announcer, self.clock, ring_again_seconds=30, lost_leases_limit=3
+            self.store,
+            self.bell,
+            self.announcer,
+            self.clock,
+            ring_again_seconds=30,
+            lost_leases_limit=3,
+            lease_seconds=10,
         )
         self.submission = make_submission()
         self.store.accept(self.submission, b"img")
@@ -99,6 +105,24 @@ def test_a_lost_lease_is_taken_over_and_rung_for(world):
     assert world.sweep.once() == 1
     stored = world.stored
     assert (stored.state, stored.fence, stored.lost_leases) == (SubmissionState.QUEUED, 2, 1)
+
+
+def test_after_an_outage_of_the_store_the_living_have_a_leases_time_to_say_so(world):
+    claim = world.claim()
+    world.store.away = True
+    world.clock.advance(60)
+    with pytest.raises(StoreUnavailable):
+        world.sweep.once()
+    world.store.away = False
+    assert world.sweep.once() == 0
+    world.clock.advance(9)
+    assert world.sweep.once() == 0
+    world.store.renew(claim, 10)
+    world.clock.advance(1)
+    assert world.sweep.once() == 0
+    assert (world.stored.state, world.stored.lost_leases) == (SubmissionState.RUNNING, 0)
+    world.clock.advance(10)
+    assert world.sweep.once() == 1
 
 
 def test_a_renewed_lease_is_not_taken_over(world):

@@ -1,0 +1,121 @@
+"""Machines whose dates are an hour off, either way: what is stored is dated, and judged, by the database's clock."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from datetime import UTC, timedelta
+
+import pytest
+import requests
+
+from contracts.documents import from_document
+from contracts.states import SubmissionState
+from tests.extra_processes import extra
+from tests.local_cluster import free_ports
+from tests.unit.factories import png
+
+AHEAD, BEHIND = 3600.0, -3600.0
+PATIENCE_SECONDS = 60.0
+NEAR = timedelta(seconds=1)
+"""How far the followed time may be off: by what the database's answer took."""
+
+WORKFLOWS = {
+    "bright": "steps: {brightness: {model: image_brightness@1.0.0}}\noutput: {bright: brightness.bright}\n",
+    "away": "steps: {nothing: {model: away@1.0.0}}\noutput: {x: nothing.x}\n",
+}
+
+
+@pytest.fixture
+def settings(addresses, database, amqp_url, tmp_path):
+    for name, text in WORKFLOWS.items():
+        (tmp_path / "workflows" / name).mkdir(parents=True)
+        head = f"workflow: {name}\nversion: v1.0.0\ninput: {{kind: image}}\n"
+        (tmp_path / "workflows" / name / "v1.0.0.yaml").write_text(head + text)
+    nobody = f"http://127.0.0.1:{free_ports(1)}"
+    return addresses | {
+        "SHOWCASE_MONGO_DATABASE": database[1],
+        "SHOWCASE_AMQP_URL": amqp_url,
+        "SHOWCASE_WORKFLOWS": str(tmp_path / "workflows"),
+        "SHOWCASE_MODEL_SERVERS": f"{addresses['SHOWCASE_MODEL_SERVERS']},away={nobody}",
+        "SHOWCASE_PATIENCE_SECONDS": "600",
+        "SHOWCASE_RETRY_BUDGET_SECONDS": "0.5",
+    }
+
+
+@pytest.fixture
+def started(settings, tmp_path):
+    """Starts a process on a machine whose date is off by so many seconds."""
+    with ExitStack() as stack:
+
+        def start(program, seconds, **more):
+            log = tmp_path / f"{program}{seconds:+.0f}.log"
+            arguments = (program, str(seconds))
+            return stack.enter_context(extra("tests.skewed", settings | more, log, arguments=arguments))
+
+        yield start
+
+
+def eventually(condition, what):
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            if condition():
+                return
+        except requests.RequestException:
+            pass
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+class Front:
+    """A gateway on a machine whose date is off."""
+
+    def __init__(self, start, seconds, **more):
+        port = free_ports(1)
+        self.process = start("gateway", seconds, SHOWCASE_PORT=str(port), **more)
+        self.url = f"http://127.0.0.1:{port}"
+        eventually(lambda: requests.get(f"{self.url}/health/live", timeout=5).ok, "no gateway")
+
+    def submit(self, workflow):
+        files, fields = {"image": ("x.png", png())}, {"workflow_name": workflow}
+        answer = requests.post(f"{self.url}/api/v1/submit_image", files=files, data=fields, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["submission_id"]
+
+
+def test_processes_an_hour_ahead_and_behind_date_and_judge_alike(settings, started, database):
+    kept = database[0][database[1]]["submissions"]
+
+    def record(submission_id):
+        return from_document(kept.find_one({"_id": submission_id}))
+
+    def told():
+        return database[0].admin.command("hello")["localTime"].replace(tzinfo=UTC)
+
+    begun = told()
+    # The first one's broker is nowhere: whoever sweeps has to find what it takes.
+    nowhere = f"amqp://nobody:none@127.0.0.1:{free_ports(1)}/"
+    fronts = [Front(started, AHEAD, SHOWCASE_AMQP_URL=nowhere), Front(started, BEHIND)]
+    backs = [started("orchestrator", AHEAD), started("orchestrator", BEHIND)]
+    submitted = [front.submit("bright") for front in fronts for _ in range(12)]
+    waiting = [front.submit("away") for front in fronts for _ in range(4)]
+    eventually(lambda: all(record(each).state.terminal for each in submitted), "they did not end")
+    ended = told()
+
+    for each in map(record, submitted):
+        assert each.state is SubmissionState.SUCCEEDED
+        assert each.lost_leases == 0
+        assert begun - NEAR <= each.created_at <= each.started_at + NEAR
+        assert each.started_at <= each.ended_at <= ended
+        assert each.expires_at == each.created_at + timedelta(days=30)
+        (attempt,) = each.steps[0].attempts
+        assert each.started_at - NEAR <= attempt.started_at <= attempt.ended_at <= each.ended_at + NEAR
+    for back in backs:
+        assert back.lines("submission succeeded"), "one of the two did nothing"
+
+    # Patience is ten minutes: whoever took an hour for passed would fail what has just come.
+    eventually(lambda: all(record(each).not_before for each in waiting), "they were not set aside")
+    for each in map(record, waiting):
+        assert each.state in {SubmissionState.QUEUED, SubmissionState.RUNNING}, each.reason
+        assert each.not_before < told() + timedelta(seconds=60)

@@ -1,0 +1,164 @@
+"""How often each process asks the database for one submission: counted on the wire, held to what the docs say."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+from pymongo.monitoring import CommandListener
+
+import gateway.store
+import orchestrator.store
+from contracts.catalogue import load_catalogue
+from contracts.messages import Job
+from orchestrator.calls import Caller
+from orchestrator.clock import SystemClock
+from orchestrator.engine import Done, Engine, HeldClaims
+from orchestrator.journey import Journey
+from orchestrator.leases import LeaseKeeper
+from orchestrator.ports import Progress
+from orchestrator.retries import Policy
+from orchestrator.sweep import Sweep
+from tests.unit.factories import png
+from tests.unit.fakes import FakeAnnouncer, FakeBell, FakeModels
+from tests.unit.gateway.conftest import make_app
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PAGE = CHECKOUT / "docs" / "how-it-works.md"
+
+NORMAL = {"label": "no_abnormality", "score": 0.98}
+ABNORMAL = {"label": "abnormality", "score": 0.97}
+MASK = {"mask": {"media_type": "image/png", "data": base64.b64encode(png(256, 256)).decode()}, "area": 0.03}
+DIGIT = {"digit": 7, "score": 0.99}
+
+
+class Calls(CommandListener):
+    """The calls that a client makes, as "<command> <collection>"."""
+
+    def __init__(self):
+        self.made = []
+
+    def started(self, event):
+        target = event.command.get(event.command_name)
+        self.made.append(f"{event.command_name} {target}" if isinstance(target, str) else event.command_name)
+
+    def succeeded(self, event):
+        pass
+
+    def failed(self, event):
+        pass
+
+    def taken(self):
+        made, self.made = self.made, []
+        return made
+
+
+class Platform:
+    """Gateway and orchestrator with their real stores over one database, each on a client that is listened to."""
+
+    def __init__(self, url, name, calls):
+        self.calls = calls
+        self.client = MongoClient(url, tz_aware=True, timeoutMS=10_000, event_listeners=[calls])
+        self.catalogue = load_catalogue(CHECKOUT / "workflows")
+        self.front = gateway.store.MongoStore(self.client, name)
+        self.back = orchestrator.store.MongoStore(self.client, name)
+        self.models, self.bell, self.held = FakeModels({}), FakeBell(), HeldClaims()
+        self.threads = ThreadPoolExecutor(2)
+        self.front.publish(self.catalogue.all())
+        self.front.ping()
+        self.back.due(1)
+        app = make_app(self.front, self.bell, self.catalogue)
+        self.user = app.test_client()
+        self.engine = Engine(
+            store=self.back,
+            caller=Caller(self.models, SystemClock(self.back.now), Policy()),
+            catalogue=self.catalogue,
+            clock=SystemClock(self.back.now),
+            owner="counted",
+            lease_seconds=60,
+            held=self.held,
+            step_threads=self.threads,
+            announcer=FakeAnnouncer(),
+        )
+        calls.taken()
+
+    def submit(self, workflow):
+        form = {"image": (io.BytesIO(png()), "x.png"), "workflow_name": workflow}
+        answer = self.user.post("/api/v1/submit_image", data=form)
+        assert answer.status_code == 200, answer.text
+        return answer.json["submission_id"]
+
+    def fetch(self, submission_id):
+        answer = self.user.get(f"/api/v1/fetch_result/{submission_id}")
+        assert answer.json["status"] == "Success", answer.text
+        return answer.json
+
+    def run(self, submission_id, workflow, answers):
+        self.models.answers = answers
+        assert self.engine.process(Job(submission_id, workflow, "v1.0.0")) == Done()
+
+
+@pytest.fixture
+def platform(addresses, database):
+    made = Platform(addresses["SHOWCASE_MONGO_URL"], database[1], Calls())
+    yield made
+    made.threads.shutdown()
+    made.client.close()
+
+
+def documented():
+    """Return the page's table: what for -> the calls, in order."""
+    (table,) = re.findall(r"^\| for \| calls, in order \|.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE.read_text(), re.MULTILINE)
+    rows = [[cell.strip() for cell in row.strip("| ").split("|")] for row in table.splitlines()]
+    return {row[0]: re.findall(r"`([^`]+)`", row[1]) for row in rows}
+
+
+CLASSIFIER, SEGMENTER = "bms_flair_abnormality_classification", "bms_flair_abnormality_segmentation"
+
+
+def test_one_submission_costs_the_round_trips_that_the_page_lists(platform):
+    counted = {}
+
+    def count(what, work, *arguments):
+        done = work(*arguments)
+        counted[what] = platform.calls.taken()
+        return done
+
+    digit = count("accepting", platform.submit, "workflow_000")
+    count("recording that up to 100 were rung for", platform.front.mark_rung, [digit])
+    count("running workflow_000", platform.run, digit, "workflow_000", {"digit_recognizer": DIGIT})
+    count("fetching a result", platform.fetch, digit)
+    slice_ = platform.submit("workflow_001")
+    platform.calls.taken()
+    count("running workflow_001, normal", platform.run, slice_, "workflow_001", {CLASSIFIER: NORMAL})
+    slice_ = platform.submit("workflow_001")
+    platform.calls.taken()
+    answers = {CLASSIFIER: ABNORMAL, SEGMENTER: MASK}
+    count("running workflow_001, abnormal", platform.run, slice_, "workflow_001", answers)
+    shown = count("fetching a result with a mask", platform.fetch, slice_)
+    assert len(shown["prediction"]["image"]) == 256
+
+    held = platform.front.fetch(platform.submit("workflow_000"))
+    claim = platform.back.claim(held, "counted", 60, Progress(held.steps))
+    platform.held.add(claim, Journey(held, platform.catalogue.stable("workflow_000")))
+    platform.calls.taken()
+    clock = SystemClock(platform.back.now)
+    keeper = LeaseKeeper(platform.back, platform.held, clock, 60)
+    count("renewing a lease, every 2 s of a run", keeper.once)
+    sweep = Sweep(
+        platform.back,
+        platform.bell,
+        FakeAnnouncer(),
+        clock,
+        ring_again_seconds=30,
+        lost_leases_limit=5,
+        lease_seconds=10,
+    )
+    assert count("one look of the sweep, every 2 s", sweep.once) == 0
+
+    assert counted == documented()

@@ -1,0 +1,40 @@
+"""The database can write nothing any more, in the middle of its work."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+
+from contracts.states import SubmissionState
+from tests.system.conftest import eventually
+
+pytestmark = pytest.mark.clusters("local")  # the others keep their database's process out of reach
+
+
+def test_a_database_that_cannot_write_is_told_and_nothing_is_half_written(client, cluster, samples):
+    """A limit on the size of files stands for a disk without room; unlike a real one it takes no rights to set."""
+    digit = samples / "digits" / "digit_5.png"
+    accepted = [client.submit(digit, "workflow_000") for _ in range(20)]
+    process = psutil.Process(cluster.pid("database"))
+    _, most = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (1, most))
+    refusals = []
+
+    def refused():
+        answer = client.send(digit, "workflow_000")
+        (accepted.append(answer.json()["submission_id"]) if answer.ok else refusals.append(answer))
+        return refusals
+
+    eventually(refused)
+    assert refusals[0].status_code == 503
+    assert "Try again" in refusals[0].json()["message"]
+    assert refusals[0].headers["Retry-After"]
+    assert not client.ready().ok
+
+    client.until_ready()  # started anew, and without the limit, as a disk that was made room on
+    assert not process.is_running()
+    for each in accepted:
+        assert client.result(each)["prediction"]["digit"] == 5
+    for record in cluster.records(accepted):
+        assert (record.state, record.lost_leases) == (SubmissionState.SUCCEEDED, 0)
+    assert client.run(digit, "workflow_000")["prediction"]["digit"] == 5
