@@ -1,4 +1,4 @@
-"""What schemathesis needs to know besides the document: what a picture looks like, and which ids there are."""
+"""What schemathesis needs to know besides the document: what a picture and a list's cursor look like."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import io
 import schemathesis
 from hypothesis import strategies as st
 from PIL import Image
+
+from gateway.listing import Place
 
 
 def _picture(form: str, side: int) -> bytes:
@@ -20,3 +22,4 @@ PICTURES = st.sampled_from([_picture("PNG", 8), _picture("JPEG", 32)])
 
 schemathesis.openapi.format("binary", PICTURES)
 schemathesis.openapi.format("byte", PICTURES.map(lambda picture: base64.b64encode(picture).decode()))
+schemathesis.openapi.format("cursor", st.integers(0, 2**41).map(lambda at: Place(at).cursor()))

@@ -19,6 +19,7 @@ def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:
     @v2.post(
         "/submissions/<submission_id>/cancel",
         summary="Cancel a submission",
+        operation_id="cancel_submission",
         responses={"200": SubmissionResource, **described(404, 409, 410, 503)},
     )
     def cancel(path: SubmissionPath) -> Response:
@@ -31,6 +32,7 @@ def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:
     @v2.post(
         "/submissions/<submission_id>/retry",
         summary="Run what failed again",
+        operation_id="retry_submission",
         responses={"202": SubmissionResource, **described(404, 409, 410, 503)},
     )
     def retry(path: SubmissionPath) -> Response:
@@ -44,6 +46,7 @@ def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:
     @v2.delete(
         "/submissions/<submission_id>",
         summary="Delete a submission",
+        operation_id="delete_submission",
         responses={"204": None, **described(404, 409, 410, 503)},
     )
     def delete(path: SubmissionPath) -> Response:

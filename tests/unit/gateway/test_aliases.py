@@ -13,11 +13,13 @@ from flask.testing import FlaskClient
 from contracts.catalogue import Catalogue
 from contracts.errors import InvalidWorkflow
 from gateway import operator_commands
+from gateway.lifecycle import Lifecycle
 from gateway.model_directory import ModelDirectory
 from gateway.upkeep import CLOCK_TURNS, RETRY_SECONDS, TURN_SECONDS, Upkeep
 from tests.unit.factories import GATED, ONE_STEP, make_workflow, png
 from tests.unit.fakes import FakeBell, MemoryStore
 from tests.unit.gateway.conftest import make_app
+from tests.unit.lifecycle_fakes import MemoryLifecycleStore
 
 PROGRAM = "python -m gateway"
 
@@ -27,9 +29,14 @@ def published() -> Catalogue:
     return Catalogue([make_workflow(text) for text in texts])
 
 
+def upkeep_of(store: MemoryStore, catalogue: Catalogue) -> Upkeep:
+    lifecycle = Lifecycle(store, MemoryLifecycleStore(store), FakeBell())
+    return Upkeep(store, catalogue, ModelDirectory(catalogue), lifecycle)
+
+
 @pytest.fixture
 def upkeep(store: MemoryStore, catalogue: Catalogue) -> Iterator[Upkeep]:
-    yield Upkeep(store, catalogue, ModelDirectory(catalogue))
+    yield upkeep_of(store, catalogue)
     catalogue.follow({})
 
 
@@ -65,7 +72,7 @@ def test_what_is_set_is_meant_by_both_apis_and_by_a_gateway_that_starts_later(
     assert meant_by_v2(client, version="v1.9.0") == "v1.9.0"
 
     fresh = published()
-    Upkeep(store, fresh, ModelDirectory(fresh)).turn()
+    upkeep_of(store, fresh).turn()
     assert meant_by_v1(make_app(store, FakeBell(), fresh).test_client(), store) == "v1.0.0"
 
     assert run(store, "aliases", "remove", "digits", "stable") == 0
