@@ -37,6 +37,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 
 
 class Format(StrEnum):
+    """How an export is written."""
+
     NDJSON = "ndjson"
     CSV = "csv"
 

@@ -15,37 +15,45 @@ from contracts.states import StepState, SubmissionState
 class RecordedGate(BaseModel):
     """Why a step ran or was skipped."""
 
-    expression: str
+    expression: str = Field(
+        description="The gate, as the workflow's file has it.", examples=["classification.label == 'abnormality'"]
+    )
     value: bool | None = Field(description="Null: it asks about a step that was skipped itself.")
     inputs: dict[str, Any] = Field(description="The values that the expression saw, by step.")
-    reason: str | None
+    reason: str | None = Field(description="Why it could not be decided; null where it could.")
 
 
 class RecordedAttempt(BaseModel):
-    started_at: datetime
-    ended_at: datetime
-    seconds: float
+    """One call of a model."""
+
+    started_at: datetime = Field(description="When it was begun.")
+    ended_at: datetime = Field(description="When it was over, with or without an answer.")
+    seconds: float = Field(description="How long it took.", examples=[0.052])
     error: str | None = Field(description="Null for the attempt that succeeded.")
     server: str = Field(description="The model server that was asked.")
 
 
 class RecordedStep(BaseModel):
-    name: str
-    model: ModelRef
-    state: StepState
+    """What became of a step, and why."""
+
+    name: str = Field(description="What the workflow calls the step.", examples=["segmentation"])
+    model: ModelRef = Field(description="The model that it calls.")
+    state: StepState = Field(description="How far it has come.")
     gate: RecordedGate | None = Field(description="Null for a step that always runs.")
     tries: int = Field(description="Calls made. The latest of them are below.")
-    attempts: list[RecordedAttempt]
-    output: dict[str, Any] | None
+    attempts: list[RecordedAttempt] = Field(description="The latest calls, oldest first.")
+    output: dict[str, Any] | None = Field(description="What the model answered; null until it has.")
 
 
 class RecordedEvent(BaseModel):
+    """A move of the submission or of one of its steps."""
+
     id: int = Field(description="Its number among the submission's events.")
-    type: str
-    at: datetime
-    step: str | None
-    gate: RecordedGate | None
-    reason: str | None
+    type: str = Field(description="What moved, and whereto.", examples=["step.skipped"])
+    at: datetime = Field(description="When.")
+    step: str | None = Field(description="Which step; null for a move of the submission.")
+    gate: RecordedGate | None = Field(description="The gate that decided; null where none did.")
+    reason: str | None = Field(description="Why, where that does not go without saying.")
 
 
 class Timings(BaseModel):
@@ -59,18 +67,18 @@ class Timings(BaseModel):
 class Record(BaseModel):
     """All that is known of how a submission came to its result."""
 
-    id: str
+    id: str = Field(description="The submission's id.")
     workflow: WorkflowRef = Field(description="`digest` is the SHA-256 of the workflow's file.")
-    state: SubmissionState
-    reason: str | None
-    input: InputInfo
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    timings: Timings
+    state: SubmissionState = Field(description="Where it stands.")
+    reason: str | None = Field(description="Why it waits, or why it failed.")
+    input: InputInfo = Field(description="The image that was sent in.")
+    created_at: datetime = Field(description="When it was accepted.")
+    started_at: datetime | None = Field(description="When an orchestrator took it first.")
+    ended_at: datetime | None = Field(description="When it became final.")
+    timings: Timings = Field(description="Where the time went.")
     lost_leases: int = Field(description="How many orchestrators stopped while they had it.")
-    steps: list[RecordedStep]
-    events: list[RecordedEvent]
+    steps: list[RecordedStep] = Field(description="Its steps, in the order of the workflow's file.")
+    events: list[RecordedEvent] = Field(description="Its latest moves, oldest first.")
 
 
 def record(submission: Submission) -> Record:

@@ -43,9 +43,10 @@ class Upkeep:
         try:
             if self._turns % CLOCK_TURNS == 0:
                 self._store.ping()
-                self._lifecycle.finish_deletions()
             if self._turns == 0:
-                self._store.publish(self._catalogue.all())
+                self._store.publish(self._catalogue.all())  # and the indexes that bound what is read below
+            if self._turns % CLOCK_TURNS == 0:
+                self._lifecycle.finish_deletions()
             self._follow(self._store.aliases(self._catalogue.names))
             if self._turns % SERVED_TURNS == 0:
                 self._models.follow(self._store.served(self._models.pins))

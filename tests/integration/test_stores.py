@@ -12,11 +12,13 @@ import gateway.store
 import orchestrator.mongo
 import orchestrator.store
 from contracts.catalogue import Catalogue
-from contracts.documents import EVENTS_KEPT, Artifact
+from contracts.documents import EVENTS_KEPT, Artifact, ModelRef
 from contracts.errors import InvalidDocument, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownSchema
 from contracts.events import numbered, submission_event
-from contracts.states import StepState, SubmissionState
+from contracts.served_models import ServedModel
+from contracts.states import ServedState, StepState, SubmissionState
 from orchestrator.ports import Progress
+from orchestrator.served_store import MongoServedModels
 from tests.local_cluster import free_ports
 from tests.unit.factories import GATED, NOW, make_submission, make_workflow
 from tests.unit.fakes import MemoryStore
@@ -25,8 +27,8 @@ from tests.unit.fakes import MemoryStore
 class Stores:
     """Both processes' stores over the same documents."""
 
-    def __init__(self, front, back):
-        self.front, self.back = front, back
+    def __init__(self, front, back, served):
+        self.front, self.back, self.served = front, back, served
         back.prepare()
         front.ping()
 
@@ -63,9 +65,40 @@ class Stores:
 def stores(request):
     if request.param == "memory":
         store = MemoryStore()
-        return Stores(store, store)
+        return Stores(store, store, store)
     client, name = request.getfixturevalue("database")
-    return Stores(gateway.store.MongoStore(client, name), orchestrator.store.MongoStore(client, name))
+    back = orchestrator.store.MongoStore(client, name)
+    return Stores(gateway.store.MongoStore(client, name), back, MongoServedModels(client, name, back.now))
+
+
+def test_aliases_are_set_moved_and_removed_one_by_one(stores):
+    assert stores.front.aliases(["gated", "nothing"]) == {}
+    assert not stores.front.remove_alias("gated", "stable")
+    stores.front.set_alias("gated", "stable", "v1.0.0")
+    stores.front.set_alias("gated", "a-b", "v1.1.0")
+    stores.front.set_alias("gated", "stable", "v2.0.0")
+    assert stores.front.aliases(["gated", "nothing"]) == {"gated": {"stable": "v2.0.0", "a-b": "v1.1.0"}}
+    assert stores.front.remove_alias("gated", "stable")
+    assert not stores.front.remove_alias("gated", "stable")
+    assert stores.front.aliases(["gated"]) == {"gated": {"a-b": "v1.1.0"}}
+
+
+def test_where_models_are_served_is_told_and_kept_by_who_knows(stores):
+    pin = ModelRef(name="classifier", version="1.2.0")
+    assert stores.front.served([pin]) == []
+    now = stores.served.now()
+
+    def told(state, seconds):
+        at = now + timedelta(seconds=seconds)
+        stores.served.tell([ServedModel(pin, "http://server:8080", state, at)])
+        (found,) = stores.front.served([pin, ModelRef(name="other", version="1")])
+        assert (found.model, found.address, found.seen_at) == (pin, "http://server:8080", at)
+        return found.state
+
+    assert told(ServedState.UNTRIED, 0) is ServedState.UNTRIED
+    assert told(ServedState.FAILING, 1) is ServedState.FAILING
+    assert told(ServedState.UNTRIED, 2) is ServedState.FAILING, "who has not called it knows no better"
+    assert told(ServedState.ANSWERING, 3) is ServedState.ANSWERING
 
 
 def test_what_is_accepted_is_read_back_whole(stores):

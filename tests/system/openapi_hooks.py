@@ -1,13 +1,17 @@
-"""What schemathesis needs to know besides the document: what a picture looks like, and which ids there are."""
+"""What schemathesis needs to know besides the document: what a picture and a list's cursor look like."""
 
 from __future__ import annotations
 
 import base64
 import io
+import uuid
+from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
 from PIL import Image
+
+from gateway.listing import Place
 
 
 def _picture(form: str, side: int) -> bytes:
@@ -20,3 +24,12 @@ PICTURES = st.sampled_from([_picture("PNG", 8), _picture("JPEG", 32)])
 
 schemathesis.openapi.format("binary", PICTURES)
 schemathesis.openapi.format("byte", PICTURES.map(lambda picture: base64.b64encode(picture).decode()))
+schemathesis.openapi.format("cursor", st.integers(0, 2**41).map(lambda at: Place(at).cursor()))
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+    """Give every request a key of its own: one that came before with another body is refused."""
+    mode = case.meta.generation.mode if case.meta else None
+    if mode is schemathesis.GenerationMode.POSITIVE and case.headers and case.headers.get("Idempotency-Key"):
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())

@@ -8,20 +8,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.local_cluster import CHECKOUT
 from tests.system.conftest import Client
 
-EXAMPLES = 12
+EXAMPLES = 10
 """Drawn a call and phase; with what is enumerated (examples, coverage) some hundred requests."""
 
-SECONDS = 300
+BUDGET_SECONDS = 90
+"""Fuzzing ends then, also on a machine that has much else to do."""
+
+SECONDS = 280
 
 
-def fuzz(client: Client, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def fuzz(client: Client, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "run", f"{client.url}/api/v2/openapi.json", "--checks", "all"]
         + ["--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--no-color"]
-        + ["--request-timeout", "30", "--max-time", "150", "--report-json-path", str(folder / "report.json"), *options],
+        + ["--request-timeout", "30", "--max-time", str(BUDGET_SECONDS)]
+        + ["--report-json-path", str(folder / "report.json")],
         cwd=CHECKOUT,
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.system.openapi_hooks", "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
@@ -31,6 +37,7 @@ def fuzz(client: Client, folder: Path, *options: str) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.timeout(SECONDS + 20)
 def test_a_fuzzer_finds_nothing_that_the_document_does_not_say(client: Client, tmp_path: Path) -> None:
     ran = fuzz(client, tmp_path)
     assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr

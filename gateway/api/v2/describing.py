@@ -53,7 +53,7 @@ def finish(document: Document) -> Document:
         for operation in item.values():
             _finish_operation(operation, path)
     document["paths"] = dict(sorted(document["paths"].items(), key=lambda entry: _place(document, entry[1])))
-    document["components"] = {"schemas": _components(document["paths"])}
+    document["components"] = {"schemas": _components(document["paths"], document["components"]["schemas"])}
     document["servers"] = [{"url": "/", "description": "Where this document comes from."}]
     _strip_titles(document["paths"])
     return document
@@ -146,16 +146,20 @@ def _problems(status: int, path: str, operation: Document) -> Document:
     }
 
 
-def _components(paths: Document) -> Document:
-    """Return the schemas of all models that ``paths`` refer to, and of those that they refer to."""
+def _components(paths: Document, collected: Document) -> Document:
+    """Return the schemas of all models that ``paths`` refer to, and of those that they refer to.
+
+    A parameter's own type (an enum, say) is no model: its schema is as the framework has ``collected`` it.
+    """
     named = {model.__name__: model for model in _models(BaseModel)}
     asked = {name for body in _requests(paths) for name in _references(body)}
-    told = {name for name in _references(paths) if name not in asked}
+    told = set(_references(paths)) - asked
     schemas: Document = models_json_schema(
         [(named[name], "validation") for name in sorted(asked)]
-        + [(named[name], "serialization") for name in sorted(told)],
+        + [(named[name], "serialization") for name in sorted(told & named.keys())],
         ref_template=REFERENCE + "{model}",
     )[1].get("$defs", {})
+    schemas = {name: collected[name] for name in told - named.keys()} | schemas
     _strip_titles(schemas)
     for schema in schemas.values():
         if "description" in schema:

@@ -37,6 +37,7 @@ def blueprint(submissions: Submissions, source: Source, store: Store, catalogue:
     @v2.get(
         "/export",
         summary="Export submissions",
+        operation_id="export_submissions",
         responses={
             "200": {
                 "description": "The submissions, newest first, as they are read.",

@@ -87,7 +87,10 @@ class _Metadata(BaseModel):
 
 class ListQuery(FilterQuery):
     cursor: str | None = Field(
-        default=None, max_length=256, description="Where to go on: the `next` of the page before, as it is."
+        default=None,
+        max_length=256,
+        description="Where to go on: the `next` of the page before, as it is.",
+        json_schema_extra={"format": "cursor"},
     )
     limit: Annotated[int, BeforeValidator(_number)] = Field(
         default=DEFAULT_LIMIT, ge=1, le=MOST, description="How many a page holds at most."
@@ -97,7 +100,7 @@ class ListQuery(FilterQuery):
 class SubmissionList(BaseModel):
     """One page, newest first."""
 
-    items: list[SubmissionResource]
+    items: list[SubmissionResource] = Field(description="The submissions.")
     next: str | None = Field(
         description="The cursor of the next page. A page may be short, even empty, and yet not the last: only null "
         "says that there is nothing more."
@@ -110,6 +113,7 @@ def blueprint(submissions: Submissions, source: Source, store: Store) -> APIBlue
     @v2.get(
         "/submissions",
         summary="List submissions",
+        operation_id="list_submissions",
         responses={"200": SubmissionList, **described(400, 503)},
     )
     def submission_list(query: ListQuery) -> Response:

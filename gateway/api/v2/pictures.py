@@ -38,14 +38,16 @@ class ArtifactPath(SubmissionPath):
 class ArtifactItem(BaseModel):
     """A picture that can be had."""
 
-    name: str
-    media_type: str
+    name: str = Field(description="Its name, which no other of this submission has.", examples=["overlay.png"])
+    media_type: str = Field(description="What kind of file it is.", examples=["image/png"])
     bytes: int | None = Field(description="Null for what is drawn when it is asked for.")
-    url: str
+    url: str = Field(description="Where to get it.")
 
 
 class ArtifactList(BaseModel):
-    items: list[ArtifactItem]
+    """The pictures of a submission."""
+
+    items: list[ArtifactItem] = Field(description="The pictures.")
 
 
 class Pictures:
@@ -96,7 +98,12 @@ def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
         **described(404, 410, 416, 503),
     }
 
-    @v2.get("/submissions/<submission_id>/input", summary="Get the submitted image", responses=responses)
+    @v2.get(
+        "/submissions/<submission_id>/input",
+        summary="Get the submitted image",
+        operation_id="get_input",
+        responses=responses,
+    )
     def input_image(path: SubmissionPath) -> Response:
         """The image as it was sent, byte for byte. Its ETag is its SHA-256."""
         submission = submissions.find(path.submission_id)
@@ -107,6 +114,7 @@ def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
     @v2.get(
         "/submissions/<submission_id>/artifacts",
         summary="List a submission's pictures",
+        operation_id="list_artifacts",
         responses={"200": ArtifactList, **described(404, 410, 503)},
     )
     def artifact_list(path: SubmissionPath) -> Response:
@@ -126,7 +134,12 @@ def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
             items.append(ArtifactItem(name=OVERLAY, media_type="image/png", bytes=None, url=url))
         return Response(ArtifactList(items=items).model_dump_json(), mimetype="application/json")
 
-    @v2.get("/submissions/<submission_id>/artifacts/<name>", summary="Get a picture", responses=responses)
+    @v2.get(
+        "/submissions/<submission_id>/artifacts/<name>",
+        summary="Get a picture",
+        operation_id="get_artifact",
+        responses=responses,
+    )
     def artifact(path: ArtifactPath) -> Response:
         """A picture that a step made, by its name, or `overlay.png`: the mask's contour and fill over the FLAIR image.
 

@@ -17,6 +17,7 @@ def blueprint(submissions: Submissions) -> APIBlueprint:
     @v2.get(
         "/submissions/<submission_id>/record",
         summary="Get the record of a submission",
+        operation_id="get_record",
         responses={"200": Record, **described(404, 410, 503)},
     )
     def submission_record(path: SubmissionPath) -> Response:

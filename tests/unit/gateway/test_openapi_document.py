@@ -103,12 +103,12 @@ def test_headers_that_clients_build_on_are_described(document: Document) -> None
         if "503" in responses:
             assert "Retry-After" in responses["503"]["headers"], name
     submitting = document["paths"][f"{PREFIX}/submissions"]["post"]["responses"]["202"]["headers"]
-    assert submitting.keys() == {"Location", "ETag", "Retry-After", "Preference-Applied"}
+    assert submitting.keys() >= {"Location", "ETag", "Retry-After", "Preference-Applied"}
 
 
 def test_every_schema_is_described_down_to_its_fields_and_has_no_title_of_a_program(document: Document) -> None:
     for name, schema in document["components"]["schemas"].items():
-        assert schema["description"], name
+        assert schema.get("description"), name
         assert "``" not in schema["description"], name
         for field, value in schema.get("properties", {}).items():
             assert value.get("description"), f"{name}.{field}"
