@@ -124,7 +124,8 @@ class Measured:
                 self._database["submissions"].update_one(
                     {"_id": each.id}, {"$set": {"due_at": datetime.now(UTC) - timedelta(days=1)}}
                 )
-            taken[f"a sweep's look, {DUE} due"] = [_milliseconds(self.back.due, 500) for _ in range(max(10, count // 10))]
+            looks = range(max(10, count // 10))
+            taken[f"a sweep's look, {DUE} due"] = [_milliseconds(self.back.due, 500) for _ in looks]
         return taken
 
 

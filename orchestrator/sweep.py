@@ -17,8 +17,8 @@ from orchestrator.ports import Announcer, Bell, Clock, Store
 log = structlog.get_logger()
 
 BATCH = 200
-"""Submissions looked at in one sweep; what is left is due at the next one. Each costs the database a write, and thousands
-that wait must not take the time of those that are worked on."""
+"""Submissions looked at in one sweep; what is left is due at the next one. Each costs the database a write, and
+thousands that wait must not take the time of those that are worked on."""
 
 DRAINED_PER_SECOND = 50
 """What one workflow's queue gives off, roughly: before its turn comes, a message in it need not be missed."""
