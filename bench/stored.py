@@ -27,7 +27,8 @@ from orchestrator.ports import Progress
 
 BATCH = 200
 PICTURE = b"\x89PNG small picture" * 8
-ROUNDS = 10
+ROUNDS = 5
+DUE = 30
 SETTLING_SECONDS = 15.0
 """Until a checkpoint or two have written what filling has left in memory."""
 
@@ -41,7 +42,7 @@ class Measured:
         self.front = gateway.store.MongoStore(client, name)
         self.back = orchestrator.store.MongoStore(client, name)
         self.front.publish([workflow])
-        self.stored = 0
+        self.stored = self._database["submissions"].estimated_document_count()  # of an earlier run
 
     def submission(self, number: str, created_at: datetime, **changes: Any) -> Submission:
         values: dict[str, Any] = {
@@ -118,12 +119,13 @@ class Measured:
             taken["fetching"] = [_milliseconds(self.front.fetch, each.id) for each in made]
             taken["fetching a picture"] = [_milliseconds(self.front.picture, each.id, INPUT_NAME) for each in made]
         taken["a sweep's look, nothing due"] = [_milliseconds(self.back.due, 500) for _ in range(count)]
-        with self.queued(100) as made:
+        with self.queued(DUE) as made:
             for each in made:
                 self._database["submissions"].update_one(
                     {"_id": each.id}, {"$set": {"due_at": datetime.now(UTC) - timedelta(days=1)}}
                 )
-            taken["a sweep's look, 100 due"] = [_milliseconds(self.back.due, 500) for _ in range(max(10, count // 10))]
+            looks = range(max(10, count // 10))
+            taken[f"a sweep's look, {DUE} due"] = [_milliseconds(self.back.due, 500) for _ in looks]
         return taken
 
 
@@ -137,7 +139,7 @@ def main() -> None:
     arguments = parser(__doc__ or "")
     arguments.add_argument("--few", type=int, default=100, help="submissions stored at first")
     arguments.add_argument("--many", type=int, default=200_000, help="submissions stored in the end")
-    arguments.add_argument("--count", type=int, default=300, help="times that each operation is measured")
+    arguments.add_argument("--count", type=int, default=150, help="times that each operation is measured")
     given = arguments.parse_args()
     settings = cluster_settings(given.home)
     print(machine(given.home, 8))

@@ -82,6 +82,9 @@ class Store(Protocol):
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
         """Look again later, nothing else."""
 
+    def put_off(self, submissions: list[Submission], due_in_seconds: float) -> None:
+        """Look again later at those that are queued and still due."""
+
     def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
         """Running to queued, because its lease ran out. False: somebody else wrote in the meantime."""
 

@@ -16,8 +16,12 @@ from orchestrator.ports import Announcer, Bell, Clock, Store
 
 log = structlog.get_logger()
 
-BATCH = 500
-"""Submissions looked at in one sweep; what is left is due at the next one."""
+BATCH = 200
+"""Submissions looked at in one sweep; what is left is due at the next one. Each costs the database a write, and
+thousands that wait must not take the time of those that are worked on."""
+
+DRAINED_PER_SECOND = 50
+"""What one workflow's queue gives off, roughly: before its turn comes, a message in it need not be missed."""
 
 BUSY_QUEUE_PATIENCE = 20
 """In a queue that is not empty a rung-for submission may wait so many times longer: its message is likely there."""
@@ -49,6 +53,7 @@ class Sweep:
         """Look at what is due and return how many were rung for. Raises StoreUnavailable and BrokerUnavailable."""
         rung = 0
         waiting: dict[str, int] = {}
+        put_off: dict[str, list[Submission]] = {}
         for submission in self._due():
             if submission.state is SubmissionState.RUNNING:
                 rung += self._take_over(submission)
@@ -57,10 +62,13 @@ class Sweep:
                 if name not in waiting:
                     waiting[name] = self._bell.waiting(name)
                 if self._message_waits(submission, waiting[name]):
-                    self._store.postpone(submission, self._ring_again_seconds)
+                    put_off.setdefault(name, []).append(submission)
                 else:
                     self._ring(submission)
                     rung += 1
+        for name, submissions in put_off.items():
+            # The longer the queue, the later its end is worth a look.
+            self._store.put_off(submissions, self._ring_again_seconds + waiting[name] / DRAINED_PER_SECOND)
         if rung:
             log.info("sweep rang", submissions=rung)
         return rung

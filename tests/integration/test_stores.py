@@ -257,6 +257,34 @@ def test_what_is_postponed_is_due_later(stores):
     assert stores.back.due(10) == []
 
 
+def test_a_pile_is_looked_at_piece_by_piece_and_as_a_whole(stores):
+    now = stores.front.now()
+    pile = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 2, 2, 3, 60, 300, 9000)}
+    looked = []
+    while batch := stores.back.due(2):
+        looked += [each.id for each in batch]
+        stores.back.put_off(batch, 60)
+    assert sorted(looked) == sorted(pile)
+
+
+def test_what_is_left_of_a_pile_is_found_again(stores):
+    now = stores.front.now()
+    pile = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 20, 400)}
+    stores.back.put_off(stores.back.due(2)[:1], 60)  # and one of the two was not dealt with
+    found = [each.id for _ in range(4) for each in stores.back.due(2)]
+    assert len(pile & set(found)) == 2
+
+
+def test_what_is_claimed_or_was_put_off_meanwhile_is_not_put_off(stores):
+    claimed, later = stores.accepted(), stores.accepted()
+    due = stores.back.due(10)
+    stores.back.claim(claimed, "owner", 600, Progress(claimed.steps))
+    stores.back.postpone(later, 700)
+    before = [stores.due_at(each) for each in (claimed, later)]
+    stores.back.put_off(due, 30)
+    assert [stores.due_at(each) for each in (claimed, later)] == before
+
+
 def test_what_is_due_is_bounded(stores):
     for _ in range(5):
         stores.accepted()

@@ -240,6 +240,12 @@ class MemoryStore:
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
         self._update(submission, {"due_at": self._later(due_in_seconds)})
 
+    def put_off(self, submissions: list[Submission], due_in_seconds: float) -> None:
+        self._answer()
+        for document in [self.documents[each.id] for each in submissions if each.id in self.documents]:
+            if document["state"] == SubmissionState.QUEUED and document["due_at"] < self.now():
+                document["due_at"] = self._later(due_in_seconds)
+
     def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
         submission.state.become(SubmissionState.QUEUED)
         event = submission_event(SubmissionState.QUEUED, self.now(), "taken back")
