@@ -246,7 +246,7 @@ def test_a_list_pages_through_all_that_fits(library, shell, samples, mine):
     option = f"test={mine['test']}"
     listed = shell("list", "--metadata", option, "--limit", "5")
     assert len(listed.stdout.splitlines()) == 6
-    assert "more than these 5" in listed.stderr
+    assert "There are more" in listed.stderr
     assert [each["id"] for each in values(shell("list", "-m", option, "--json"))] == found
     assert "No submission fits" in shell("list", "-m", "test=none").stderr
 

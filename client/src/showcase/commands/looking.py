@@ -51,7 +51,7 @@ def list_(
     ]
     print_table(("CREATED", "ID", "WORKFLOW", "STATE", "TOOK", "RESULT"), rows)
     if more:
-        notes().print(f"There are more than these {limit}: --limit, or showcase export for all.")
+        notes().print("There are more: --limit, or showcase export for all.")
 
 
 def show(submission_id: options.Id, json: options.Json = False, url: options.Url = options.URL) -> None:

@@ -41,7 +41,7 @@ def value(each: Any) -> str:
     if isinstance(each, dict) and isinstance(each.get("artifact"), str):
         return str(each["artifact"])
     if isinstance(each, float):
-        return f"{each:.4g}"
+        return f"{each:.6g}"
     return each if isinstance(each, str) else json.dumps(each, ensure_ascii=False, default=str)
 
 
