@@ -21,7 +21,7 @@ from contracts.errors import InvalidRequest
 from contracts.states import SubmissionState
 from gateway.retention import expired
 
-MOST_LOOKED_AT = 4096
+MOST_LOOKED_AT = 2048
 """About so many submissions are looked at for one page. What matches rarely then comes in short pages."""
 
 MOST_WINDOWS = 40

@@ -120,7 +120,7 @@ def blueprint(submissions: Submissions, source: Source, store: Store) -> APIBlue
         """Submissions, the newest first, a page at a time; `Link: rel="next"` leads to the next.
 
         Filters combine. `metadata.<name>=<value>` lists those that were sent with that text. What is added while you
-        page never moves what you have not seen yet. A request looks at some 4,000 submissions at most: where few match,
+        page never moves what you have not seen yet. A request looks at some 2,000 submissions at most: where few match,
         its page is short, and its `next` goes on.
         """
         filters = query.filters()
