@@ -18,7 +18,7 @@ class GoneReason(StrEnum):
 
 
 class Tombstone(BaseModel):
-    """``at`` is when the submission went, or will go: one is written ahead of the database's own deletion."""
+    """``at`` is when the submission went, or will go: one is written ahead of the deletion."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 

@@ -20,7 +20,7 @@ class Tombstones(Protocol):
 
 
 def expired(submission: Submission, now: datetime) -> bool:
-    """Whether its time has passed. The database deletes it some seconds later; nobody is shown it until then."""
+    """Whether its time has passed. It is deleted some seconds later; nobody is shown it until then."""
     return submission.expires_at is not None and submission.expires_at <= now
 
 

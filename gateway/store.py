@@ -97,7 +97,10 @@ class MongoStore:
             for collection, field in store_layout.SPARSE_INDEXES:
                 self._database[collection].create_index(field, sparse=True)
             for collection, field in store_layout.EXPIRY_INDEXES:
-                self._database[collection].create_index(field, expireAfterSeconds=0)
+                self._database[collection].create_index([(field, DESCENDING)])
+                known = self._database[collection].index_information()
+                if "expireAfterSeconds" in known.get(store_layout.EXPIRING_INDEX, {}):
+                    self._database[collection].drop_index(store_layout.EXPIRING_INDEX)
             self._submissions.create_index(store_layout.CREATED)
             self._submissions.create_index(
                 [(store_layout.CREATED, DESCENDING)],

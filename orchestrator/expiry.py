@@ -1,8 +1,7 @@
 """Ends what has expired, and leaves a tombstone where it was. Any orchestrator; all may.
 
-MongoDB deletes by itself what an expiry index names, a minute late or so, and tells nobody. SecantusDB reads whole
-collections to do so, pictures included, while everybody waits: in the local cluster it is told not to. So what expires
-within the next minute gets its tombstone now, and what has expired is deleted here, by ranges of the index.
+What expires within the next minute gets its tombstone now; what has expired is deleted, by ranges of an index. No
+index has the database delete by itself (contracts/store_layout.py says why).
 """
 
 from __future__ import annotations
@@ -33,6 +32,9 @@ class Graves(Protocol):
 
     def now(self) -> datetime:
         """Return the database's time."""
+
+    def prepare(self) -> None:
+        """Make the indexes that all of this is bounded by, unless they are there."""
 
     def expiring(self, after: datetime | None, until: datetime) -> list[tuple[str, datetime]]:
         """Return ids and expiries of the submissions in (after, until], or of all until then."""
@@ -78,8 +80,12 @@ class Expiry:
 
     def run(self, seconds: float) -> None:
         """Look every so many seconds until the process is asked to stop."""
+        prepared = False
         while self._clock.sleep(seconds):
             try:
+                if not prepared:
+                    self._graves.prepare()
+                    prepared = True
                 self.once()
             except StoreUnavailable as error:
                 log.warning("expiry put off", error=error.message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pymongo import MongoClient
+from pymongo import DESCENDING, MongoClient
 from pymongo.errors import BulkWriteError
 from pymongo.write_concern import WriteConcern
 
@@ -28,6 +28,11 @@ class MongoGraves:
         with translated():
             now: datetime = self._database.command("hello")["localTime"]
         return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+    def prepare(self) -> None:
+        with translated():
+            for collection, field in store_layout.EXPIRY_INDEXES:
+                self._database[collection].create_index([(field, DESCENDING)])
 
     def expiring(self, after: datetime | None, until: datetime) -> list[tuple[str, datetime]]:
         window = {"$lte": until} if after is None else {"$gt": after, "$lte": until}

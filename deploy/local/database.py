@@ -9,9 +9,7 @@ from deploy.local.parts import Part
 from deploy.local.ports import HOST
 from deploy.local.settings import CHECKOUT, ClusterSettings
 
-# It does not look for expired documents: it would read every collection that has any, pictures included, under its one
-# lock, and stand still for 17 s and longer at 200,000 submissions. The orchestrators delete them, by the index.
-CONFIGURATION = "[storage]\nttl_sweep_seconds = 0.0\n"
+CONFIGURATION = "# All that is set is on the command line.\n"
 
 # The server hands this text on, as it is, into WiredTiger's configuration. A thread that commits helps to tidy a full
 # cache first, holding the server's lock, and by default for as long as that takes: for ever, when the snapshot that

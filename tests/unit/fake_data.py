@@ -80,6 +80,9 @@ class MemoryTombstones:
         self._store._answer()
         self.stones = {key: each for key, each in self.stones.items() if each.expires_at > now}
 
+    def prepare(self) -> None:
+        self._store._answer()
+
     def expiring(self, after: datetime | None, until: datetime) -> list[tuple[str, datetime]]:
         self._store._answer()
         ends = ((key, each.get("expires_at")) for key, each in self._store.documents.items())

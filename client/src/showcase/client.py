@@ -210,7 +210,7 @@ class Client(Server):
             return save(response.iter_bytes(), to)
 
     def webhook(self, submission_id: str) -> Webhook:
-        """Return who is told of its end, and every attempt at it. Raises NotFound where nobody is."""
+        """Return who is told of its end, and every attempt at it; its ``url`` is None where nobody is."""
         return Webhook.of(json_body(self._transport.request("GET", submission_path(submission_id, "webhook"))))
 
     def replay(self, submission_id: str, delivery_id: str) -> Webhook:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from showcase.catalogue import Model
 from showcase.client import Client
-from showcase.errors import NotFound, Refused, ShowcaseError, Unreachable
+from showcase.errors import NotFound, ShowcaseError, Unavailable, Unreachable
 from showcase.server import client_version
 
 START = (
@@ -95,25 +94,38 @@ def _parts(client: Client) -> Iterator[Finding]:
 
 
 def _published(client: Client) -> Iterator[Finding]:
-    try:
-        api = client.openapi()
-        names = [workflow.name for workflow in client.workflows()]
-        models = client.models()
-    except NotFound:
-        yield Finding("api v2", Verdict.MISSING, "the server has no API v2", "Upgrade the server; it knows v1 alone.")
-        return
-    except Refused as error:
-        yield Finding("api v2", Verdict.MISSING, error.detail, "Mend what is missing above, then ask again.")
-        return
-    except ShowcaseError as error:
-        yield Finding("api v2", Verdict.MISSING, str(error), "Compare the versions of the client and the server.")
-        return
-    yield Finding("api v2", Verdict.GOOD, f"version {_version(api)}")
+    looks: list[tuple[str, Callable[[Client], Iterator[Finding]]]] = [
+        ("api v2", _api),
+        ("workflows", _workflows),
+        ("models", _models),
+    ]
+    for subject, look in looks:
+        try:
+            yield from look(client)
+        except NotFound:
+            yield Finding(subject, Verdict.MISSING, "the server does not have it", "Upgrade the server: it is older.")
+        except Unavailable as error:
+            yield Finding(subject, Verdict.MISSING, error.detail, "In the checkout: `make logs PART=gateway`.")
+        except ShowcaseError as error:
+            yield Finding(subject, Verdict.MISSING, str(error), "Compare the versions of the client and the server.")
+
+
+def _api(client: Client) -> Iterator[Finding]:
+    info = client.openapi().get("info")
+    version = info.get("version", "unknown") if isinstance(info, dict) else "unknown"
+    yield Finding("api v2", Verdict.GOOD, f"version {version}")
+
+
+def _workflows(client: Client) -> Iterator[Finding]:
+    names = [workflow.name for workflow in client.workflows()]
     if names:
         yield Finding("workflows", Verdict.GOOD, ", ".join(names))
     else:
         yield Finding("workflows", Verdict.MISSING, "none is published", "SHOWCASE_WORKFLOWS names their folder.")
-    yield from _served(models)
+
+
+def _models(client: Client) -> Iterator[Finding]:
+    return _served(client.models())
 
 
 def _served(models: list[Model]) -> Iterator[Finding]:
@@ -127,8 +139,3 @@ def _served(models: list[Model]) -> Iterator[Finding]:
                 yield Finding("model", Verdict.MISSING, says, MODEL_SERVER)
             else:
                 yield Finding("model", Verdict.GOOD, f"{named} at {each.served.address}, {each.served.state}")
-
-
-def _version(api: dict[str, Any]) -> str:
-    info = api.get("info")
-    return str(info.get("version", "unknown")) if isinstance(info, dict) else "unknown"

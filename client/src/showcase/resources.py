@@ -164,9 +164,9 @@ class Delivery(Part):
 
 
 class Webhook(Resource):
-    """Who is told of a submission's end, and what became of it: waiting, due, sent or given_up."""
+    """Who is told of a submission's end, and what became of it: none, waiting, due, sent or given_up."""
 
-    url: str
+    url: str | None = None
     state: str
     id: str | None = None
     due_at: datetime | None = None

@@ -7,9 +7,10 @@ from flask_openapi3 import APIBlueprint
 
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
+from gateway.api.v2.describing import ETAG, RETRY_AFTER, headed
 from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.api.v2.resources import SubmissionResource, address
-from gateway.api.v2.submissions import RETRY_AFTER_SECONDS
+from gateway.api.v2.submissions import LOCATION, RETRY_AFTER_SECONDS
 from gateway.lifecycle import Lifecycle
 
 
@@ -20,7 +21,7 @@ def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:
         "/submissions/<submission_id>/cancel",
         summary="Cancel a submission",
         operation_id="cancel_submission",
-        responses={"200": SubmissionResource, **described(404, 409, 410, 503)},
+        responses={"200": headed(SubmissionResource, "It is canceled.", ETag=ETAG), **described(404, 409, 410, 503)},
     )
     def cancel(path: SubmissionPath) -> Response:
         """End a submission that is queued or running. A model that answers after this is not heard any more.
@@ -33,7 +34,12 @@ def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:
         "/submissions/<submission_id>/retry",
         summary="Run what failed again",
         operation_id="retry_submission",
-        responses={"202": SubmissionResource, **described(404, 409, 410, 503)},
+        responses={
+            "202": headed(
+                SubmissionResource, "It is queued again.", Location=LOCATION, ETag=ETAG, Retry_After=RETRY_AFTER
+            ),
+            **described(404, 409, 410, 503),
+        },
     )
     def retry(path: SubmissionPath) -> Response:
         """Queue a failed or canceled submission again. Steps that succeeded keep their outcome; others are called."""

@@ -18,7 +18,7 @@ from gateway.model_directory import ModelDirectory
 from gateway.upkeep import CLOCK_TURNS, RETRY_SECONDS, TURN_SECONDS, Upkeep
 from tests.unit.factories import GATED, ONE_STEP, make_workflow, png
 from tests.unit.fakes import FakeBell, MemoryStore
-from tests.unit.gateway.conftest import make_app
+from tests.unit.gateway.conftest import Doorbell, make_app
 from tests.unit.lifecycle_fakes import MemoryLifecycleStore
 
 PROGRAM = "python -m gateway"
@@ -29,14 +29,13 @@ def published() -> Catalogue:
     return Catalogue([make_workflow(text) for text in texts])
 
 
-def upkeep_of(store: MemoryStore, catalogue: Catalogue) -> Upkeep:
-    lifecycle = Lifecycle(store, MemoryLifecycleStore(store), FakeBell())
-    return Upkeep(store, catalogue, ModelDirectory(catalogue), lifecycle)
+def owners(store: MemoryStore) -> Lifecycle:
+    return Lifecycle(store, MemoryLifecycleStore(store), Doorbell())
 
 
 @pytest.fixture
 def upkeep(store: MemoryStore, catalogue: Catalogue) -> Iterator[Upkeep]:
-    yield upkeep_of(store, catalogue)
+    yield Upkeep(store, catalogue, ModelDirectory(catalogue), owners(store))
     catalogue.follow({})
 
 
@@ -72,7 +71,7 @@ def test_what_is_set_is_meant_by_both_apis_and_by_a_gateway_that_starts_later(
     assert meant_by_v2(client, version="v1.9.0") == "v1.9.0"
 
     fresh = published()
-    upkeep_of(store, fresh).turn()
+    Upkeep(store, fresh, ModelDirectory(fresh), owners(store)).turn()
     assert meant_by_v1(make_app(store, FakeBell(), fresh).test_client(), store) == "v1.0.0"
 
     assert run(store, "aliases", "remove", "digits", "stable") == 0

@@ -1,4 +1,4 @@
-"""Whatever expires has its tombstone before the database deletes it, and each is read once or twice, not every time."""
+"""Whatever expires has its tombstone before it is deleted, and each is looked at a few times, not at every turn."""
 
 from __future__ import annotations
 

@@ -23,10 +23,12 @@ def webhook(
         shown = client.webhook(submission_id)
         if replay and shown.id is not None:
             shown = client.replay(submission_id, shown.id)
-        elif replay:
+        elif replay and shown.url is not None:
             notes().print("It is sent when the submission has ended; there is nothing to send again yet.")
     if json:
         print_json(shown.raw)
+    elif shown.url is None:
+        notes().print("It has no webhook. One is named with the image: showcase submit --webhook URL")
     else:
         _print(shown)
 
