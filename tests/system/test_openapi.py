@@ -28,7 +28,7 @@ def fuzz(client: Client, folder: Path) -> subprocess.CompletedProcess[str]:
         + ["--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--no-color"]
         + ["--request-timeout", "30", "--max-time", str(BUDGET_SECONDS)]
         + ["--report-json-path", str(folder / "report.json")],
-        cwd=CHECKOUT,
+        cwd=folder,  # it keeps what it found beside it
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.system.openapi_hooks", "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,

@@ -22,6 +22,7 @@ _WAIT = re.compile(r"(?:^|[,;]\s*)wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", re.I
 Model = TypeVar("Model", bound=BaseModel)
 
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+WebhookUrl = Annotated[str, StringConstraints(max_length=LONGEST_URL), Field(json_schema_extra={"format": "uri"})]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 
 
@@ -44,8 +45,8 @@ class SubmissionFields(BaseModel):
         examples=[{"patient": "17"}],
         json_schema_extra={"additionalProperties": False},
     )
-    webhook: str | None = Field(
-        default=None, max_length=LONGEST_URL, description="Where to send word of its end: an http or https URL."
+    webhook: WebhookUrl | None = Field(
+        default=None, description="Where to send word of its end: an http or https URL that leads to a public address."
     )
     retention_days: float | None = Field(
         default=None, gt=0, le=36_500, description="Days to keep it, if not as long as usual.", examples=[7]
