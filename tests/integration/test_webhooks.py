@@ -266,7 +266,12 @@ def test_an_event_reaches_a_receiver_that_was_down_and_is_verified(real):
     port = free_ports(1)
     with ThreadPoolExecutor(THREADS) as pool:
         deliverer = Deliverer(
-            real.outbox, HttpSender(parse_allowed("127.0.0.1")), SystemClock(), [SECRET], pool, chance=lambda: 0.0
+            real.outbox,
+            HttpSender(parse_allowed("127.0.0.1")),
+            SystemClock(real.back.now),
+            [SECRET],
+            pool,
+            chance=lambda: 0.0,
         )
         loop = threading.Thread(target=deliverer.run, daemon=True)
         loop.start()
@@ -296,7 +301,7 @@ def test_an_event_reaches_a_receiver_that_was_down_and_is_verified(real):
 def test_two_orchestrators_send_each_event_once(real):
     with receiver() as listening, ThreadPoolExecutor(2 * THREADS) as pool:
         sender = HttpSender(parse_allowed("127.0.0.1"))
-        deliverers = [Deliverer(real.outbox, sender, SystemClock(), [SECRET], pool) for _ in range(2)]
+        deliverers = [Deliverer(real.outbox, sender, SystemClock(real.back.now), [SECRET], pool) for _ in range(2)]
         loops = [threading.Thread(target=each.run, daemon=True) for each in deliverers]
         for loop in loops:
             loop.start()
