@@ -71,7 +71,8 @@ class Stores:
 def stores(request):
     if request.param == "memory":
         store = MemoryStore()
-        return Stores(store, store, MemoryLifecycleStore(store), MemoryIdempotencyStore(store), MemoryTombstones(store))
+        stones = MemoryTombstones(store)
+        return Stores(store, store, MemoryLifecycleStore(store, stones), MemoryIdempotencyStore(store), stones)
     client, name = request.getfixturevalue("database")
     return Stores(
         gateway.store.MongoStore(client, name),

@@ -24,7 +24,17 @@ SECONDS = 280
 
 def fuzz(client: Client, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "schemathesis.cli", "run", f"{client.url}/api/v2/openapi.json", "--checks", "all"]
+        [
+            sys.executable,
+            "-m",
+            "schemathesis.cli",
+            "--config-file",
+            str(Path(__file__).with_name("schemathesis.toml")),
+            "run",
+            f"{client.url}/api/v2/openapi.json",
+            "--checks",
+            "all",
+        ]
         + ["--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--no-color"]
         + ["--request-timeout", "30", "--max-time", str(BUDGET_SECONDS)]
         + ["--report-json-path", str(folder / "report.json")],

@@ -18,7 +18,7 @@ from tests.unit.fakes import MemoryStore
 class MemoryLifecycleStore:
     def __init__(self, store: MemoryStore, tombstones: MemoryTombstones | None = None) -> None:
         self.store = store
-        self.tombstones = tombstones or MemoryTombstones(store)
+        self.tombstones = tombstones if tombstones is not None else MemoryTombstones(store)
         self.due: dict[str, tuple[datetime, Deletion]] = {}
 
     def cancel(self, submission: Submission, reason: str, at: datetime) -> bool:
