@@ -15,8 +15,7 @@ import pika
 import structlog
 from pika.exceptions import AMQPError
 
-from contracts.connections import WRONG_AMQP_URL, amqp_bounds
-from contracts.errors import InvalidSetting, StoreUnavailable
+from contracts.errors import StoreUnavailable
 from contracts.events import Notice, encode_notice
 from contracts.messages import Job, encode_job
 from contracts.topology import (
@@ -29,6 +28,7 @@ from contracts.topology import (
     event_key,
     job_queue,
 )
+from gateway.amqp import connection_parameters
 from gateway.backpressure import Tally
 from gateway.ports import Backlog
 
@@ -49,12 +49,7 @@ class RabbitDoorbell:
     def __init__(
         self, url: str, topology: Topology, workflows: list[str], confirmed: Callable[[list[str]], None]
     ) -> None:
-        try:
-            self._parameters = pika.URLParameters(url)
-        except (ValueError, TypeError) as error:
-            raise InvalidSetting(WRONG_AMQP_URL) from error
-        for name, value in amqp_bounds().items():
-            setattr(self._parameters, name, value)
+        self._parameters = connection_parameters(url)
         self._topology = topology
         self._workflows = workflows
         self._tell = confirmed

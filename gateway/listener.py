@@ -10,10 +10,10 @@ import pika
 import structlog
 from pika.exceptions import AMQPError
 
-from contracts.connections import WRONG_AMQP_URL, amqp_bounds
-from contracts.errors import InvalidMessage, InvalidSetting
+from contracts.errors import InvalidMessage
 from contracts.events import decode_notice
 from contracts.topology import EVENTS_BINDING, EVENTS_EXCHANGE, EVENTS_QUEUE
+from gateway.amqp import connection_parameters
 from gateway.watching import Hub
 
 log = structlog.get_logger()
@@ -26,12 +26,7 @@ class RabbitListener:
     """Feeds the hub from a queue of its own, which the broker removes when the connection ends."""
 
     def __init__(self, url: str, hub: Hub) -> None:
-        try:
-            self._parameters = pika.URLParameters(url)
-        except (ValueError, TypeError) as error:
-            raise InvalidSetting(WRONG_AMQP_URL) from error
-        for name, value in amqp_bounds().items():
-            setattr(self._parameters, name, value)
+        self._parameters = connection_parameters(url)
         self._hub = hub
         self._stopped = threading.Event()
 

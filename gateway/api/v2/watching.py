@@ -22,15 +22,12 @@ from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.api.v2.parsing import wait_seconds
 from gateway.api.v2.resources import QueuePosition
 from gateway.ports import Store
-from gateway.streams import EventStream
+from gateway.streams import AWAY_SECONDS, EventStream
 from gateway.timers import Timers
 from gateway.watching import PARKING, RESUMED, Hub, Parked, Wake
 
 LOOK_SECONDS = 5.0
 """A waiting request looks at the document so often, in case that a notice was lost."""
-
-AWAY_SECONDS = 1.0
-"""... and so often while no notices come in."""
 
 LOOKS_AT_ONCE = 2
 """Threads that read documents for event streams. One stream asks for one look at a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import threading
@@ -86,7 +87,8 @@ def world(store: MemoryStore, bell: Doorbell, catalogue: Catalogue) -> Iterator[
     yield made
     for connection in made.connections:
         connection.close()
-    server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
+    with contextlib.suppress(OSError):  # the loop may be awake, and close the trigger before it is pulled
+        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
     thread.join(timeout=10)
     server.task_dispatcher.shutdown()
     assert not thread.is_alive()
