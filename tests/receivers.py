@@ -24,7 +24,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Keeps what it gets. ``answers`` are the statuses of the next ones, then 204."""
+    """Keeps what it gets. ``answers`` are the statuses of the next ones, then 204; none while it is ``holding``."""
 
     port: int
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -32,6 +32,8 @@ class Receiver:
     connections: list[str] = field(default_factory=list)
     server_names: list[str | None] = field(default_factory=list)
     answer_bytes: int = 0
+    holding: threading.Event | None = None
+    """Answers are held back until it is set."""
 
 
 @contextmanager
@@ -45,6 +47,8 @@ def receiver(port: int = 0, certificate: tuple[Path, Path] | None = None) -> Ite
             kept.connections.append(self.client_address[0])
             length = int(self.headers["Content-Length"])
             kept.received.append(Received(self.path, dict(self.headers), self.rfile.read(length)))
+            if kept.holding is not None:
+                kept.holding.wait(60)
             status, headers = kept.answers.pop(0) if kept.answers else (204, {})
             self.send_response(status)
             for name, value in headers.items():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from pymongo import MongoClient
 from standardwebhooks import Webhook as Verifier
 
+from contracts.store_layout import SUBMISSIONS
 from tests.local_cluster import free_ports
 from tests.receivers import receiver
 from tests.system.conftest import WEBHOOKS, eventually
@@ -65,6 +69,26 @@ def test_a_receiver_that_was_down_is_told_when_it_is_back_and_again_on_request(c
         first, second = listening.received
     assert VERIFIER.verify(first.body, first.headers) == VERIFIER.verify(second.body, second.headers)
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == sent["id"]
+
+
+def test_an_orchestrator_killed_in_the_middle_of_telling_leaves_it_to_the_next(client, cluster, samples):
+    with receiver() as listening:
+        listening.holding = threading.Event()
+        address = f"http://127.0.0.1:{listening.port}/"
+        body = submit(client, samples / "digits" / "digit_7.png", "workflow_000", address).json()
+        eventually(lambda: listening.received)
+        assert webhook_of(client, body)["attempts"] == []
+        cluster.kill("orchestrator")
+        listening.holding.set()
+        # It is the killed one's for a minute and a half more: here that time has passed already.
+        settings = cluster.environment()
+        with MongoClient(settings["SHOWCASE_MONGO_URL"], serverMonitoringMode="poll") as store:
+            submissions = store[settings["SHOWCASE_MONGO_DATABASE"]][SUBMISSIONS]
+            submissions.update_one({"_id": body["id"]}, [{"$set": {"webhook.due_at": "$$NOW"}}])
+        eventually(lambda: webhook_of(client, body)["state"] == "sent")
+        first, second = listening.received
+    assert VERIFIER.verify(first.body, first.headers) == VERIFIER.verify(second.body, second.headers)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
 @pytest.mark.parametrize("address", ["http://169.254.169.254/latest/", "http://127.0.0.2/", "http://localhost/", "x"])

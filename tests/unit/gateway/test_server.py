@@ -1,4 +1,4 @@
-"""What waitress refuses by itself has the API's error shape."""
+"""The real server: what waitress refuses by itself has the API's error shape, and who hangs up holds nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import gc
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from gateway.export import MOST_AT_A_TIME
 from gateway.server import make_server
+from tests.unit.factories import GATED, NOW, make_submission, make_workflow, png
+from tests.unit.fakes import MemoryStore
 
 
 def serve(app: Flask, port: int = 0) -> Any:
@@ -77,6 +84,33 @@ def test_a_body_in_pieces_is_read_to_its_end_and_then_refused(port: int) -> None
     answered, _, body = talk(port, head + form + piece * 5 + b"0\r\n\r\n")
     assert answered == 413
     assert "Send a smaller one." in json.loads(body)["message"]
+
+
+def test_who_hangs_up_in_the_middle_of_an_export_leaves_its_place(port: int, store: MemoryStore) -> None:
+    """More than the server holds back for a client that reads slowly: these stand still until they hang up."""
+    for age in range(500):
+        reason = "x" * 60_000
+        store.accept(
+            make_submission(make_workflow(GATED), created_at=NOW - timedelta(seconds=age), reason=reason), png(8, 8)
+        )
+    request = b"GET /api/v2/export HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    begun = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(MOST_AT_A_TIME)]
+    for each in begun:
+        each.sendall(request)
+        assert each.recv(1000).startswith(b"HTTP/1.1 200 ")
+    for each in begun:
+        each.close()
+    end = time.monotonic() + 8  # before the server would cut off a slow reader by itself
+    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        while True:
+            connection.request("GET", "/api/v2/export")
+            response = connection.getresponse()
+            body = response.read()
+            if response.status == 200:
+                break
+            assert json.loads(body)["code"] == "busy"
+            assert time.monotonic() < end
+    assert body.count(b"\n") == 500
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # waitress leaves its socket and its trigger behind
