@@ -51,6 +51,10 @@ SPARSE_INDEXES: tuple[tuple[str, str], ...] = (
 """(collection, field): what a sweep has to look at, by when (documents in a terminal state have no entry), and the
 webhooks that are to be sent (only documents in a terminal state have one), and the deletions to be finished."""
 
+INDEX_SECONDS = 900.0
+"""What making an index may take: over 200,000 submissions that were stored before there was one, it is a minute or two.
+The usual bound of a call, which the database is told and keeps to, would end each attempt before it is done."""
+
 WEBHOOK_DUE: dict[str, Any] = {
     "$cond": [
         {"$ifNull": ["$webhook.url", False]},

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pymongo
 from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from contracts.connections import WRONG_MONGO_URL, mongo_options
 from contracts.errors import InvalidSetting, StoreUnavailable
+from contracts.store_layout import INDEX_SECONDS
 
 Document = dict[str, Any]
 
@@ -35,3 +37,10 @@ def translated() -> Iterator[None]:
         raise
     except PyMongoError as error:
         raise StoreUnavailable(f"The database does not answer as it should: {error}") from error
+
+
+@contextmanager
+def making_indexes() -> Iterator[None]:
+    """As ``translated``, with as much time as it takes to go through all that is stored."""
+    with pymongo.timeout(INDEX_SECONDS), translated():
+        yield

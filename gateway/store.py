@@ -19,7 +19,7 @@ from contracts.served_models import ServedModel, read_served
 from contracts.states import SubmissionState
 from contracts.workflows import Workflow
 from gateway.group_commit import GroupCommit
-from gateway.mongo import Document, translated
+from gateway.mongo import Document, making_indexes, translated
 from gateway.ports import Picture
 
 ACCEPTED_TOGETHER = 16
@@ -93,7 +93,7 @@ class MongoStore:
 
     def publish(self, workflows: list[Workflow]) -> None:
         kept = self._database[store_layout.WORKFLOW_VERSIONS]
-        with translated():
+        with making_indexes():
             for collection, field in store_layout.SPARSE_INDEXES:
                 self._database[collection].create_index(field, sparse=True)
             for collection, field in store_layout.EXPIRY_INDEXES:
@@ -107,6 +107,7 @@ class MongoStore:
                 name=store_layout.SAMPLE_INDEX,
                 partialFilterExpression=store_layout.SAMPLE,
             )
+        with translated():
             for workflow in workflows:
                 key = f"{workflow.name}/{workflow.version}"
                 try:

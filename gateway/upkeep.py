@@ -44,6 +44,7 @@ class Upkeep:
             if self._turns % CLOCK_TURNS == 0:
                 self._store.ping()
             if self._turns == 0:
+                log.info("preparing the database")  # indexes over what is stored may take minutes
                 self._store.publish(self._catalogue.all())  # and the indexes that bound what is read below
             if self._turns % CLOCK_TURNS == 0:
                 self._lifecycle.finish_deletions()

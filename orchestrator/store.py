@@ -22,7 +22,7 @@ from contracts.errors import InvalidDocument, LeaseLost, UnknownSchema
 from contracts.events import submission_event
 from contracts.states import StepState, SubmissionState
 from contracts.updates import ENDED, appended, from_now, literal
-from orchestrator.mongo import Document, translated
+from orchestrator.mongo import Document, making_indexes, translated
 from orchestrator.ports import Claim, Picture, Progress
 
 log = structlog.get_logger()
@@ -57,7 +57,7 @@ class MongoStore:
         return self._time.now() or self._ask_time()
 
     def prepare(self) -> None:
-        with translated():
+        with making_indexes():
             for collection, field in store_layout.SPARSE_INDEXES:
                 self._database[collection].create_index(field, sparse=True)
 

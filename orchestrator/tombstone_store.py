@@ -10,7 +10,7 @@ from pymongo.write_concern import WriteConcern
 
 from contracts import store_layout
 from contracts.tombstones import Tombstone
-from orchestrator.mongo import Document, translated
+from orchestrator.mongo import Document, making_indexes, translated
 
 BATCH = 500
 DUPLICATE_KEY = 11000
@@ -30,7 +30,7 @@ class MongoGraves:
         return now if now.tzinfo else now.replace(tzinfo=UTC)
 
     def prepare(self) -> None:
-        with translated():
+        with making_indexes():
             for collection, field in store_layout.EXPIRY_INDEXES:
                 self._database[collection].create_index([(field, DESCENDING)])
 

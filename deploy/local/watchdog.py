@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
@@ -28,23 +29,34 @@ ANSWER_SECONDS = 4.0
 STRIKES = 3
 """Failures in a row, of one and the same process, before it is ended: some eighteen seconds of silence."""
 
+BUSY_STRIKES = 150
+"""As many while it computes. Making an index holds everybody up, and takes minutes when much is stored: some fifteen
+minutes, for so long the processes wait for it (contracts/store_layout.py, INDEX_SECONDS)."""
+
+BUSY_SHARE = 0.5
+"""Of a core: what a database at work uses at least, also beside other work on two cores."""
+
 
 class Watch:
     """Counts the silences of one process; another process starts with none."""
 
-    def __init__(self, strikes: int = STRIKES) -> None:
+    def __init__(self, strikes: int = STRIKES, busy_strikes: int = BUSY_STRIKES) -> None:
         self._limit = strikes
+        self._busy_limit = busy_strikes
         self._pid = 0
         self._strikes = 0
 
-    def judge(self, pid: int, answered: bool) -> bool:
-        """Take one look's outcome. Returns whether the process ``pid`` should be ended now."""
+    def judge(self, pid: int, answered: bool, busy: bool = False) -> bool:
+        """Take one look's outcome. Returns whether the process ``pid`` should be ended now.
+
+        ``busy``: it computes, so that it may answer once it is done.
+        """
         if pid != self._pid or answered:
             self._pid, self._strikes = pid, 0
         if answered:
             return False
         self._strikes += 1
-        if self._strikes < self._limit:
+        if self._strikes < (self._busy_limit if busy else self._limit):
             return False
         self._strikes = 0
         return True
@@ -64,10 +76,36 @@ def reads(url: str) -> bool:
     return True
 
 
+class Pace:
+    """How busy a process was between two looks. One that makes an index computes; one that stands still waits."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, float, float] | None = None
+
+    def busy(self, pid: int, at: float, used: float) -> bool:
+        """Return whether ``pid`` has computed for BUSY_SHARE of the time since the last look.
+
+        ``at`` and ``used`` are in seconds: by a steady clock, and of all cores together.
+        """
+        last, self._last = self._last, (pid, at, used)
+        if last is None or last[0] != pid or at <= last[1]:
+            return False
+        return (used - last[2]) / (at - last[1]) >= BUSY_SHARE
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return what a process has computed so far; 0 for one that is gone."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
+
+
 def watch(home: Path, ask: Callable[[], bool]) -> None:
     """Look every few seconds, until the supervisor ends this process."""
     folder = home / PART
-    state = Watch()
+    state, pace = Watch(), Pace()
     while True:
         time.sleep(PAUSE_SECONDS)
         try:
@@ -75,13 +113,14 @@ def watch(home: Path, ask: Callable[[], bool]) -> None:
         except ClusterError:
             continue  # it is being started or stopped
         answered = ask()
+        busy = pace.busy(pid, time.monotonic(), cpu_seconds(pid))
         if sentence := lack(folder, STOP_MEGABYTES):
             if answered:  # else it waits for room already
                 print(sentence, flush=True)
                 os.kill(pid, signal.SIGTERM)
         elif lack(folder, START_MEGABYTES) and not answered:
             continue  # it waits for room
-        elif state.judge(pid, answered):
+        elif state.judge(pid, answered, busy):
             print(f"the database (process {pid}) does not answer: ending it", flush=True)
             os.kill(pid, signal.SIGKILL)
 

@@ -11,7 +11,7 @@ from pymongo.write_concern import WriteConcern
 from contracts import store_layout
 from contracts.documents import ATTEMPTS_KEPT, Submission, WebhookAttempt, from_document
 from contracts.updates import from_now, literal
-from orchestrator.mongo import Document, translated
+from orchestrator.mongo import Document, making_indexes, translated
 from orchestrator.webhooks.ports import Due
 from orchestrator.webhooks.schedule import Delivered, Move, TryAgain
 
@@ -37,7 +37,7 @@ class MongoOutbox:
         self._marks = self._submissions.with_options(write_concern=WriteConcern(**store_layout.AHEAD))
 
     def prepare(self) -> None:
-        with translated():
+        with making_indexes():
             self._submissions.create_index(DUE, sparse=True)
 
     def due(self, limit: int, *, recent: bool = False) -> list[Due]:

@@ -1,6 +1,8 @@
 """When is a silent database ended?"""
 
-from deploy.local.watchdog import Watch
+import os
+
+from deploy.local.watchdog import Pace, Watch, cpu_seconds
 
 
 def test_three_silences_in_a_row_end_it():
@@ -17,3 +19,25 @@ def test_an_answer_in_between_forgives():
 def test_another_process_starts_without_strikes():
     watch = Watch(3)
     assert not any([watch.judge(7, answered=False), watch.judge(7, answered=False), watch.judge(8, answered=False)])
+
+
+def test_one_that_computes_has_more_time_and_not_for_ever():
+    watch = Watch(3, busy_strikes=6)
+    assert [watch.judge(7, answered=False, busy=True) for _ in range(6)] == [False] * 5 + [True]
+
+
+def test_one_that_stands_still_afterwards_is_ended():
+    watch = Watch(3, busy_strikes=60)
+    assert not any(watch.judge(7, answered=False, busy=True) for _ in range(20))
+    assert watch.judge(7, answered=False)
+
+
+def test_who_computes_is_busy_and_who_waits_is_not():
+    pace = Pace()
+    looks = [(7, 10.0, 100.0), (7, 14.0, 102.0), (7, 18.0, 103.9), (8, 20.0, 200.0), (8, 20.0, 300.0)]
+    assert [pace.busy(*each) for each in looks] == [False, True, False, False, False]
+
+
+def test_a_process_has_computed_and_one_that_is_gone_has_not():
+    assert cpu_seconds(os.getpid()) > 0
+    assert cpu_seconds(2**22 + 1) == 0
