@@ -17,13 +17,19 @@ from pymongo import MongoClient
 
 from contracts import store_layout
 from contracts.documents import Submission, from_document
+from deploy.local.cluster import recall_cluster
+from deploy.local.reporting import environment_lines, pid_of, status_rows
+from deploy.local.supervision import Supervisor
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PORTS_NEEDED = 20
 
 
 class LocalCluster:
-    """A running cluster in ``home``. Its parts are rabbitmq, database, torchserve, orchestrator and gateway."""
+    """A running cluster in ``home``. Its parts are rabbitmq, database, torchserve, orchestrator and gateway.
+
+    It is started and stopped by the command that users have; what is asked often is asked without a process for it.
+    """
 
     def __init__(self, home: Path, settings: dict[str, str] | None = None) -> None:
         self.home = home
@@ -36,22 +42,23 @@ class LocalCluster:
         self._command("down")
 
     def pid(self, part: str) -> int:
-        return int(self._command("pid", part))
+        """Return the part's process id. Raises ClusterError while it has none."""
+        return pid_of(self.home, part)
 
     def kill(self, part: str, number: int = signal.SIGKILL) -> None:
         os.kill(self.pid(part), number)
 
     def environment(self) -> dict[str, str]:
         # KEY=VALUE lines, quoted for a shell.
-        return dict(line.split("=", 1) for line in shlex.split(self._command("env")))
+        lines = "\n".join(environment_lines(recall_cluster(self.home)))
+        return dict(line.split("=", 1) for line in shlex.split(lines))
 
     def rabbitmqctl(self, *arguments: str) -> str:
         return self._command("rabbitmqctl", *arguments)
 
     def ready(self) -> bool:
         """Return whether every part is ready."""
-        command = [sys.executable, "-m", "deploy.local", "status", "--home", str(self.home)]
-        return subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=False, timeout=60).returncode == 0
+        return status_rows(recall_cluster(self.home), Supervisor(self.home).processes())[1]
 
     def records(self, submission_ids: list[str]) -> list[Submission]:
         """Return the stored documents, as an operator may look at them."""

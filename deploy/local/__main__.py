@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.archives import build_archives
-from deploy.local.cluster import PART_NAMES, Cluster, assemble
+from deploy.local.cluster import PART_NAMES, recall_cluster
 from deploy.local.errors import ClusterError, explain
 from deploy.local.foreground import run
 from deploy.local.ports import HOST
@@ -25,7 +25,6 @@ from deploy.local.settings import CHECKOUT, OWN_HOME, ClusterSettings, recall_se
 from deploy.local.starting import bring_up, install
 from deploy.local.stopping import reset, take_down
 from deploy.local.supervision import Supervisor
-from deploy.torchserve.java import find_java
 
 EPILOGUE = """\
 Settings that `up` reads from the environment:
@@ -89,13 +88,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _known(home: Path) -> Cluster:
-    settings = recall_settings(home)
-    if settings is None:
-        raise ClusterError(f"There is no cluster in {home}; start one: make up")
-    return assemble(settings, find_java())
-
-
 def _settings(arguments: argparse.Namespace) -> ClusterSettings:
     home = arguments.home.resolve()
     last = recall_settings(home)
@@ -124,7 +116,7 @@ def _up(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     home = arguments.home.resolve()
-    rows, all_ready = status_rows(_known(home), Supervisor(home).processes())
+    rows, all_ready = status_rows(recall_cluster(home), Supervisor(home).processes())
     print(table(rows))
     return 0 if all_ready else 1
 
@@ -159,9 +151,9 @@ def _run(arguments: argparse.Namespace) -> int:
         case "pid":
             print(pid_of(home, arguments.part))
         case "env":
-            print("\n".join(environment_lines(_known(home))))
+            print("\n".join(environment_lines(recall_cluster(home))))
         case "rabbitmqctl":
-            run_rabbitmqctl(_known(home).settings, arguments.arguments)
+            run_rabbitmqctl(recall_cluster(home).settings, arguments.arguments)
         case "models":
             built = build_archives(CHECKOUT / "model-store", OWN_HOME / "logs" / "archives.log")
             print(f"Built {', '.join(built)}." if built else "The model archives are up to date.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from deploy.local.application import APPLICATIONS, application_parts, common_environment, public_address
 from deploy.local.broker import amqp_url, broker_parts, broker_secrets
@@ -12,8 +13,9 @@ from deploy.local.errors import ClusterError
 from deploy.local.model_server import model_server_part
 from deploy.local.parts import Part
 from deploy.local.readiness import Probe, broker_ready, database_ready, gateway_ready, listens, models_ready
-from deploy.local.settings import CHECKOUT, ClusterSettings
+from deploy.local.settings import CHECKOUT, ClusterSettings, recall_settings
 from deploy.torchserve.archives import Archive, BrokenArchive, read_archives
+from deploy.torchserve.java import find_java
 
 PART_NAMES = ("rabbitmq", "database", "torchserve", *APPLICATIONS)
 
@@ -81,3 +83,11 @@ def assemble(settings: ClusterSettings, java: str | None) -> Cluster:
         archives=tuple(archives),
         client_environment=common_environment(settings, url) | public_address(settings),
     )
+
+
+def recall_cluster(home: Path) -> Cluster:
+    """Return the cluster that was started in ``home``. Raises ClusterError when there is none."""
+    settings = recall_settings(home)
+    if settings is None:
+        raise ClusterError(f"There is no cluster in {home}; start one: make up")
+    return assemble(settings, find_java())

@@ -15,7 +15,7 @@ import requests
 
 from tests.extra_processes import extra
 from tests.faults.load import Load, doubled
-from tests.faults.test_matrix import final_records, until_back
+from tests.faults.waits import final_records, until_back
 from tests.local_cluster import CHECKOUT, free_ports, running
 
 OLD = "36c245f8e3eb4a1a577a8ce849eaffb67158222f"

@@ -130,7 +130,7 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform):
         return done
 
     digit = count("accepting", platform.submit, "workflow_000")
-    count("recording that up to 100 were rung for", platform.front.mark_rung, [digit])
+    count("recording that up to 10 were rung for", platform.front.mark_rung, [digit])
     count("running workflow_000", platform.run, digit, "workflow_000", {"digit_recognizer": DIGIT})
     count("fetching a result", platform.fetch, digit)
     slice_ = platform.submit("workflow_001")
