@@ -31,6 +31,9 @@ FIRST_WIDTH = 250
 """Milliseconds. Also what is read without asking how dense it is: at 500 submissions a second some 125."""
 
 LEAST_WIDTH = 50
+SAME = 16
+"""Submissions of the place's own millisecond that are read once more, rather than asked for by themselves."""
+
 LATEST = timedelta(seconds=60)
 """Clocks of other gateways may be ahead of ours by so much."""
 
@@ -146,26 +149,40 @@ def read_page(source: Source, filters: Filters, place: Place | None, limit: int,
     looked = windows = 0
     while len(found) <= limit and (high > floor or below) and looked < MOST_LOOKED_AT and windows < MOST_WINDOWS:
         wanted = limit + 1 - len(found)
-        if below:
-            rows = source.at(high, below, filters, wanted) if high >= floor else []
-            reached, looked = high, looked + len(rows)
-        else:
-            low = max(floor, min(high, present) - width)
-            width *= 4
-            near = source.sampled(low, high) if min(high, present) - low > FIRST_WIDTH else None
-            if near is not None:
-                low = max(low, min(near, high - FIRST_WIDTH))
-                width = max(LEAST_WIDTH, 2 * (high - low))
-            rows = source.between(low, high, filters, wanted)
-            reached, looked = low, looked + max(len(rows), sample_of if near is not None else 0)
+        if high < floor:
+            below = ""
+            break
+        low = max(floor, min(high, present) - width)
+        width *= 4
+        near = source.sampled(low, high) if min(high, present) - low > FIRST_WIDTH else None
+        if near is not None:
+            low = max(low, min(near, high - FIRST_WIDTH))
+            width = max(LEAST_WIDTH, 2 * (high - low))
+        rows, reached = _before(source, low, Place(high, below), filters, wanted)
+        looked += max(len(rows), sample_of if near is not None else 0)
         windows += 1
         found += [(each.submission, each.at) for each in rows if each.submission and not expired(each.submission, now)]
-        high, below = (rows[-1].at, rows[-1].id) if len(rows) == wanted else (reached, "")
+        high, below = (rows[-1].at, rows[-1].id) if len(rows) >= wanted else (reached, "")
     items = [submission for submission, _ in found[:limit]]
     if len(found) > limit:
         spread = found[0][1] - found[limit - 1][1]
-        return Page(items, Place(found[limit - 1][1], items[-1].id, max(LEAST_WIDTH, 2 * spread)))
+        # A quarter more than this page took: the next one is then mostly read at once, and little of it for nothing.
+        return Page(items, Place(found[limit - 1][1], items[-1].id, max(LEAST_WIDTH, spread * 5 // 4)))
     return Page(items, Place(high, below, width) if high > floor or below else None)
+
+
+def _before(source: Source, low: int, place: Place, filters: Filters, wanted: int) -> tuple[Sequence[Row], int]:
+    """Return the newest ``wanted`` rows before the place, or more, and until which millisecond all were looked at."""
+    if not place.below:
+        return source.between(low, place.at, filters, wanted), low
+    # One query for the place's own millisecond too: few share it, and what was shown of them already is dropped here.
+    most = wanted + SAME
+    rows = source.between(low, place.at + 1, filters, most)
+    fresh = [each for each in rows if each.at < place.at or each.id < place.below]
+    if len(rows) < most or len(fresh) >= wanted:
+        return fresh, low
+    # Cut off before there were enough: that millisecond holds many, and is asked for by itself.
+    return source.at(place.at, place.below, filters, wanted), place.at
 
 
 def read_all(source: Source, filters: Filters, batch: int, now: datetime, sample_of: int) -> Iterator[Submission]:
