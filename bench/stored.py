@@ -156,7 +156,7 @@ def main() -> None:
             print(f"{stored} stored after {time.perf_counter() - begun:.0f} s", flush=True)
         time.sleep(SETTLING_SECONDS)
         found: dict[int, dict[str, list[float]]] = {stored: {} for stored in both}
-        for number in range(given.count // TURN + 1):
+        for number in range(-(-given.count // TURN) + 1):
             for stored, measured in both.items():
                 for name, taken in measured.times(TURN).items():
                     if number:  # the first round warms up

@@ -52,7 +52,8 @@ SPARSE_INDEXES: tuple[tuple[str, str], ...] = (
 webhooks that are to be sent (only documents in a terminal state have one), and the deletions to be finished."""
 
 INDEX_SECONDS = 900.0
-"""What making an index may take: over 200,000 submissions that were stored before there was one, it is a minute or two.
+"""What making an index may take: over 200,000 submissions that were stored before there was one, half a minute
+on an idle machine, and minutes on a busy one.
 The usual bound of a call, which the database is told and keeps to, would end each attempt before it is done."""
 
 WEBHOOK_DUE: dict[str, Any] = {

@@ -229,16 +229,16 @@ class RabbitDoorbell:
     def _mark(self) -> None:
         """Tell the store what was rung for, a batch at a time and away from the connection's thread."""
         while True:
-            batch = [self._confirmed.get()]
-            # Most are claimed within milliseconds and need no mark: waiting a moment makes one cheap update of many.
+            confirmed = [self._confirmed.get()]
+            # Most are claimed within milliseconds and need no mark: waiting a moment makes few cheap updates of many.
             self._stopped.wait(MARK_SECONDS)
-            while len(batch) < BATCH and not self._confirmed.empty():
-                batch.append(self._confirmed.get())
-            ids = [item for item in batch if item is not None]
+            while len(confirmed) < WAITING_LIMIT and not self._confirmed.empty():
+                confirmed.append(self._confirmed.get())
+            ids = [item for item in confirmed if item is not None]
             try:
-                if ids:
-                    self._tell(ids)
+                for first in range(0, len(ids), BATCH):
+                    self._tell(ids[first : first + BATCH])
             except StoreUnavailable as error:
                 log.warning("rings not recorded", submissions=len(ids), error=error.message)
-            if None in batch:
+            if None in confirmed:
                 return

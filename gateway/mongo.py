@@ -8,6 +8,7 @@ from typing import Any
 
 import pymongo
 from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from contracts.connections import WRONG_MONGO_URL, mongo_options
@@ -40,7 +41,9 @@ def translated() -> Iterator[None]:
 
 
 @contextmanager
-def making_indexes() -> Iterator[None]:
-    """As ``translated``, with as much time as it takes to go through all that is stored."""
-    with pymongo.timeout(INDEX_SECONDS), translated():
-        yield
+def making_indexes(database: Database[Document]) -> Iterator[None]:
+    """As ``translated``, with as much time as it takes to go through all that is stored, once the database is there."""
+    with translated():
+        database.command("ping")  # one that is away is told so under the usual bound
+        with pymongo.timeout(INDEX_SECONDS):
+            yield

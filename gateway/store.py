@@ -93,7 +93,7 @@ class MongoStore:
 
     def publish(self, workflows: list[Workflow]) -> None:
         kept = self._database[store_layout.WORKFLOW_VERSIONS]
-        with making_indexes():
+        with making_indexes(self._database):
             for collection, field in store_layout.SPARSE_INDEXES:
                 self._database[collection].create_index(field, sparse=True)
             for collection, field in store_layout.EXPIRY_INDEXES:

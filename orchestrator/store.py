@@ -57,7 +57,7 @@ class MongoStore:
         return self._time.now() or self._ask_time()
 
     def prepare(self) -> None:
-        with making_indexes():
+        with making_indexes(self._database):
             for collection, field in store_layout.SPARSE_INDEXES:
                 self._database[collection].create_index(field, sparse=True)
 

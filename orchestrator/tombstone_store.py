@@ -30,7 +30,7 @@ class MongoGraves:
         return now if now.tzinfo else now.replace(tzinfo=UTC)
 
     def prepare(self) -> None:
-        with making_indexes():
+        with making_indexes(self._database):
             for collection, field in store_layout.EXPIRY_INDEXES:
                 self._database[collection].create_index([(field, DESCENDING)])
 

@@ -61,11 +61,12 @@ class LocalCluster:
         return status_rows(recall_cluster(self.home), Supervisor(self.home).processes())[1]
 
     def records(self, submission_ids: list[str]) -> list[Submission]:
-        """Return the stored documents, as an operator may look at them."""
+        """Return those that are stored, as an operator may look at them."""
         known = self.environment()
         with MongoClient[Any](known["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000) as client:
             kept = client[known["SHOWCASE_MONGO_DATABASE"]][store_layout.SUBMISSIONS]
-            return [from_document(kept.find_one({"_id": each})) for each in submission_ids]
+            found = [kept.find_one({"_id": each}) for each in submission_ids]
+            return [from_document(each) for each in found if each is not None]
 
     def model_url(self, model: str) -> str:
         """Return where the model takes direct calls."""

@@ -48,7 +48,7 @@ def broker_ready(url: str) -> str | None:
 def database_ready(url: str) -> str | None:
     """Probe the database: it says hello, and is one that takes writes."""
     try:
-        with pymongo.MongoClient[dict[str, object]](url, serverSelectionTimeoutMS=int(ANSWER_SECONDS * 1000)) as client:
+        with pymongo.MongoClient[dict[str, object]](url, timeoutMS=int(ANSWER_SECONDS * 1000)) as client:
             answer = client.admin.command("hello")
     except pymongo.errors.PyMongoError as error:
         return f"no answer to hello ({type(error).__name__})"

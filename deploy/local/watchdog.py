@@ -29,22 +29,22 @@ ANSWER_SECONDS = 4.0
 STRIKES = 3
 """Failures in a row, of one and the same process, before it is ended: some eighteen seconds of silence."""
 
-BUSY_STRIKES = 150
-"""As many while it computes. Making an index holds everybody up, and takes minutes when much is stored: some fifteen
-minutes, for so long the processes wait for it (contracts/store_layout.py, INDEX_SECONDS)."""
+SILENCES = 150
+"""Failures in a row when it computes meanwhile. Making an index holds everybody up, and takes minutes when much is
+stored: some fifteen minutes, for so long the processes wait for it (contracts/store_layout.py, INDEX_SECONDS)."""
 
-BUSY_SHARE = 0.5
-"""Of a core: what a database at work uses at least, also beside other work on two cores."""
+BUSY_SHARE = 0.1
+"""Of a core. One that is stopped or stands still uses next to nothing; one that works shares its cores with others."""
 
 
 class Watch:
     """Counts the silences of one process; another process starts with none."""
 
-    def __init__(self, strikes: int = STRIKES, busy_strikes: int = BUSY_STRIKES) -> None:
-        self._limit = strikes
-        self._busy_limit = busy_strikes
+    def __init__(self, strikes: int = STRIKES, silences: int = SILENCES) -> None:
+        self._most_strikes = strikes
+        self._most_silences = silences
         self._pid = 0
-        self._strikes = 0
+        self._strikes = self._silences = 0
 
     def judge(self, pid: int, answered: bool, busy: bool = False) -> bool:
         """Take one look's outcome. Returns whether the process ``pid`` should be ended now.
@@ -52,13 +52,15 @@ class Watch:
         ``busy``: it computes, so that it may answer once it is done.
         """
         if pid != self._pid or answered:
-            self._pid, self._strikes = pid, 0
+            self._pid = pid
+            self._strikes = self._silences = 0
         if answered:
             return False
-        self._strikes += 1
-        if self._strikes < (self._busy_limit if busy else self._limit):
+        self._silences += 1
+        self._strikes = 0 if busy else self._strikes + 1
+        if self._strikes < self._most_strikes and self._silences < self._most_silences:
             return False
-        self._strikes = 0
+        self._strikes = self._silences = 0
         return True
 
 

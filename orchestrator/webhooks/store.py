@@ -37,7 +37,7 @@ class MongoOutbox:
         self._marks = self._submissions.with_options(write_concern=WriteConcern(**store_layout.AHEAD))
 
     def prepare(self) -> None:
-        with making_indexes():
+        with making_indexes(self._database):
             self._submissions.create_index(DUE, sparse=True)
 
     def due(self, limit: int, *, recent: bool = False) -> list[Due]:

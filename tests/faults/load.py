@@ -41,6 +41,7 @@ class Sent:
     submission_id: str | None = None
 
     def settle(self, response: requests.Response) -> None:
+        """Take the answer down."""
         if response.status_code == 200:
             self.submission_id = response.json()["submission_id"]
         else:

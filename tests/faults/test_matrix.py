@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -20,36 +19,20 @@ import pytest
 
 from contracts.documents import Submission
 from deploy.local.errors import ClusterError
-from tests.faults.load import PER_SECOND, Load, Sent, doubled
+from tests.faults.load import PER_SECOND, Load
+from tests.faults.table import HEAD, HEADING, Fault, Row, rows_of
 from tests.faults.tripwire import BETWEEN_STEPS, STORED, WRITING, Tripwire, tripwire
 from tests.faults.waits import BACK_SECONDS, POLL_SECONDS, final_records, until_back
 from tests.local_cluster import CHECKOUT, LocalCluster, running
 
-PARTS = ("gateway", "orchestrator", "torchserve", "model worker", "rabbitmq", "database")
+PARTS = ("gateway", "orchestrator", "torchserve", "model workers", "rabbitmq", "database")
+WORKERS = 3
 WARM_SECONDS = 2.0
 STOPPED_SECONDS = 30.0
 AFTER_SECONDS = 6.0
 WORKS_SECONDS = 10.0
 RESULT_SECONDS = 30.0
 PAGE = CHECKOUT / "docs" / "faults.md"
-
-HEAD = """\
-# What was broken, and what became of it
-
-Each part of a local cluster is killed (`kill -9`) at each moment of a submission's way, and stopped for {stopped:.0f} s
-(SIGSTOP: it is there and answers nobody), while {rate} submissions a second of both workflows come in. The moments are
-met exactly: a proxy before the database sees the calls that mark them, and holds one submission at each of the short
-ones until the part is dead; and two models are at work. A part that is stopped for long meets submissions everywhere.
-
-Accepted means that the client got an id; counted are those sent from the fault until the next one. Lost: accepted, and
-not in a final state at the end. Doubled: a step that succeeded twice. Refused: answered with 503, or the connection
-broke, so that the client knows to try again. Back: seconds until the part was there again and ready (as `make status`
-sees it). Works again: seconds from then until the next result. Caught up: seconds until a submission that was sent
-after that had its result, behind all that had come in meanwhile and before.
-
-`make test-faults` makes this table; it fails when anything is lost, doubled, or failed.
-
-"""
 
 
 class Broken:
@@ -60,73 +43,35 @@ class Broken:
         self.url = cluster.url
 
     def ready(self) -> bool:
+        """Return whether every part is ready."""
         return self._store.ready() and self._cluster.ready()
 
-    def pid(self, part: str) -> int:
-        """Return the part's process id. Raises ClusterError or NoSuchProcess while there is none."""
-        if part != "model worker":
-            return (self._store if part == "database" else self._cluster).pid(part)
-        workers = [each for each in psutil.Process(self.pid("torchserve")).children() if "python" in each.name()]
-        if not workers:
-            raise ClusterError("TorchServe has no worker yet.")
-        return workers[0].pid
+    def pids(self, part: str) -> list[int]:
+        """Return the part's process ids. Raises ClusterError or NoSuchProcess while there is none."""
+        if part != "model workers":
+            return [(self._store if part == "database" else self._cluster).pid(part)]
+        children = psutil.Process(self._cluster.pid("torchserve")).children()
+        workers = [each.pid for each in children if "python" in each.name()]
+        if len(workers) != WORKERS:
+            raise ClusterError(f"TorchServe has {len(workers)} workers.")
+        return workers
 
     def records(self, submission_ids: list[str]) -> list[Submission]:
+        """Return those that are stored."""
         return self._cluster.records(submission_ids)
 
-    def until_replaced(self, part: str, gone: int) -> None:
-        """Wait until the part is another process than the one that is gone, and all is ready."""
+    def until_replaced(self, part: str, gone: list[int]) -> None:
+        """Wait until the part is another process than what is gone, and all is ready."""
         end = time.monotonic() + BACK_SECONDS
         while True:
             try:
-                if self.pid(part) != gone:
+                if not set(self.pids(part)) & set(gone):
                     break
             except (ClusterError, psutil.NoSuchProcess):
                 pass  # it is not there again yet
             time.sleep(POLL_SECONDS)
             assert time.monotonic() < end, f"{part} is not started again"
         until_back(self)
-
-
-@dataclass
-class Fault:
-    """One thing that was broken: when, and when everything was ready again."""
-
-    part: str
-    kind: str
-    moment: str
-    at: datetime
-    back: datetime
-    works_seconds: float
-
-
-@dataclass
-class Row:
-    """One line of the table."""
-
-    fault: Fault
-    accepted: int
-    final: int
-    failed: int
-    doubled: int
-    refused: int
-    caught_up_seconds: float | None
-
-    def cells(self) -> list[str]:
-        fault, lost = self.fault, self.accepted - self.final
-        return [
-            *(fault.part, fault.kind, fault.moment),
-            *map(str, (self.accepted, self.final, lost, self.doubled, self.refused)),
-            f"{(fault.back - fault.at).total_seconds():.1f}",
-            f"{fault.works_seconds:.1f}",
-            "" if self.caught_up_seconds is None else f"{self.caught_up_seconds:.1f}",
-        ]
-
-
-HEADING = [
-    *("part", "fault", "at the moment", "accepted", "final", "lost", "doubled", "refused"),
-    *("back, s", "works again, s", "caught up, s"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -150,38 +95,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
             yield Broken(started, store, wire)
 
 
-def seconds_until_newcomer(records: list[Submission], back: datetime) -> float:
-    """Return the seconds from ``back`` until the first result of a submission that came after it."""
-    ends = [record.ended_at for record in records if record.created_at >= back and record.ended_at]
-    return (min(ends) - back).total_seconds() if ends else float("inf")
-
-
-def rows_of(faults: list[Fault], sent: list[Sent], records: list[Submission]) -> list[Row]:
-    """Return a row a fault, which answers for what was sent from then on; the first one also for what was before."""
-    known = {record.id: record for record in records}
-    begins = [datetime.min.replace(tzinfo=UTC), *(each.at for each in faults[1:])]
-    ends = [*begins[1:], datetime.max.replace(tzinfo=UTC)]
-    rows = []
-    for fault, begin, end in zip(faults, begins, ends, strict=True):
-        ours = [each for each in sent if begin <= each.sent < end]
-        accepted = [known[each.submission_id] for each in ours if each.submission_id]
-        rows.append(
-            Row(
-                fault=fault,
-                accepted=len(accepted),
-                final=sum(record.state.terminal for record in accepted),
-                failed=sum(record.state.value == "failed" for record in accepted),
-                doubled=doubled(accepted),
-                refused=sum(each.retryable for each in ours),
-                # Before the last one there is no time to catch up: the next fault comes first.
-                caught_up_seconds=seconds_until_newcomer(records, fault.back) if fault is faults[-1] else None,
-            )
-        )
-    return rows
-
-
 def check(load: Load, rows: list[Row], records: list[Submission]) -> None:
-    assert {row.fault.moment: row.accepted - row.final for row in rows if row.accepted != row.final} == {}
+    assert {row.fault.moment: row.accepted - row.final for row in rows if row.accepted != row.final} == {}, "lost"
     assert {row.fault.moment: row.doubled for row in rows if row.doubled} == {}
     assert [record.reason for record in records if record.state.value == "failed"] == []
     refused = sum(each.retryable for each in load.sent)
@@ -216,11 +131,12 @@ def test_killed_at_any_moment_nothing_accepted_is_lost(cluster: Broken, table: l
     with Load(cluster.url) as load:
         time.sleep(WARM_SECONDS)
         for moment, met in MOMENTS.items():
-            process = cluster.pid(part)
+            processes = cluster.pids(part)
             with met(load, cluster.wire):
-                os.kill(process, signal.SIGKILL)
+                for each in processes:
+                    os.kill(each, signal.SIGKILL)
                 at = datetime.now(UTC)
-            cluster.until_replaced(part, process)
+            cluster.until_replaced(part, processes)
             back = datetime.now(UTC)
             works_seconds = cluster.wire.until_result(RESULT_SECONDS)
             faults.append(Fault(part, "kill -9", moment, at, back, works_seconds))
@@ -237,13 +153,15 @@ def test_stopped_for_half_a_minute_nothing_accepted_is_lost(cluster: Broken, tab
     until_back(cluster)
     with Load(cluster.url) as load:
         time.sleep(WARM_SECONDS)
-        process, at = cluster.pid(part), datetime.now(UTC)
-        os.kill(process, signal.SIGSTOP)
+        processes, at = cluster.pids(part), datetime.now(UTC)
+        for each in processes:
+            os.kill(each, signal.SIGSTOP)
         try:
             time.sleep(STOPPED_SECONDS)
         finally:
-            if psutil.pid_exists(process):  # one that was ended and started again meanwhile is not continued
-                os.kill(process, signal.SIGCONT)
+            for each in processes:
+                if psutil.pid_exists(each):  # one that was ended and started again meanwhile is not continued
+                    os.kill(each, signal.SIGCONT)
         until_back(cluster)
         back = datetime.now(UTC)
         works_seconds = cluster.wire.until_result(RESULT_SECONDS)

@@ -21,6 +21,8 @@ import bson
 OP_MSG = 2013
 HEADER = struct.Struct("<iiii")
 SPRING_SECONDS = 60.0
+HELD_SECONDS = 4.0
+"""Less than the processes wait for the database's answer (SHOWCASE_STORE_TIMEOUT_SECONDS)."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ class Tripwire:
             self._wanted = (moment, here, released)
         try:
             assert here.wait(SPRING_SECONDS), f"no submission came to the moment {moment.name!r}"
+            begun = time.monotonic()
             yield
+            assert time.monotonic() - begun < HELD_SECONDS, f"who asked at the moment {moment.name!r} waits no more"
         finally:
             released.set()
 
@@ -120,6 +124,7 @@ class Tripwire:
         return time.monotonic() - begun if came else float("inf")
 
     def close(self) -> None:
+        """Take no more connections."""
         self._listening.close()
 
     def _accept(self) -> None:
@@ -155,6 +160,8 @@ class Tripwire:
                     asked[number] = command
                 if command is not None:
                     self._meet(command, kind)
+                    if kind == "answer" and _finishes(command) and _changed(message):
+                        self._tell_result()
                 target.sendall(message)
         except OSError:
             pass  # one end has gone; the other one is told
@@ -164,11 +171,12 @@ class Tripwire:
             except OSError:
                 continue
 
+    def _tell_result(self) -> None:
+        with self._result:
+            self._results += 1
+            self._result.notify_all()
+
     def _meet(self, command: Command, kind: str) -> None:
-        if kind == "answer" and _finishes(command):
-            with self._result:
-                self._results += 1
-                self._result.notify_all()
         now = time.monotonic()
         with self._lock:
             if kind == "answer" and _checkpoints(command):
@@ -185,6 +193,11 @@ class Tripwire:
             self._wanted = None
         here.set()
         released.wait(SPRING_SECONDS)
+
+
+def _changed(answer: bytes) -> bool:
+    """Return whether an update found what it was for: late ones, and those of a lost lease, do not."""
+    return bool(bson.decode(answer[21:]).get("n"))
 
 
 def _message(source: socket.socket) -> bytes | None:

@@ -13,6 +13,8 @@ POLL_SECONDS = 0.2
 
 
 class Cluster(Protocol):
+    """What is waited for."""
+
     def ready(self) -> bool: ...
 
     def records(self, submission_ids: list[str]) -> list[Submission]: ...
@@ -27,14 +29,14 @@ def until_back(cluster: Cluster) -> None:
 
 
 def final_records(cluster: Cluster, accepted: list[str]) -> list[Submission]:
-    """Return the records once all are final, or when the time for that is over."""
+    """Return the records once all are final, or what there is of them when the time for that is over."""
     end = time.monotonic() + END_SECONDS
     found: dict[str, Submission] = {}
     while True:
         found |= {record.id: record for record in cluster.records([each for each in accepted if each not in found])}
-        going_on = [name for name, record in found.items() if not record.state.terminal]
+        going_on = [name for name in accepted if name not in found or not found[name].state.terminal]
         if not going_on or time.monotonic() > end:
-            return [found[name] for name in accepted]
+            return list(found.values())
         for name in going_on:
-            del found[name]
+            found.pop(name, None)
         time.sleep(1)

@@ -22,19 +22,19 @@ def test_another_process_starts_without_strikes():
 
 
 def test_one_that_computes_has_more_time_and_not_for_ever():
-    watch = Watch(3, busy_strikes=6)
+    watch = Watch(3, silences=6)
     assert [watch.judge(7, answered=False, busy=True) for _ in range(6)] == [False] * 5 + [True]
 
 
-def test_one_that_stands_still_afterwards_is_ended():
-    watch = Watch(3, busy_strikes=60)
-    assert not any(watch.judge(7, answered=False, busy=True) for _ in range(20))
-    assert watch.judge(7, answered=False)
+def test_one_that_stands_still_afterwards_is_ended_and_one_that_pauses_is_not():
+    watch = Watch(3, silences=60)
+    assert not any(watch.judge(7, answered=False, busy=look != 10) for look in range(20))
+    assert [watch.judge(7, answered=False) for _ in range(3)] == [False, False, True]
 
 
 def test_who_computes_is_busy_and_who_waits_is_not():
     pace = Pace()
-    looks = [(7, 10.0, 100.0), (7, 14.0, 102.0), (7, 18.0, 103.9), (8, 20.0, 200.0), (8, 20.0, 300.0)]
+    looks = [(7, 10.0, 100.0), (7, 14.0, 102.0), (7, 18.0, 102.3), (8, 20.0, 200.0), (8, 20.0, 300.0)]
     assert [pace.busy(*each) for each in looks] == [False, True, False, False, False]
 
 

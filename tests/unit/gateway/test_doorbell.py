@@ -8,11 +8,12 @@ from typing import Any
 import pika
 import pytest
 
+from contracts.errors import StoreUnavailable
 from contracts.events import Notice
 from contracts.messages import Job
 from contracts.states import SubmissionState
 from contracts.topology import DELAYS_SECONDS, delay_queue, job_queue, topology
-from gateway.doorbell import WAITING_LIMIT, RabbitDoorbell
+from gateway.doorbell import BATCH, WAITING_LIMIT, RabbitDoorbell
 from gateway.ports import Backlog
 
 
@@ -116,3 +117,25 @@ def test_it_is_answered_when_somebody_listens_to_every_queue(bell: RabbitDoorbel
 def test_a_notice_without_a_broker_is_lost_and_nobody_minds(bell: RabbitDoorbell) -> None:
     bell.announce(Notice("1", "digits", SubmissionState.CANCELED, None))
     assert publish(bell) == []
+
+
+def test_what_was_confirmed_is_told_soon_and_a_few_at_a_time() -> None:
+    told: list[list[str]] = []
+    bell = RabbitDoorbell("amqp://127.0.0.1:1/", topology(["digits"]), ["digits"], told.append)
+    for number in range(500):
+        bell._confirmed.put(str(number))
+    bell._confirmed.put(None)
+    bell._mark()
+    assert [each for ids in told for each in ids] == [str(number) for number in range(500)]
+    assert max(map(len, told)) == BATCH
+
+
+def test_a_store_that_is_away_loses_marks_and_not_the_thread() -> None:
+    def away(_ids: list[str]) -> None:
+        raise StoreUnavailable("away")
+
+    bell = RabbitDoorbell("amqp://127.0.0.1:1/", topology(["digits"]), ["digits"], away)
+    bell._confirmed.put("1")
+    bell._confirmed.put(None)
+    bell._mark()
+    assert bell._confirmed.empty()

@@ -58,6 +58,14 @@ def newest_first(submissions):
     return [each.id for each in sorted(submissions, key=lambda each: (each.created_at, each.id), reverse=True)]
 
 
+@pytest.mark.parametrize("limit", [1, 7, 30])
+def test_more_of_one_millisecond_than_a_page_holds_are_shown_once_and_in_order(limit):
+    store = MemoryStore()
+    crowd = [add(store, 10) for _ in range(60)]
+    others = [add(store, age) for age in (0, 9, 11, 5_000)]
+    assert page_through(MemoryListing(store), Filters(), limit) == newest_first([*crowd, *others])
+
+
 @given(stored=STORED, limit=st.integers(1, 7), state=st.none() | STATES, ward=st.none() | st.sampled_from("ab"))
 def test_pages_show_all_that_match_once_and_in_order(stored, limit, state, ward):
     store = MemoryStore()

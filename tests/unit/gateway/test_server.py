@@ -110,6 +110,7 @@ def test_who_hangs_up_in_the_middle_of_an_export_leaves_its_place(port: int, sto
                 break
             assert json.loads(body)["code"] == "busy"
             assert time.monotonic() < end
+            time.sleep(0.05)
     assert body.count(b"\n") == 500
 
 
