@@ -7,6 +7,7 @@ in two databases beside each other and are measured by turns, so that what else 
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -97,15 +98,15 @@ class Measured:
             self._database["submissions"].delete_one({"_id": each.id})
             self._database["images"].delete_one({"_id": image_key(each.id, INPUT_NAME)})
 
-    def times(self, count: int) -> dict[str, list[float]]:
-        """Return the milliseconds of each operation, ``count`` of each, one after the other."""
+    def times(self) -> dict[str, list[float]]:
+        """Return the milliseconds of each operation, TURN of each, one after the other."""
         now, taken = self.front.now(), {}
-        fresh = [self.submission(f"e{number}", now) for number in range(count)]
+        fresh = [self.submission(f"e{number}", now) for number in range(TURN)]
         taken["accepting"] = [_milliseconds(self.front.accept, each, PICTURE) for each in fresh]
         for each in fresh:
             self._database["submissions"].delete_one({"_id": each.id})
             self._database["images"].delete_one({"_id": image_key(each.id, INPUT_NAME)})
-        with self.queued(count) as made:
+        with self.queued(TURN) as made:
             claims: list[Any] = []
 
             def claim(each: Submission) -> None:
@@ -120,13 +121,13 @@ class Measured:
             ]
             taken["fetching"] = [_milliseconds(self.front.fetch, each.id) for each in made]
             taken["fetching a picture"] = [_milliseconds(self.front.picture, each.id, INPUT_NAME) for each in made]
-        taken["a sweep's look, nothing due"] = [_milliseconds(self.back.due, 500) for _ in range(count)]
+        taken["a sweep's look, nothing due"] = [_milliseconds(self.back.due, 500) for _ in range(TURN)]
         with self.queued(DUE) as made:
             for each in made:
                 self._database["submissions"].update_one(
                     {"_id": each.id}, {"$set": {"due_at": datetime.now(UTC) - timedelta(days=1)}}
                 )
-            looks = range(count // 2)
+            looks = range(TURN // 2)
             taken[f"a sweep's look, {DUE} due"] = [_milliseconds(self.back.due, 500) for _ in looks]
         return taken
 
@@ -156,9 +157,9 @@ def main() -> None:
             print(f"{stored} stored after {time.perf_counter() - begun:.0f} s", flush=True)
         time.sleep(SETTLING_SECONDS)
         found: dict[int, dict[str, list[float]]] = {stored: {} for stored in both}
-        for number in range(-(-given.count // TURN) + 1):
+        for number in range(math.ceil(given.count / TURN) + 1):
             for stored, measured in both.items():
-                for name, taken in measured.times(TURN).items():
+                for name, taken in measured.times().items():
                     if number:  # the first round warms up
                         found[stored].setdefault(name, []).extend(taken)
     print(f"\n| median, ms | {given.few} stored | {given.many} stored | |\n|---|---|---|---|")

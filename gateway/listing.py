@@ -145,13 +145,12 @@ def read_page(source: Source, filters: Filters, place: Place | None, limit: int,
         high, below, width = place.at, place.below, place.width
     if high >= filters.ceiling:
         high, below = filters.ceiling, ""
+    if high < floor:
+        below = ""
     found: list[tuple[Submission, int]] = []
     looked = windows = 0
     while len(found) <= limit and (high > floor or below) and looked < MOST_LOOKED_AT and windows < MOST_WINDOWS:
         wanted = limit + 1 - len(found)
-        if high < floor:
-            below = ""
-            break
         low = max(floor, min(high, present) - width)
         width *= 4
         near = source.sampled(low, high) if min(high, present) - low > FIRST_WIDTH else None

@@ -29,9 +29,9 @@ ANSWER_SECONDS = 4.0
 STRIKES = 3
 """Failures in a row, of one and the same process, before it is ended: some eighteen seconds of silence."""
 
-SILENCES = 150
-"""Failures in a row when it computes meanwhile. Making an index holds everybody up, and takes minutes when much is
-stored: some fifteen minutes, for so long the processes wait for it (contracts/store_layout.py, INDEX_SECONDS)."""
+SILENCES = 30
+"""Failures in a row when it computes meanwhile: some three minutes. Making an index holds everybody up, for ten seconds
+when 200,000 submissions are stored. No longer, because one that stands still may turn in circles, too."""
 
 BUSY_SHARE = 0.1
 """Of a core. One that is stopped or stands still uses next to nothing; one that works shares its cores with others."""

@@ -14,15 +14,16 @@ HEAD = """\
 Each part of a local cluster is killed (`kill -9`) at each moment of a submission's way, and stopped for {stopped:.0f} s
 (SIGSTOP: it is there and answers nobody), while {rate} submissions a second of both workflows come in. The moments are
 met by a proxy before the database, which sees the calls that mark them: it holds one submission at each of the short
-ones until the part is dead, and tells when two models are at work. A part that is stopped for long meets submissions
-everywhere. The model workers are all three.
+ones until the part is dead or stopped, and tells when two models are at work. For the rest of its half minute a stopped
+part meets whatever comes, in both steps. The model workers are all three.
 
 Accepted means that the client got an id; the second row of a part counts those sent after its fault, the first one all
 before. Lost: accepted, and not in a final state at the end. Doubled: a step that succeeded twice. Refused: answered
 with 503, or the connection broke, so that the client knows to try again. Back: seconds until the part was there again
-and ready (as `make status` sees it), those included for which it was stopped. Works again: seconds from then until the
-next result. Caught up: seconds until a submission that was sent after that had its result, behind all that had come in
-meanwhile and before; where the next fault came first, nothing is said.
+and ready (as `make status` sees it), those included for which it was stopped. Normal again: seconds from then until
+about as many results come in a second as submissions do ({normal}). Caught up: seconds until a submission that was sent
+after that had its result, behind all that had come in meanwhile and before, which takes this machine its time; where
+the next fault came first, nothing is said.
 
 `make test-faults` makes this table; it fails when anything is lost, doubled, or failed.
 
@@ -38,7 +39,7 @@ class Fault:
     moment: str
     at: datetime
     back: datetime
-    works_seconds: float
+    normal_seconds: float
 
 
 @dataclass
@@ -58,14 +59,14 @@ class Row:
             *(fault.part, fault.kind, fault.moment),
             *map(str, (self.accepted, self.final, lost, self.doubled, self.refused)),
             f"{(fault.back - fault.at).total_seconds():.1f}",
-            f"{fault.works_seconds:.1f}",
+            f"{fault.normal_seconds:.1f}",
             "" if self.caught_up_seconds is None else f"{self.caught_up_seconds:.1f}",
         ]
 
 
 HEADING = [
     *("part", "fault", "at the moment", "accepted", "final", "lost", "doubled", "refused"),
-    *("back, s", "works again, s", "caught up, s"),
+    *("back, s", "normal again, s", "caught up, s"),
 ]
 
 

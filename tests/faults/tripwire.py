@@ -2,42 +2,24 @@
 
 What the two processes ask of the database marks every step of a submission's way (docs/how-it-works.md, "Round trips
 to the database"): whoever holds up one call, or its answer, holds a submission at one moment of it.
-Wire protocol: https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/ (OP_MSG).
 """
 
 from __future__ import annotations
 
 import socket
-import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import bson
+from tests.faults.wire import HEADER, OP_MSG, Command, changed, read_command, read_message
 
-OP_MSG = 2013
-HEADER = struct.Struct("<iiii")
+RESULTS_KEPT = 200
 SPRING_SECONDS = 60.0
 HELD_SECONDS = 4.0
 """Less than the processes wait for the database's answer (SHOWCASE_STORE_TIMEOUT_SECONDS)."""
-
-
-@dataclass(frozen=True)
-class Command:
-    """One call: ``statements`` are its documents to insert, its updates, or its filter."""
-
-    name: str
-    collection: str
-    statements: tuple[dict[str, Any], ...]
-
-    def sets(self) -> Iterator[dict[str, Any]]:
-        """Yield what each update by pipeline sets."""
-        for each in self.statements:
-            if self.name == "update" and isinstance(each.get("u"), list):
-                yield each["u"][0].get("$set", {})
 
 
 @dataclass(frozen=True)
@@ -90,7 +72,7 @@ class Tripwire:
         self._both: threading.Event | None = None
         self._checkpoint_at = 0.0
         self._result = threading.Condition()
-        self._results = 0
+        self._results: deque[float] = deque(maxlen=RESULTS_KEPT)
         threading.Thread(target=self._accept, daemon=True).start()
 
     @contextmanager
@@ -115,12 +97,16 @@ class Tripwire:
         assert both.wait(SPRING_SECONDS), "no two submissions were in both steps"
         time.sleep(INSIDE_SECONDS)
 
-    def until_result(self, seconds: float) -> float:
-        """Return the seconds until the next submission has succeeded; infinity when none has in ``seconds``."""
+    def until_pace(self, per_second: int, seconds: float) -> float:
+        """Return the seconds until so many succeed within one; infinity when that takes longer than ``seconds``."""
         begun = time.monotonic()
+
+        def at_pace() -> bool:
+            now = time.monotonic()
+            return sum(each > max(begun, now - 1) for each in self._results) >= per_second
+
         with self._result:
-            known = self._results
-            came = self._result.wait_for(lambda: self._results > known, seconds)
+            came = self._result.wait_for(at_pace, seconds)
         return time.monotonic() - begun if came else float("inf")
 
     def close(self) -> None:
@@ -151,16 +137,16 @@ class Tripwire:
 
     def _pump(self, source: socket.socket, target: socket.socket, asked: dict[int, Command], kind: str) -> None:
         try:
-            while (message := _message(source)) is not None:
+            while (message := read_message(source)) is not None:
                 _length, number, answered, operation = HEADER.unpack(message[:16])
                 command = None
                 if kind == "answer":
                     command = asked.pop(answered, None)
-                elif operation == OP_MSG and (command := _command(message)) is not None:
+                elif operation == OP_MSG and (command := read_command(message)) is not None:
                     asked[number] = command
                 if command is not None:
                     self._meet(command, kind)
-                    if kind == "answer" and _finishes(command) and _changed(message):
+                    if kind == "answer" and _finishes(command) and changed(message):
                         self._tell_result()
                 target.sendall(message)
         except OSError:
@@ -173,7 +159,7 @@ class Tripwire:
 
     def _tell_result(self) -> None:
         with self._result:
-            self._results += 1
+            self._results.append(time.monotonic())
             self._result.notify_all()
 
     def _meet(self, command: Command, kind: str) -> None:
@@ -193,50 +179,6 @@ class Tripwire:
             self._wanted = None
         here.set()
         released.wait(SPRING_SECONDS)
-
-
-def _changed(answer: bytes) -> bool:
-    """Return whether an update found what it was for: late ones, and those of a lost lease, do not."""
-    return bool(bson.decode(answer[21:]).get("n"))
-
-
-def _message(source: socket.socket) -> bytes | None:
-    """Return a whole message; None when there are no more."""
-    head = _exactly(source, 4)
-    if head is None:
-        return None
-    rest = _exactly(source, struct.unpack("<i", head)[0] - 4)
-    return None if rest is None else head + rest
-
-
-def _exactly(source: socket.socket, count: int) -> bytes | None:
-    received = bytearray()
-    while len(received) < count:
-        piece = source.recv(min(count - len(received), 1 << 20))
-        if not piece:
-            return None
-        received += piece
-    return bytes(received)
-
-
-def _command(message: bytes) -> Command | None:
-    """Return a call of the kinds that mark a submission's way. Pictures are not decoded."""
-    position, body, statements = 20, {}, []
-    while position < len(message):
-        kind = message[position]
-        size = struct.unpack_from("<i", message, position + 1)[0]
-        section = message[position + 1 : position + 1 + size]
-        position += 1 + size
-        if kind == 0:
-            body = bson.decode(section)
-        elif section.find(b"\x00", 4) >= 0 and size < 64 * 1024:
-            start = section.index(b"\x00", 4) + 1
-            statements += bson.decode_all(section[start:])
-    name = next(iter(body), "")
-    if name not in ("insert", "update", "find"):
-        return None
-    inside = body.get("documents") or body.get("updates") or [body.get("filter", {})]
-    return Command(name, str(body[name]), tuple(statements or inside))
 
 
 @contextmanager
