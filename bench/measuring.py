@@ -55,7 +55,7 @@ def picture_of(kilobytes: int) -> bytes:
 def line(name: str, milliseconds: Sequence[float]) -> str:
     """Return one row: median, 95th and 99th percentile in milliseconds."""
     cuts = statistics.quantiles(milliseconds, n=100, method="inclusive")
-    return f"{name:<46} p50 {cuts[49]:7.1f}   p95 {cuts[94]:7.1f}   p99 {cuts[98]:7.1f} ms   n={len(milliseconds)}"
+    return f"{name:<48} p50 {cuts[49]:7.1f}   p95 {cuts[94]:7.1f}   p99 {cuts[98]:7.1f} ms   n={len(milliseconds)}"
 
 
 def machine(folder: Path, kilobytes: int) -> str:
