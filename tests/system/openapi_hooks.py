@@ -31,17 +31,20 @@ schemathesis.openapi.format("cursor", st.integers(0, 2**41).map(lambda at: Place
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    """Keep what one request sets up from being what another one meets.
-
-    A key of its own for each: one that came before with another body is refused, as it should be. And a day at least to
-    live for what is submitted: it is looked at later, when one that was to live for a blink is gone.
-    """
+    """Give each request a key of its own: one that came before with another body is refused, as it should be."""
     mode = case.meta.generation.mode if case.meta else None
-    if mode is not schemathesis.GenerationMode.POSITIVE:
-        return
-    if case.headers and case.headers.get("Idempotency-Key"):
+    if mode is schemathesis.GenerationMode.POSITIVE and case.headers and case.headers.get("Idempotency-Key"):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
-    retention = case.body.get("retention_days") if isinstance(case.body, dict) else None
-    # What is wrong stays so: a case that counts as right may have one wrong part, and then expects to be refused.
+
+
+@schemathesis.hook
+def map_body(context: schemathesis.HookContext, body: Any) -> Any:
+    """Let what is submitted live for a day at least: it is looked at later, when one that lived for a blink is gone.
+
+    What is wrong stays so. Not in ``before_call``: what that changes is judged anew, and a form with a picture in it
+    counts as wrong then.
+    """
+    retention = body.get("retention_days") if isinstance(body, dict) else None
     if type(retention) in (int, float) and 0 < retention < 1:
-        case.body["retention_days"] = 1
+        return body | {"retention_days": 1}
+    return body
