@@ -42,6 +42,11 @@ class ModelDirectory:
         """Every version of every model that a workflow calls."""
         return [ModelRef(name=name, version=version) for name in self.names for version in self.versions(name)]
 
+    @property
+    def untold(self) -> bool:
+        """Whether there is a model of which no orchestrator has told yet."""
+        return any((pin.name, pin.version) not in self._served for pin in self.pins)
+
     def follow(self, served: Iterable[ServedModel]) -> None:
         self._served = {(each.model.name, each.model.version): each for each in served}
 

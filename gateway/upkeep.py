@@ -21,7 +21,8 @@ CLOCK_TURNS = 15
 """The database's clock is asked for every so many turns."""
 
 SERVED_TURNS = 5
-"""Where the models are served is read every so many turns: point reads, one a pinned model."""
+"""Where the models are served is read every so many turns: point reads, one a pinned model. While nobody has told of
+one yet, as when all has just been started, at each turn."""
 
 
 class Upkeep:
@@ -49,7 +50,7 @@ class Upkeep:
             if self._turns % CLOCK_TURNS == 0:
                 self._lifecycle.finish_deletions()
             self._follow(self._store.aliases(self._catalogue.names))
-            if self._turns % SERVED_TURNS == 0:
+            if self._turns % SERVED_TURNS == 0 or self._models.untold:
                 self._models.follow(self._store.served(self._models.pins))
         except StoreUnavailable as error:
             log.warning("store away", error=error.message)

@@ -20,7 +20,7 @@ MENDING = {
     "broker": f"{LOGS.format(part='rabbitmq')} With a broker of your own, check SHOWCASE_AMQP_URL.",
     "orchestrator": f"{LOGS.format(part='orchestrator')} Under compose: `docker compose up --wait orchestrator`.",
 }
-UNTOLD = "It tells within a minute of its start. If it does not: `make logs PART=orchestrator`."
+UNTOLD = "It tells within ten seconds of its start. If it does not: `make logs PART=orchestrator`."
 MODEL_SERVER = (
     "In the checkout: `make status`, then `make logs PART=torchserve`; `make up` starts what is stopped. With model "
     "servers of your own, check SHOWCASE_MODEL_SERVERS. What was submitted waits."

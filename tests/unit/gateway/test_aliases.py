@@ -11,11 +11,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from contracts.catalogue import Catalogue
+from contracts.documents import ModelRef
 from contracts.errors import InvalidWorkflow
+from contracts.served_models import ServedModel
+from contracts.states import ServedState
 from gateway import operator_commands
 from gateway.lifecycle import Lifecycle
 from gateway.model_directory import ModelDirectory
-from gateway.upkeep import CLOCK_TURNS, RETRY_SECONDS, TURN_SECONDS, Upkeep
+from gateway.upkeep import CLOCK_TURNS, RETRY_SECONDS, SERVED_TURNS, TURN_SECONDS, Upkeep
 from tests.unit.factories import GATED, ONE_STEP, make_workflow, png
 from tests.unit.fakes import FakeBell, MemoryStore
 from tests.unit.gateway.conftest import Doorbell, make_app
@@ -190,3 +193,29 @@ def test_a_database_that_is_away_is_one_sentence(store: MemoryStore, capsys: pyt
     store.away = True
     assert run(store, "aliases", "list") == 1
     assert "SHOWCASE_MONGO_URL" in capsys.readouterr().err
+
+
+def test_what_nobody_has_told_of_is_looked_for_each_turn(
+    store: MemoryStore, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = ModelDirectory(catalogue)
+    upkeep = Upkeep(store, catalogue, models, owners(store))
+    upkeep.turn()
+    *early, late = [ServedModel(pin, "http://models", ServedState.UNTRIED, store.now()) for pin in models.pins]
+    store.tell(early)
+    upkeep.turn()
+    assert models.untold
+    store.tell([late])
+    upkeep.turn()
+    assert not models.untold
+    assert models.served(late.model.name, late.model.version) == late
+    asked: list[list[ModelRef]] = []
+
+    def served(pins: list[ModelRef]) -> list[ServedModel]:
+        asked.append(pins)
+        return [*early, late]
+
+    monkeypatch.setattr(store, "served", served)
+    for _ in range(SERVED_TURNS):
+        upkeep.turn()
+    assert asked == [models.pins]
