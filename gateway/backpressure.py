@@ -25,7 +25,10 @@ class Tally:
         """Take a count: ``waiting`` messages, ``seconds`` after the one before, ``published`` of ours in between."""
         if seconds > 0:
             drained = max(0, self.waiting + published - waiting) / seconds
-            self.drained_per_second = (self.drained_per_second + drained) / 2
+            if self.waiting and waiting:
+                self.drained_per_second = (self.drained_per_second + drained) / 2
+            else:  # who had nothing left to do was not slow: so much can be done at least
+                self.drained_per_second = max(self.drained_per_second, drained)
         self.waiting = waiting
 
 

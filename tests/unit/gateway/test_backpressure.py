@@ -44,6 +44,20 @@ def test_the_rate_counts_what_was_published_in_between() -> None:
     assert tally.drained_per_second == pytest.approx(0, abs=0.01)
 
 
+def test_a_quiet_time_is_not_taken_for_slowness() -> None:
+    tally = Tally()
+    for waiting in (0, 80, 40, 0):
+        tally.count(waiting, published=100 if waiting == 80 else 0, seconds=2)
+    busy = tally.drained_per_second
+    assert busy == pytest.approx(20)
+    for _ in range(20):
+        tally.count(0, published=1, seconds=2)
+    assert tally.drained_per_second == busy
+    for _ in range(20):
+        tally.count(50, published=0, seconds=2)  # and now nobody works
+    assert tally.drained_per_second < 0.01
+
+
 def test_a_limit_is_each_workflows_own() -> None:
     bell = FakeBell()
     intake = Intake(bell, ["a", "b"], 3)
