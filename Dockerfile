@@ -29,11 +29,12 @@ COPY --from=runtime-packages /opt/venv /opt/venv
 # Each thread that read a large upload would otherwise keep a heap of its own of that size.
 ENV MALLOC_ARENA_MAX=2
 COPY contracts contracts
+COPY runtime runtime
 COPY workflows workflows
 COPY gateway gateway
 COPY orchestrator orchestrator
 COPY --from=descriptions /model-store/models.json model-store/models.json
-RUN python -m compileall -q contracts gateway orchestrator
+RUN python -m compileall -q contracts runtime gateway orchestrator
 USER 10001:10001
 
 
@@ -93,10 +94,11 @@ COPY --from=cluster-packages /opt/venv /opt/venv
 COPY --from=archives /model-store model-store
 COPY deploy deploy
 COPY contracts contracts
+COPY runtime runtime
 COPY workflows workflows
 COPY gateway gateway
 COPY orchestrator orchestrator
-RUN python -m compileall -q contracts deploy gateway orchestrator
+RUN python -m compileall -q contracts runtime deploy gateway orchestrator
 ENV SHOWCASE_DRAIN_SECONDS=4
 USER 10001:10001
 VOLUME /var/lib/showcase

@@ -23,8 +23,8 @@ import psutil
 from pymongo import MongoClient
 
 from bench.measuring import cluster_settings, line, machine, parser
-from contracts import store_layout
-from contracts.documents import (
+from contracts.storage import layout
+from contracts.submissions.documents import (
     Artifact,
     Attempt,
     Event,
@@ -36,7 +36,7 @@ from contracts.documents import (
     WorkflowRef,
     to_document,
 )
-from contracts.states import StepState, SubmissionState
+from contracts.submissions.states import StepState, SubmissionState
 from deploy.local.reporting import pid_of
 
 CLASSIFICATION = ModelRef(name="bms_flair_abnormality_classification", version="1.2.0")
@@ -115,7 +115,7 @@ class Measured:
         self.host, self.port = settings["SHOWCASE_HOST"], int(settings["SHOWCASE_PORT"])
         self.http = HTTPConnection(self.host, self.port, timeout=120)
         client: MongoClient[Any] = MongoClient(settings["SHOWCASE_MONGO_URL"], serverMonitoringMode="poll")
-        self.submissions = client[settings["SHOWCASE_MONGO_DATABASE"]][store_layout.SUBMISSIONS]
+        self.submissions = client[settings["SHOWCASE_MONGO_DATABASE"]][layout.SUBMISSIONS]
 
     def fill(self, count: int) -> None:
         stored = self.submissions.estimated_document_count()

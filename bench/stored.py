@@ -17,13 +17,13 @@ from typing import Any
 
 from pymongo import InsertOne, MongoClient
 
-import gateway.store
-import orchestrator.store
 from bench.measuring import CHECKOUT, cluster_settings, machine, parser
-from contracts.catalogue import load_catalogue
-from contracts.documents import INPUT_NAME, InputInfo, Submission, image_key, to_document
-from contracts.states import StepState, SubmissionState
-from contracts.workflows import Workflow
+from contracts.submissions.documents import INPUT_NAME, InputInfo, Submission, image_key, to_document
+from contracts.submissions.states import StepState, SubmissionState
+from contracts.workflows.catalogue import load_catalogue
+from contracts.workflows.workflow_file import Workflow
+from gateway.adapters.mongo import submissions as gateway_submissions
+from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.ports import Progress
 
 BATCH = 200
@@ -42,8 +42,8 @@ class Measured:
     def __init__(self, client: MongoClient[dict[str, Any]], name: str, workflow: Workflow) -> None:
         self._database = client[name]
         self._workflow = workflow
-        self.front = gateway.store.MongoStore(client, name)
-        self.back = orchestrator.store.MongoStore(client, name)
+        self.front = gateway_submissions.MongoStore(client, name)
+        self.back = orchestrator_submissions.MongoStore(client, name)
         self.front.publish([workflow])
         self.stored = self._database["submissions"].estimated_document_count()  # of an earlier run
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from pymongo import MongoClient
 
 from bench.measuring import CHECKOUT, cluster_settings, line, machine, parser, picture_of
-from contracts.documents import Submission, from_document
+from contracts.submissions.documents import Submission, from_document
 
 PATIENCE_SECONDS = 60
 BOUNDARY = "showcase-bench-boundary"

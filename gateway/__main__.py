@@ -12,31 +12,31 @@ from datetime import timedelta
 
 import structlog
 
-from contracts.catalogue import Catalogue, load_catalogue
-from contracts.configuration import leave, read_settings
 from contracts.errors import InvalidSetting, InvalidWorkflow
-from contracts.log_lines import configure_logging
-from contracts.model_descriptions import load_descriptions
-from contracts.topology import topology
-from contracts.webhooks import WebhookPolicy
+from contracts.messaging.topology import topology
+from contracts.models.descriptions import load_descriptions
+from contracts.webhooks.policy import WebhookPolicy
+from contracts.workflows.catalogue import Catalogue, load_catalogue
 from gateway import operator_commands
+from gateway.adapters.mongo.idempotency_keys import MongoIdempotencyStore
+from gateway.adapters.mongo.lifecycle import MongoLifecycleStore
+from gateway.adapters.mongo.listing import MongoListing
+from gateway.adapters.mongo.submissions import MongoStore
+from gateway.adapters.mongo.tombstones import MongoTombstones
+from gateway.adapters.mongo.webhook_replays import MongoReplays
+from gateway.adapters.rabbitmq.event_subscriber import RabbitListener
+from gateway.adapters.rabbitmq.job_publisher import RabbitDoorbell
 from gateway.app import create_app
-from gateway.doorbell import RabbitDoorbell
-from gateway.idempotency_store import MongoIdempotencyStore
-from gateway.lifecycle import Lifecycle
-from gateway.lifecycle_store import MongoLifecycleStore
-from gateway.listener import RabbitListener
-from gateway.listing_store import MongoListing
-from gateway.model_directory import ModelDirectory
+from gateway.catalogue.models import ModelDirectory
+from gateway.events.subscriptions import Hub
+from gateway.housekeeping import Upkeep
+from gateway.images.validation import Limits
 from gateway.mongo import connect
 from gateway.server import make_server
 from gateway.settings import GatewaySettings
-from gateway.store import MongoStore
-from gateway.tombstone_store import MongoTombstones
-from gateway.upkeep import Upkeep
-from gateway.uploads import Limits
-from gateway.watching import Hub
-from gateway.webhook_store import MongoReplays
+from gateway.submissions.lifecycle import Lifecycle
+from runtime.logs import configure_logging
+from runtime.settings import leave, read_settings
 
 PROGRAM = "python -m gateway"
 PURPOSE = "Serves the public REST API and the web page."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pika
 
-from contracts.connections import WRONG_AMQP_URL, amqp_bounds
 from contracts.errors import InvalidSetting
+from runtime.connections import WRONG_AMQP_URL, amqp_bounds
 
 
 def connection_parameters(url: str) -> pika.URLParameters:

@@ -6,9 +6,8 @@ from datetime import timedelta
 
 from flask import Flask, Response
 
-from contracts.catalogue import Catalogue
-from contracts.webhooks import WebhookPolicy
-from gateway.acceptance import Acceptance
+from contracts.webhooks.policy import WebhookPolicy
+from contracts.workflows.catalogue import Catalogue
 from gateway.api import errors, health, v1
 from gateway.api.v2 import (
     document,
@@ -25,17 +24,18 @@ from gateway.api.v2 import (
     workflows,
 )
 from gateway.api.v2 import models as models_api
-from gateway.backpressure import Intake
-from gateway.idempotency import Idempotency
-from gateway.lifecycle import Lifecycle
-from gateway.listing import Source
-from gateway.model_directory import ModelDirectory
+from gateway.catalogue.models import ModelDirectory
+from gateway.events.subscriptions import Hub
+from gateway.images.validation import Limits
 from gateway.pages import docs, routes
-from gateway.ports import Doorbell, IdempotencyStore, Store
-from gateway.retention import Tombstones
+from gateway.submissions.accept import Acceptance
+from gateway.submissions.admission import Intake
+from gateway.submissions.idempotency import Idempotency
+from gateway.submissions.lifecycle import Lifecycle
+from gateway.submissions.listing import Source
+from gateway.submissions.ports import Doorbell, IdempotencyStore, Store
+from gateway.submissions.retention import Tombstones
 from gateway.timers import Timers
-from gateway.uploads import Limits
-from gateway.watching import Hub
 
 FORM_BYTES = 64 * 1024
 """What a request may hold besides the image: part headers and text fields."""

@@ -15,7 +15,7 @@ from typing import Any
 from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 
-from gateway.watching import PARKING, RESUMED, Detached, Endless, Parked
+from gateway.events.subscriptions import PARKING, RESUMED, Detached, Endless, Parked
 
 SLOW_READER_BYTES = 256 * 1024
 """What may wait to be sent on an endless body; a client that reads so slowly is cut off, and may resume."""

@@ -11,9 +11,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from contracts.connections import WRONG_MONGO_URL, mongo_options
 from contracts.errors import InvalidSetting, StoreUnavailable
-from contracts.store_layout import INDEX_SECONDS
+from contracts.storage.layout import INDEX_SECONDS
+from runtime.connections import WRONG_MONGO_URL, mongo_options
 
 Document = dict[str, Any]
 

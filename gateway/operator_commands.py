@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
-from contracts.catalogue import ALIAS, STABLE, Catalogue
-from contracts.configuration import leave
 from contracts.errors import StoreUnavailable, UnknownWorkflow
+from contracts.workflows.catalogue import ALIAS, STABLE, Catalogue
+from runtime.settings import leave
 
 COMMANDS = """commands (none runs the gateway; each has its own --help):
   aliases list                         what the workflows' aliases mean

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from contracts.configuration import SharedSettings
-from contracts.model_descriptions import FILE_NAME
+from contracts.models.descriptions import FILE_NAME
+from runtime.settings import SharedSettings
 
 
 class GatewaySettings(SharedSettings):

@@ -15,36 +15,36 @@ from pathlib import Path
 
 import structlog
 
-from contracts.catalogue import Catalogue, load_catalogue
-from contracts.configuration import leave, read_settings
-from contracts.documents import Submission
 from contracts.errors import InvalidSetting, InvalidWorkflow, ShowcaseError
-from contracts.log_lines import configure_logging
-from contracts.topology import topology
-from contracts.webhooks import WebhookPolicy
+from contracts.messaging.topology import topology
+from contracts.submissions.documents import Submission
+from contracts.webhooks.policy import WebhookPolicy
+from contracts.workflows.catalogue import Catalogue, load_catalogue
 from orchestrator import operator_commands
-from orchestrator.broker import Broker
-from orchestrator.calls import Caller
+from orchestrator.adapters.model_servers.torchserve import TorchServeModels
+from orchestrator.adapters.mongo.expiry import MongoGraves
+from orchestrator.adapters.mongo.model_status import MongoServedModels
+from orchestrator.adapters.mongo.submissions import MongoStore
+from orchestrator.adapters.mongo.webhook_outbox import MongoOutbox
+from orchestrator.adapters.rabbitmq.broker import Broker
 from orchestrator.clock import SystemClock
-from orchestrator.consumer import Consumer
 from orchestrator.dead_letters import RabbitDeadLetters
-from orchestrator.engine import Engine, HeldClaims
-from orchestrator.expiry import Expiry
+from orchestrator.execution.consumer import Consumer
+from orchestrator.execution.engine import Engine, HeldClaims
+from orchestrator.execution.leases import LeaseKeeper
+from orchestrator.execution.model_calls import Caller
 from orchestrator.health import touch
-from orchestrator.leases import LeaseKeeper
-from orchestrator.model_servers.torchserve import TorchServeModels
+from orchestrator.maintenance.expiry import Expiry
+from orchestrator.maintenance.model_status import Teller
+from orchestrator.maintenance.sweep import Sweep
 from orchestrator.mongo import connect
-from orchestrator.retries import Policy
-from orchestrator.served import Teller
-from orchestrator.served_store import MongoServedModels
+from orchestrator.planning.retries import Policy
 from orchestrator.settings import OrchestratorSettings, parse_servers
-from orchestrator.store import MongoStore
-from orchestrator.sweep import Sweep
-from orchestrator.tombstone_store import MongoGraves
 from orchestrator.webhooks.delivery import THREADS as WEBHOOK_THREADS
 from orchestrator.webhooks.delivery import Deliverer
 from orchestrator.webhooks.sender import HttpSender
-from orchestrator.webhooks.store import MongoOutbox
+from runtime.logs import configure_logging
+from runtime.settings import leave, read_settings
 
 PROGRAM = "python -m orchestrator"
 CLOSING_SECONDS = 3.0

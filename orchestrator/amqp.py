@@ -7,8 +7,8 @@ from typing import Any
 
 import pika
 
-from contracts.connections import AMQP_HEARTBEAT_SECONDS, WRONG_AMQP_URL, amqp_bounds
 from contracts.errors import InvalidSetting
+from runtime.connections import AMQP_HEARTBEAT_SECONDS, WRONG_AMQP_URL, amqp_bounds
 
 
 def connection_parameters(url: str, heartbeat_seconds: int = AMQP_HEARTBEAT_SECONDS) -> pika.URLParameters:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.documents import Submission
 from contracts.errors import InvalidMessage, UnknownSchema
-from contracts.messages import Job, decode_job
-from contracts.states import SubmissionState
-from contracts.topology import DELIVERY_LIMIT, POISON
+from contracts.messaging.jobs import Job, decode_job
+from contracts.messaging.topology import DELIVERY_LIMIT, POISON
+from contracts.submissions.documents import Submission
+from contracts.submissions.states import SubmissionState
 from orchestrator.ports import DeadLetter
 
 WHY = {

@@ -13,8 +13,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, UnroutableError
 
 from contracts.errors import BrokerUnavailable, UnknownWorkflow
-from contracts.messages import Job, encode_job
-from contracts.topology import DEAD_EXCHANGE, DEAD_QUEUE, JOBS_EXCHANGE, REASON_HEADER, declare, topology
+from contracts.messaging.jobs import Job, encode_job
+from contracts.messaging.topology import DEAD_EXCHANGE, DEAD_QUEUE, JOBS_EXCHANGE, REASON_HEADER, declare, topology
 from orchestrator.amqp import connection_parameters, job_properties
 from orchestrator.ports import DeadLetter
 

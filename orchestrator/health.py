@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from contracts.configuration import variable
+from runtime.settings import variable
 
 OLDEST_SECONDS = 20.0
 """Some sweeps may fail in a row: the database starts again within this time."""

@@ -10,13 +10,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
-from contracts.configuration import leave
-from contracts.documents import Submission
 from contracts.errors import BrokerUnavailable, InvalidDocument, StoreUnavailable, UnknownSchema, UnknownWorkflow
-from contracts.topology import DEAD_QUEUE_LENGTH
+from contracts.messaging.topology import DEAD_QUEUE_LENGTH
+from contracts.submissions.documents import Submission
 from orchestrator.cases import Case, Stay
 from orchestrator.ports import DeadLetter, DeadLetters
 from orchestrator.reports import letter_text, letter_values, letters_table, record_text, record_values
+from runtime.settings import leave
 
 COMMANDS = """commands (none runs the orchestrator; each has its own --help):
   dead-letters list        what nobody could work with: since when, of whom, and why

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from contracts.documents import Artifact, Event, ModelRef, Step, Submission
-from contracts.events import Notice
-from contracts.messages import Job
+from contracts.messaging.jobs import Job
+from contracts.submissions.documents import Artifact, Event, ModelRef, Step, Submission
+from contracts.submissions.events import Notice
 
 
 @dataclass(frozen=True)

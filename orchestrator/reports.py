@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from contracts.documents import Attempt, Gate, Step, Submission, Webhook
+from contracts.submissions.documents import Attempt, Gate, Step, Submission, Webhook
 from orchestrator.cases import Case
 
 TEXT_KEPT = 400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from contracts.configuration import SharedSettings
+from runtime.settings import SharedSettings
 
 
 class OrchestratorSettings(SharedSettings):

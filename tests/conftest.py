@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.checkout import SAMPLES
+
 # A shared machine may be slow at any moment; that a property holds is not a matter of time.
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("steady")
-
-SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

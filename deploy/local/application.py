@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from contracts.model_descriptions import FILE_NAME
+from contracts.models.descriptions import FILE_NAME
 from deploy.local.parts import Part, digest_of_files, source_files
 from deploy.local.settings import CHECKOUT, ClusterSettings
 
@@ -38,7 +38,7 @@ def _part(
     reads: tuple[Path, ...] = (),
 ) -> Part:
     # Read at the start and never again: a running process is stale once one of them changes.
-    sources = source_files(CHECKOUT / name, CHECKOUT / "contracts", CHECKOUT / "workflows")
+    sources = source_files(*(CHECKOUT / each for each in (name, "contracts", "runtime", "workflows")))
     others = [digest_of_files([path], path.parent) for path in reads if path.exists()]
     return Part(
         name=name,

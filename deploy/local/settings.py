@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from contracts.configuration import FILE, values_from_files
 from contracts.errors import InvalidSetting
 from deploy.local.errors import ClusterError
 from deploy.local.files import write_private
 from deploy.local.ports import HOST, Ports, choose_ports
+from runtime.settings import FILE, values_from_files
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OWN_HOME = CHECKOUT / ".local"

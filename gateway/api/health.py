@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from contracts.errors import StoreUnavailable
-from gateway.backpressure import Intake
-from gateway.ports import Doorbell, Store
+from gateway.submissions.admission import Intake
+from gateway.submissions.ports import Doorbell, Store
 
 MEANING = {
     "store": "The database does not answer: nothing can be accepted or read.",

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from flask import Response, json, request
 from pydantic import BaseModel, Field
 
-from gateway.problem_kinds import KINDS
+from gateway.api.problem_kinds import KINDS
 
 MEDIA_TYPE = "application/problem+json"
 PAGES = "/problems"

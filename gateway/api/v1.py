@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
 
-from contracts.catalogue import Catalogue
-from contracts.documents import is_submission_id
 from contracts.errors import StoreUnavailable, UnknownSubmission, UnknownWorkflow
-from gateway.acceptance import Acceptance, Upload
+from contracts.submissions.documents import is_submission_id
+from contracts.workflows.catalogue import Catalogue
 from gateway.api.errors import failure
-from gateway.ports import Store
-from gateway.retention import expired
-from gateway.uploads import has_image_extension
-from gateway.views import artifacts_in, v1_result
+from gateway.images.validation import has_image_extension
+from gateway.submissions.accept import Acceptance, Upload
+from gateway.submissions.ports import Store
+from gateway.submissions.results import artifacts_in, v1_result
+from gateway.submissions.retention import expired
 
 
 def blueprint(store: Store, catalogue: Catalogue, acceptance: Acceptance) -> Blueprint:

@@ -8,7 +8,7 @@ from pathlib import Path
 import flask_openapi3_swagger
 from flask import Blueprint, Response, abort, render_template, send_file
 
-from gateway.problem_kinds import KINDS
+from gateway.api.problem_kinds import KINDS
 
 ASSETS_SECONDS = 3600
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from contracts.catalogue import Catalogue
+from contracts.workflows.catalogue import Catalogue
 
 
 def blueprint(catalogue: Catalogue) -> Blueprint:

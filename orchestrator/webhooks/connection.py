@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from contracts.errors import InvalidWebhook
-from contracts.webhook_targets import Address, Allowed, Target, refusal
+from contracts.webhooks.targets import Address, Allowed, Target, refusal
 
 Resolve = Callable[[str, int], list[str]]
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from contracts.documents import Submission, Webhook, WebhookAttempt
 from contracts.errors import ShowcaseError, StoreUnavailable
-from contracts.webhooks import event_id
+from contracts.submissions.documents import Submission, Webhook, WebhookAttempt
+from contracts.webhooks.policy import event_id
 from orchestrator.ports import Clock
 from orchestrator.webhooks import events
 from orchestrator.webhooks.ports import Due, Outbox, Sender

@@ -9,8 +9,8 @@ from typing import Any
 
 from standardwebhooks import Webhook as Signer
 
-from contracts.documents import Submission
-from contracts.webhooks import event_id
+from contracts.submissions.documents import Submission
+from contracts.webhooks.policy import event_id
 
 LONGEST_BODY = 16 * 1024
 """Bytes. Receivers are told what happened and where to find the rest; pictures are never sent."""

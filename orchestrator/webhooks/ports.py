@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from contracts.documents import Submission, WebhookAttempt
+from contracts.submissions.documents import Submission, WebhookAttempt
 from orchestrator.webhooks.schedule import Move
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from contracts.errors import InvalidWebhook
-from contracts.webhook_targets import Allowed, check_url
+from contracts.webhooks.targets import Allowed, check_url
 from orchestrator.webhooks.connection import Deadline, PinnedConnection, Resolve, checked_addresses, resolve
 from orchestrator.webhooks.ports import Answer
 

@@ -6,7 +6,10 @@ import numpy as np
 
 from services.bms_flair_abnormality_classification.network import SliceClassifier
 from services.bms_flair_abnormality_classification.train import WEIGHTS
-from services.common.flair_evaluation import (
+from services.common.metrics import accuracy, auc, expected_calibration_error
+from services.common.plots import draw_reliability
+from services.common.weights import load_weights
+from services.flair.evaluation import (
     Evaluation,
     answers,
     as_jpeg,
@@ -17,9 +20,6 @@ from services.common.flair_evaluation import (
     per_patient,
     shown,
 )
-from services.common.metrics import accuracy, auc, expected_calibration_error
-from services.common.plots import draw_reliability
-from services.common.weights import load_weights
 
 WORST_CASES = 5
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.common.flair_network import SliceClassifier
+from services.flair.network import SliceClassifier
 
 __all__ = ["SliceClassifier"]

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from services.bms_flair_abnormality_classification.network import SliceClassifier
-from services.common.flair_evaluation import answers
-from services.common.flair_training_command import Trained, fit_temperature, run_training
 from services.common.weights import save_weights
+from services.flair.evaluation import answers
+from services.flair.training_command import Trained, fit_temperature, run_training
 
 WEIGHTS = Path(__file__).parent / "weights" / "bms_flair_abnormality_classification.safetensors"
 

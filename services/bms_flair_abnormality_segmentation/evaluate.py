@@ -8,7 +8,9 @@ import numpy as np
 
 from services.bms_flair_abnormality_segmentation.network import SliceSegmenter
 from services.bms_flair_abnormality_segmentation.train import WEIGHTS
-from services.common.flair_evaluation import (
+from services.common.metrics import dice
+from services.common.weights import load_weights
+from services.flair.evaluation import (
     Evaluation,
     answers,
     as_jpeg,
@@ -19,9 +21,7 @@ from services.common.flair_evaluation import (
     per_patient,
     shown,
 )
-from services.common.flair_network import SliceClassifier
-from services.common.metrics import dice
-from services.common.weights import load_weights
+from services.flair.network import SliceClassifier
 
 GATE = "bms_flair_abnormality_classification"
 GATE_WEIGHTS = Path(__file__).parents[1] / GATE / "weights" / f"{GATE}.safetensors"

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.common.flair_network import SliceSegmenter
+from services.flair.network import SliceSegmenter
 
 __all__ = ["SliceSegmenter"]

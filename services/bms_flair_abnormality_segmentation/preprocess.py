@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.common.flair_slices import prepare_slice
+from services.flair.slices import prepare_slice
 
 __all__ = ["prepare_slice"]

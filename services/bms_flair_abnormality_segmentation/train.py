@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from services.bms_flair_abnormality_segmentation.network import SliceSegmenter
-from services.common.flair_training import pooled_dice
-from services.common.flair_training_command import Trained, run_training
 from services.common.weights import save_weights
+from services.flair.training import pooled_dice
+from services.flair.training_command import Trained, run_training
 
 WEIGHTS = Path(__file__).parent / "weights" / "bms_flair_abnormality_segmentation.safetensors"
 

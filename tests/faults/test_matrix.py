@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from contracts.documents import Submission
+from contracts.submissions.documents import Submission
 from deploy.local.errors import ClusterError
-from tests.faults.load import PER_SECOND, Load
-from tests.faults.table import HEAD, HEADING, Fault, Row, rows_of
-from tests.faults.tripwire import BETWEEN_STEPS, STORED, WRITING, Tripwire, tripwire
-from tests.faults.waits import BACK_SECONDS, POLL_SECONDS, final_records, until_back
-from tests.local_cluster import CHECKOUT, LocalCluster, running
+from tests.support.checkout import CHECKOUT
+from tests.support.faults.load import PER_SECOND, Load
+from tests.support.faults.table import HEAD, HEADING, Fault, Row, rows_of
+from tests.support.faults.tripwire import BETWEEN_STEPS, STORED, WRITING, Tripwire, tripwire
+from tests.support.faults.waits import BACK_SECONDS, POLL_SECONDS, final_records, until_back
+from tests.support.local_cluster import LocalCluster, running
 
 PARTS = ("gateway", "orchestrator", "torchserve", "model workers", "rabbitmq", "database")
 WORKERS = 3

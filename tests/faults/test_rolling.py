@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.extra_processes import extra
-from tests.faults.load import Load, doubled
-from tests.faults.waits import final_records, until_back
-from tests.local_cluster import CHECKOUT, free_ports, running
+from tests.support.checkout import CHECKOUT
+from tests.support.extra_processes import extra
+from tests.support.faults.load import Load, doubled
+from tests.support.faults.waits import final_records, until_back
+from tests.support.local_cluster import free_ports, running
 
 OLD = "36c245f8e3eb4a1a577a8ce849eaffb67158222f"
 """The last release before submissions carried events."""

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from tests.local_cluster import LocalCluster, running
+from tests.support.checkout import CHECKOUT
+from tests.support.local_cluster import LocalCluster, running
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 FAULTY = CHECKOUT / "tests" / "faulty_models"
 EXAMPLE = "image_brightness"
 CONFIGURATION = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 4\nmaxBatchDelay: 5\nresponseTimeout: 20\n"

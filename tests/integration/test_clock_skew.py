@@ -9,11 +9,11 @@ from datetime import UTC, timedelta
 import pytest
 import requests
 
-from contracts.documents import from_document
-from contracts.states import SubmissionState
-from tests.extra_processes import extra
-from tests.local_cluster import free_ports
-from tests.unit.factories import png
+from contracts.submissions.documents import from_document
+from contracts.submissions.states import SubmissionState
+from tests.support.extra_processes import extra
+from tests.support.factories import png
+from tests.support.local_cluster import free_ports
 
 AHEAD, BEHIND = 3600.0, -3600.0
 PATIENCE_SECONDS = 60.0
@@ -51,7 +51,7 @@ def started(settings, tmp_path):
         def start(program, seconds, **more):
             log = tmp_path / f"{program}{seconds:+.0f}.log"
             arguments = (program, str(seconds))
-            return stack.enter_context(extra("tests.skewed", settings | more, log, arguments=arguments))
+            return stack.enter_context(extra("tests.support.skewed", settings | more, log, arguments=arguments))
 
         yield start
 

@@ -8,24 +8,24 @@ from datetime import timedelta
 
 import pytest
 
-import gateway.listing_store
-import gateway.store
-import gateway.tombstone_store
-import orchestrator.tombstone_store
-from contracts import store_layout
-from contracts.documents import to_document
+import gateway.adapters.mongo.listing
+import gateway.adapters.mongo.tombstones
+import orchestrator.adapters.mongo.expiry
 from contracts.errors import StoreUnavailable
-from contracts.states import SubmissionState
-from contracts.tombstones import KEPT, GoneReason, Tombstone
-from gateway.listing import Filters, milliseconds, moment, read_all, read_cursor, read_page
+from contracts.storage import layout
+from contracts.submissions.documents import to_document
+from contracts.submissions.states import SubmissionState
+from contracts.submissions.tombstones import KEPT, GoneReason, Tombstone
+from gateway.adapters.mongo import submissions as gateway_submissions
 from gateway.mongo import connect
-from orchestrator.expiry import Expiry
-from tests.local_cluster import free_ports
-from tests.unit.factories import NOW, make_submission
-from tests.unit.fake_data import MemoryListing, MemoryTombstones
-from tests.unit.fakes import FakeClock, MemoryStore
+from gateway.submissions.listing import Filters, milliseconds, moment, read_all, read_cursor, read_page
+from orchestrator.maintenance.expiry import Expiry
+from tests.support.factories import NOW, make_submission
+from tests.support.fake_data import MemoryListing, MemoryTombstones
+from tests.support.fakes import FakeClock, MemoryStore
+from tests.support.local_cluster import free_ports
 
-SAMPLE_OF = store_layout.SAMPLE_OF
+SAMPLE_OF = layout.SAMPLE_OF
 
 
 class Memory:
@@ -48,23 +48,23 @@ class Memory:
 class Mongo:
     def __init__(self, client, name):
         self.database = client[name]
-        self.store = gateway.store.MongoStore(client, name)
+        self.store = gateway_submissions.MongoStore(client, name)
         self.store.ping()
         self.store.publish([])
-        self.listing = gateway.listing_store.MongoListing(client, name)
-        self.tombstones = gateway.tombstone_store.MongoTombstones(client, name)
-        self.graves = orchestrator.tombstone_store.MongoGraves(client, name)
+        self.listing = gateway.adapters.mongo.listing.MongoListing(client, name)
+        self.tombstones = gateway.adapters.mongo.tombstones.MongoTombstones(client, name)
+        self.graves = orchestrator.adapters.mongo.expiry.MongoGraves(client, name)
         self.graves.prepare()
 
     def add(self, submissions):
         if submissions:
-            self.database[store_layout.SUBMISSIONS].insert_many([to_document(each) for each in submissions])
+            self.database[layout.SUBMISSIONS].insert_many([to_document(each) for each in submissions])
 
     def drop(self, submission):
-        self.database[store_layout.SUBMISSIONS].delete_one({"_id": submission.id})
+        self.database[layout.SUBMISSIONS].delete_one({"_id": submission.id})
 
     def stored(self):
-        return {each["_id"] for each in self.database[store_layout.SUBMISSIONS].find({}, {"_id": 1})}
+        return {each["_id"] for each in self.database[layout.SUBMISSIONS].find({}, {"_id": 1})}
 
 
 @pytest.fixture(params=["memory", "mongo"])
@@ -214,22 +214,22 @@ def test_pictures_and_keys_go_with_their_time(database):
     client, name = database
     kept = Mongo(client, name)
     now = kept.graves.now()
-    for collection in (store_layout.IMAGES, store_layout.TOMBSTONES):
+    for collection in (layout.IMAGES, layout.TOMBSTONES):
         kept.database[collection].insert_many(
             [{"_id": "old", "expires_at": now - timedelta(seconds=1)}, {"_id": "ever"}]
             + [{"_id": "young", "expires_at": now + timedelta(hours=1)}]
         )
     kept.graves.tidy(now)
-    for collection in (store_layout.IMAGES, store_layout.TOMBSTONES):
+    for collection in (layout.IMAGES, layout.TOMBSTONES):
         assert {each["_id"] for each in kept.database[collection].find()} == {"ever", "young"}
 
 
 def test_an_index_that_the_database_expires_by_is_dropped(database):
     client, name = database
-    for collection, field in store_layout.EXPIRY_INDEXES:
+    for collection, field in layout.EXPIRY_INDEXES:
         client[name][collection].create_index(field, expireAfterSeconds=0)
     kept = Mongo(client, name)
-    for collection, _ in store_layout.EXPIRY_INDEXES:
+    for collection, _ in layout.EXPIRY_INDEXES:
         indexes = kept.database[collection].index_information()
         assert not [each for each in indexes.values() if "expireAfterSeconds" in each]
         assert "expires_at_-1" in indexes
@@ -243,12 +243,12 @@ def test_every_query_of_a_list_is_served_by_an_index(database):
     client, name = database
     kept = Mongo(client, name)
     kept.add(crowd(random.Random(6), 20))
-    submissions = kept.database[store_layout.SUBMISSIONS]
-    window = {store_layout.CREATED: {"$gte": moment(0), "$lt": NOW}}
-    newest = gateway.listing_store.NEWEST_FIRST
+    submissions = kept.database[layout.SUBMISSIONS]
+    window = {layout.CREATED: {"$gte": moment(0), "$lt": NOW}}
+    newest = gateway.adapters.mongo.listing.NEWEST_FIRST
     for query, index in [
         (submissions.find(window).sort(newest).limit(5), "created_at_1"),
-        (submissions.find(window | store_layout.SAMPLE).limit(1), store_layout.SAMPLE_INDEX),
+        (submissions.find(window | layout.SAMPLE).limit(1), layout.SAMPLE_INDEX),
         (submissions.find({"expires_at": {"$gt": NOW, "$lte": NOW}}), "expires_at_-1"),
     ]:
         assert f"'{index}'" in str(query.explain()["queryPlanner"]["winningPlan"])
@@ -256,8 +256,8 @@ def test_every_query_of_a_list_is_served_by_an_index(database):
 
 def test_a_database_that_is_not_there_is_told_in_time():
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
-    listing = gateway.listing_store.MongoListing(client, "test")
-    tombstones = gateway.tombstone_store.MongoTombstones(client, "test")
+    listing = gateway.adapters.mongo.listing.MongoListing(client, "test")
+    tombstones = gateway.adapters.mongo.tombstones.MongoTombstones(client, "test")
     for call in (
         lambda: listing.between(0, 1, Filters(), 1),
         lambda: listing.at(0, "x", Filters(), 1),

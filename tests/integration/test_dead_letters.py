@@ -10,11 +10,19 @@ import pytest
 from pika.exceptions import AMQPError
 
 from contracts.errors import BrokerUnavailable, UnknownWorkflow
-from contracts.messages import Job, encode_job
-from contracts.topology import DEAD_EXCHANGE, DEAD_QUEUE, DELIVERY_LIMIT, JOBS_EXCHANGE, declare, job_queue, topology
+from contracts.messaging.jobs import Job, encode_job
+from contracts.messaging.topology import (
+    DEAD_EXCHANGE,
+    DEAD_QUEUE,
+    DELIVERY_LIMIT,
+    JOBS_EXCHANGE,
+    declare,
+    job_queue,
+    topology,
+)
 from orchestrator.amqp import job_properties
 from orchestrator.dead_letters import LOOKS, RabbitDeadLetters
-from tests.local_cluster import free_ports
+from tests.support.local_cluster import free_ports
 
 WORKFLOW = "workflow_000"
 LONG = 20.0

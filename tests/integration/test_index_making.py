@@ -9,15 +9,21 @@ import pytest
 from pymongo import MongoClient
 
 import gateway.mongo
-import gateway.store
 import orchestrator.mongo
-import orchestrator.store
 from contracts.errors import StoreUnavailable
-from tests.local_cluster import free_ports
+from gateway.adapters.mongo import submissions as gateway_submissions
+from orchestrator.adapters.mongo import submissions as orchestrator_submissions
+from tests.support.local_cluster import free_ports
 
 SIDES = {
-    "gateway": (gateway.mongo.connect, lambda client: gateway.store.MongoStore(client, "x").publish([])),
-    "orchestrator": (orchestrator.mongo.connect, lambda client: orchestrator.store.MongoStore(client, "x").prepare()),
+    "gateway": (
+        gateway.mongo.connect,
+        lambda client: gateway_submissions.MongoStore(client, "x").publish([]),
+    ),
+    "orchestrator": (
+        orchestrator.mongo.connect,
+        lambda client: orchestrator_submissions.MongoStore(client, "x").prepare(),
+    ),
 }
 
 

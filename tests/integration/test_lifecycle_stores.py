@@ -8,23 +8,23 @@ from datetime import timedelta
 
 import pytest
 
-import gateway.idempotency_store
-import gateway.lifecycle_store
-import gateway.store
-import gateway.tombstone_store
-import orchestrator.store
-from contracts.documents import Artifact, Webhook
+import gateway.adapters.mongo.idempotency_keys
+import gateway.adapters.mongo.lifecycle
+import gateway.adapters.mongo.tombstones
 from contracts.errors import IllegalMove, LeaseLost, StoreUnavailable
-from contracts.events import numbered
-from contracts.states import StepState, SubmissionState
-from contracts.tombstones import GoneReason
+from contracts.submissions.documents import Artifact, Webhook
+from contracts.submissions.events import numbered
+from contracts.submissions.states import StepState, SubmissionState
+from contracts.submissions.tombstones import GoneReason
+from gateway.adapters.mongo import submissions as gateway_submissions
 from gateway.mongo import connect
-from gateway.ports import Deletion, RequestKey
+from gateway.submissions.ports import Deletion, RequestKey
+from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.ports import Progress
-from tests.local_cluster import free_ports
-from tests.unit.factories import GATED, make_submission, make_workflow
-from tests.unit.fakes import MemoryStore
-from tests.unit.lifecycle_fakes import MemoryIdempotencyStore, MemoryLifecycleStore, MemoryTombstones
+from tests.support.factories import GATED, make_submission, make_workflow
+from tests.support.fake_lifecycle import MemoryIdempotencyStore, MemoryLifecycleStore, MemoryTombstones
+from tests.support.fakes import MemoryStore
+from tests.support.local_cluster import free_ports
 
 MASK = Artifact(name="mask.png", media_type="image/png", bytes=3)
 REASON = "$canceled"
@@ -75,11 +75,11 @@ def stores(request):
         return Stores(store, store, MemoryLifecycleStore(store, stones), MemoryIdempotencyStore(store), stones)
     client, name = request.getfixturevalue("database")
     return Stores(
-        gateway.store.MongoStore(client, name),
-        orchestrator.store.MongoStore(client, name),
-        gateway.lifecycle_store.MongoLifecycleStore(client, name),
-        gateway.idempotency_store.MongoIdempotencyStore(client, name),
-        gateway.tombstone_store.MongoTombstones(client, name),
+        gateway_submissions.MongoStore(client, name),
+        orchestrator_submissions.MongoStore(client, name),
+        gateway.adapters.mongo.lifecycle.MongoLifecycleStore(client, name),
+        gateway.adapters.mongo.idempotency_keys.MongoIdempotencyStore(client, name),
+        gateway.adapters.mongo.tombstones.MongoTombstones(client, name),
     )
 
 
@@ -262,8 +262,8 @@ def test_a_database_that_is_not_there_is_told(stores):
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
     submission = make_submission()
     with client:
-        moves = gateway.lifecycle_store.MongoLifecycleStore(client, "test")
-        keys = gateway.idempotency_store.MongoIdempotencyStore(client, "test")
+        moves = gateway.adapters.mongo.lifecycle.MongoLifecycleStore(client, "test")
+        keys = gateway.adapters.mongo.idempotency_keys.MongoIdempotencyStore(client, "test")
         for call in (
             lambda: moves.cancel(submission, REASON, submission.created_at),
             lambda: moves.remove(submission),

@@ -9,15 +9,15 @@ import time
 import pytest
 
 from contracts.errors import BrokerUnavailable
-from contracts.events import Notice
-from contracts.messages import Job, decode_job
-from contracts.states import SubmissionState
-from contracts.topology import DEAD_QUEUE, DELAYS_SECONDS, topology
-from gateway.doorbell import RabbitDoorbell
-from gateway.listener import RabbitListener
-from gateway.watching import Hub
-from orchestrator.broker import Broker
-from tests.local_cluster import free_ports
+from contracts.messaging.jobs import Job, decode_job
+from contracts.messaging.topology import DEAD_QUEUE, DELAYS_SECONDS, topology
+from contracts.submissions.events import Notice
+from contracts.submissions.states import SubmissionState
+from gateway.adapters.rabbitmq.event_subscriber import RabbitListener
+from gateway.adapters.rabbitmq.job_publisher import RabbitDoorbell
+from gateway.events.subscriptions import Hub
+from orchestrator.adapters.rabbitmq.broker import Broker
+from tests.support.local_cluster import free_ports
 
 WORKFLOWS = ["workflow_000", "workflow_001"]
 LONG = 20.0

@@ -6,29 +6,28 @@ import base64
 import io
 import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
-import gateway.store
-import orchestrator.store
-from contracts.catalogue import load_catalogue
-from contracts.messages import Job
-from orchestrator.calls import Caller
+from contracts.messaging.jobs import Job
+from contracts.workflows.catalogue import load_catalogue
+from gateway.adapters.mongo import submissions as gateway_submissions
+from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.clock import SystemClock
-from orchestrator.engine import Done, Engine, HeldClaims
-from orchestrator.journey import Journey
-from orchestrator.leases import LeaseKeeper
+from orchestrator.execution.engine import Done, Engine, HeldClaims
+from orchestrator.execution.leases import LeaseKeeper
+from orchestrator.execution.model_calls import Caller
+from orchestrator.execution.workflow_run import Journey
+from orchestrator.maintenance.sweep import Sweep
+from orchestrator.planning.retries import Policy
 from orchestrator.ports import Progress
-from orchestrator.retries import Policy
-from orchestrator.sweep import Sweep
-from tests.unit.factories import png
-from tests.unit.fakes import FakeAnnouncer, FakeBell, FakeModels
+from tests.support.checkout import CHECKOUT
+from tests.support.factories import png
+from tests.support.fakes import FakeAnnouncer, FakeBell, FakeModels
 from tests.unit.gateway.conftest import make_app
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = CHECKOUT / "docs" / "how-it-works.md"
 
 NORMAL = {"label": "no_abnormality", "score": 0.98}
@@ -65,8 +64,8 @@ class Platform:
         self.calls = calls
         self.client = MongoClient(url, tz_aware=True, timeoutMS=10_000, event_listeners=[calls])
         self.catalogue = load_catalogue(CHECKOUT / "workflows")
-        self.front = gateway.store.MongoStore(self.client, name)
-        self.back = orchestrator.store.MongoStore(self.client, name)
+        self.front = gateway_submissions.MongoStore(self.client, name)
+        self.back = orchestrator_submissions.MongoStore(self.client, name)
         self.models, self.bell, self.held = FakeModels({}), FakeBell(), HeldClaims()
         self.threads = ThreadPoolExecutor(2)
         self.front.publish(self.catalogue.all())

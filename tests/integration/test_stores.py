@@ -8,20 +8,20 @@ from datetime import timedelta
 import pytest
 
 import gateway.mongo
-import gateway.store
 import orchestrator.mongo
-import orchestrator.store
-from contracts.catalogue import Catalogue
-from contracts.documents import EVENTS_KEPT, Artifact, ModelRef
 from contracts.errors import InvalidDocument, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownSchema
-from contracts.events import numbered, submission_event
-from contracts.served_models import ServedModel
-from contracts.states import ServedState, StepState, SubmissionState
+from contracts.models.status import ServedModel
+from contracts.submissions.documents import EVENTS_KEPT, Artifact, ModelRef
+from contracts.submissions.events import numbered, submission_event
+from contracts.submissions.states import ServedState, StepState, SubmissionState
+from contracts.workflows.catalogue import Catalogue
+from gateway.adapters.mongo import submissions as gateway_submissions
+from orchestrator.adapters.mongo import submissions as orchestrator_submissions
+from orchestrator.adapters.mongo.model_status import MongoServedModels
 from orchestrator.ports import Progress
-from orchestrator.served_store import MongoServedModels
-from tests.local_cluster import free_ports
-from tests.unit.factories import GATED, NOW, make_submission, make_workflow
-from tests.unit.fakes import MemoryStore
+from tests.support.factories import GATED, NOW, make_submission, make_workflow
+from tests.support.fakes import MemoryStore
+from tests.support.local_cluster import free_ports
 
 
 class Stores:
@@ -67,8 +67,8 @@ def stores(request):
         store = MemoryStore()
         return Stores(store, store, store)
     client, name = request.getfixturevalue("database")
-    back = orchestrator.store.MongoStore(client, name)
-    return Stores(gateway.store.MongoStore(client, name), back, MongoServedModels(client, name, back.now))
+    back = orchestrator_submissions.MongoStore(client, name)
+    return Stores(gateway_submissions.MongoStore(client, name), back, MongoServedModels(client, name, back.now))
 
 
 def test_aliases_are_set_moved_and_removed_one_by_one(stores):
@@ -327,7 +327,10 @@ def test_a_published_version_never_changes(stores):
 
 @pytest.mark.parametrize(
     ("connect", "store_of"),
-    [(gateway.mongo.connect, gateway.store.MongoStore), (orchestrator.mongo.connect, orchestrator.store.MongoStore)],
+    [
+        (gateway.mongo.connect, gateway_submissions.MongoStore),
+        (orchestrator.mongo.connect, orchestrator_submissions.MongoStore),
+    ],
 )
 def test_a_database_that_is_not_there_is_told_in_time(connect, store_of):
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)

@@ -4,14 +4,14 @@ import time
 
 import pytest
 
-from contracts.documents import ModelRef
 from contracts.errors import ModelCrashed, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
-from contracts.model_api import read_answer
-from orchestrator.model_servers.torchserve import TorchServeModels
+from contracts.models.answers import read_answer
+from contracts.submissions.documents import ModelRef
+from orchestrator.adapters.model_servers.torchserve import TorchServeModels
 from orchestrator.ports import Picture
 from orchestrator.settings import parse_servers
-from tests.local_cluster import free_ports
-from tests.unit.factories import png
+from tests.support.factories import png
+from tests.support.local_cluster import free_ports
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from contracts.webhook_targets import NOTHING, parse_allowed
+from contracts.webhooks.targets import NOTHING, parse_allowed
 from orchestrator.webhooks import connection
 from orchestrator.webhooks.sender import ANSWER_BYTES, HttpSender
-from tests.local_cluster import free_ports
-from tests.receivers import NAME, Receiver, make_certificate, raw_server, receiver
+from tests.support.local_cluster import free_ports
+from tests.support.receivers import NAME, Receiver, make_certificate, raw_server, receiver
 
 LOOPBACK = parse_allowed("127.0.0.1/32")
 BODY = json.dumps({"type": "submission.succeeded"}).encode()

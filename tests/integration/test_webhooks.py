@@ -10,25 +10,26 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-import gateway.store
-import orchestrator.store
-from contracts.documents import ATTEMPTS_KEPT, Webhook, WebhookAttempt
+import orchestrator.mongo
 from contracts.errors import InvalidDocument, StoreUnavailable
-from contracts.states import SubmissionState
-from contracts.webhook_targets import parse_allowed
-from contracts.webhooks import event_id
-from gateway.webhook_store import MongoReplays
+from contracts.submissions.documents import ATTEMPTS_KEPT, Webhook, WebhookAttempt
+from contracts.submissions.states import SubmissionState
+from contracts.webhooks.policy import event_id
+from contracts.webhooks.targets import parse_allowed
+from gateway.adapters.mongo import submissions as gateway_submissions
+from gateway.adapters.mongo.webhook_replays import MongoReplays
+from orchestrator.adapters.mongo import submissions as orchestrator_submissions
+from orchestrator.adapters.mongo.webhook_outbox import WINDOWS_SECONDS, MongoOutbox
 from orchestrator.clock import SystemClock
 from orchestrator.ports import Progress
 from orchestrator.webhooks.delivery import THREADS, Deliverer
 from orchestrator.webhooks.schedule import Delivered, GiveUp, TryAgain
 from orchestrator.webhooks.sender import HttpSender
-from orchestrator.webhooks.store import WINDOWS_SECONDS, MongoOutbox
-from tests.local_cluster import free_ports
-from tests.receivers import receiver
-from tests.unit.factories import make_submission
-from tests.unit.fake_outbox import MemoryOutbox
-from tests.unit.fakes import MemoryStore
+from tests.support.factories import make_submission
+from tests.support.fake_outbox import MemoryOutbox
+from tests.support.fakes import MemoryStore
+from tests.support.local_cluster import free_ports
+from tests.support.receivers import receiver
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 URL = "https://receiver.example/$hook"
@@ -96,7 +97,10 @@ def real(database):
 
 def _real(database):
     client, name = database
-    front, back = gateway.store.MongoStore(client, name), orchestrator.store.MongoStore(client, name)
+    front, back = (
+        gateway_submissions.MongoStore(client, name),
+        orchestrator_submissions.MongoStore(client, name),
+    )
     return World(front, back, MongoOutbox(client, name, back.now), MongoReplays(client, name))
 
 
@@ -244,7 +248,7 @@ def test_one_that_nobody_can_read_is_left_for_a_while(world):
 
 def test_a_database_that_is_not_there_is_told():
     client = orchestrator.mongo.connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
-    store = orchestrator.store.MongoStore(client, "test")
+    store = orchestrator_submissions.MongoStore(client, "test")
     outbox, replays = MongoOutbox(client, "test", store.now), MongoReplays(client, "test")
     submission = make_submission(webhook=Webhook(url=URL))
     for call in (lambda: outbox.due(1), lambda: replays.replay(submission), lambda: outbox.drop(submission)):

@@ -16,9 +16,10 @@ from typing import Any, Protocol
 import pytest
 import requests
 
-from contracts.documents import Submission
-from tests.docker_clusters import composed, contained
-from tests.local_cluster import CHECKOUT, LocalCluster, free_ports, running
+from contracts.submissions.documents import Submission
+from tests.support.checkout import CHECKOUT
+from tests.support.docker_clusters import composed, contained
+from tests.support.local_cluster import LocalCluster, free_ports, running
 
 PATIENCE_SECONDS = 60.0
 

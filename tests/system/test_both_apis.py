@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gateway.views import pixel_rows
+from gateway.submissions.results import pixel_rows
 from tests.system.conftest import Client
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.local_cluster import CHECKOUT
+from tests.support.checkout import CHECKOUT
 from tests.system.conftest import Client, eventually
 
 WORKFLOW = "workflow_777"

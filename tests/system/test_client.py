@@ -19,8 +19,8 @@ from PIL import Image
 
 import showcase
 from showcase import Client as Library
-from tests.local_cluster import CHECKOUT
-from tests.receivers import receiver
+from tests.support.checkout import CHECKOUT
+from tests.support.receivers import receiver
 from tests.system.conftest import eventually
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from contracts.states import StepState
+from contracts.submissions.states import StepState
 from deploy.local.errors import ClusterError
 from tests.system.conftest import eventually
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.local_cluster import CHECKOUT
+from tests.support.checkout import CHECKOUT
 from tests.system.conftest import Client, eventually
 
 LESION = CHECKOUT / "samples" / "flair" / "lesion_1.png"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 import pytest
 
-from contracts.states import SubmissionState
+from contracts.submissions.states import SubmissionState
 from tests.system.conftest import eventually
 
 pytestmark = pytest.mark.clusters("local")  # the others keep their database's process out of reach

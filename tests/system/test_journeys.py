@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import requests
 
-from contracts.states import StepState
+from contracts.submissions.states import StepState
 
 NORMAL = ["normal_1", "normal_2", "normal_3"]
 LESION = ["lesion_1", "lesion_2", "lesion_3"]

@@ -15,9 +15,10 @@ import pytest
 import requests
 from pymongo import MongoClient
 
-from contracts import store_layout
-from contracts.states import StepState, SubmissionState
-from tests.local_cluster import CHECKOUT, LocalCluster, free_ports
+from contracts.storage import layout
+from contracts.submissions.states import StepState, SubmissionState
+from tests.support.checkout import CHECKOUT
+from tests.support.local_cluster import LocalCluster, free_ports
 from tests.system.conftest import Client, eventually
 
 LESION = (CHECKOUT / "samples" / "flair" / "lesion_1.png").read_bytes()
@@ -71,7 +72,7 @@ def orchestrator(cluster: LocalCluster, **settings: str) -> Iterator[None]:
 def pictures(cluster: LocalCluster, submission_id: str, *names: str) -> list[str]:
     known = cluster.environment()
     with MongoClient[Any](known["SHOWCASE_MONGO_URL"], timeoutMS=10_000) as database:
-        kept = database[known["SHOWCASE_MONGO_DATABASE"]][store_layout.IMAGES]
+        kept = database[known["SHOWCASE_MONGO_DATABASE"]][layout.IMAGES]
         return [name for name in names if kept.find_one({"_id": f"{submission_id}/{name}"}, {"_id": 1})]
 
 

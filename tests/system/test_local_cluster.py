@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.local_cluster import CHECKOUT
+from tests.support.checkout import CHECKOUT
 
 pytestmark = pytest.mark.clusters("local")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local_cluster import CHECKOUT
+from tests.support.checkout import CHECKOUT
 from tests.system.conftest import Client
 
 EXAMPLES = 10
@@ -39,7 +39,7 @@ def fuzz(client: Client, folder: Path) -> subprocess.CompletedProcess[str]:
         + ["--request-timeout", "30", "--max-time", str(BUDGET_SECONDS)]
         + ["--report-json-path", str(folder / "report.json")],
         cwd=folder,  # it keeps what it found beside it
-        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.system.openapi_hooks", "PYTHONPATH": str(CHECKOUT)},
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.support.openapi_hooks", "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,
         check=False,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.common.flair_dataset import patient_folders, read_slices, split_patients
+from services.flair.dataset import patient_folders, read_slices, split_patients
 
 pytestmark = pytest.mark.data
 

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pymongo import MongoClient
 
-from contracts import store_layout
-from contracts.states import StepState, SubmissionState
-from tests.extra_processes import extra
+from contracts.storage import layout
+from contracts.submissions.states import StepState, SubmissionState
+from tests.support.extra_processes import extra
 from tests.system.conftest import eventually
 
 pytestmark = pytest.mark.clusters("local")  # a second orchestrator needs its database and its broker
@@ -25,7 +25,7 @@ def kept(cluster):
     """The stored submissions, to look at quickly."""
     known = cluster.environment()
     with MongoClient(known["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000) as opened:
-        yield opened[known["SHOWCASE_MONGO_DATABASE"]][store_layout.SUBMISSIONS]
+        yield opened[known["SHOWCASE_MONGO_DATABASE"]][layout.SUBMISSIONS]
 
 
 def caught_at_work(client, samples, kept, process):

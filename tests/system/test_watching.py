@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from tests.local_cluster import CHECKOUT
+from tests.support.checkout import CHECKOUT
 from tests.system.conftest import Client
 
 LESION = CHECKOUT / "samples" / "flair" / "lesion_1.png"

@@ -8,9 +8,9 @@ import pytest
 from pymongo import MongoClient
 from standardwebhooks import Webhook as Verifier
 
-from contracts.store_layout import SUBMISSIONS
-from tests.local_cluster import free_ports
-from tests.receivers import receiver
+from contracts.storage.layout import SUBMISSIONS
+from tests.support.local_cluster import free_ports
+from tests.support.receivers import receiver
 from tests.system.conftest import WEBHOOKS, eventually
 
 # The other clusters run in networks of their own, from where a receiver on this machine is not 127.0.0.1.

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from gateway.api.problem_kinds import KINDS
 from gateway.api.problems import MEDIA_TYPE, PAGES, described
-from gateway.problem_kinds import KINDS
 
 Document = dict[str, Any]
 

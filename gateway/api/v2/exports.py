@@ -9,16 +9,16 @@ from flask import Response
 from flask_openapi3 import APIBlueprint
 from pydantic import Field
 
-from contracts import store_layout
-from contracts.catalogue import Catalogue
-from contracts.documents import Submission
+from contracts.storage import layout
+from contracts.submissions.documents import Submission
+from contracts.workflows.catalogue import Catalogue
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.lists import FilterQuery
 from gateway.api.v2.lookup import SUBMISSIONS, Submissions
-from gateway.export import BATCH, MOST_AT_A_TIME, Format, Slots, header, in_chunks, result_fields, row
-from gateway.listing import Source, read_all
-from gateway.ports import Store
+from gateway.submissions.export import BATCH, MOST_AT_A_TIME, Format, Slots, header, in_chunks, result_fields, row
+from gateway.submissions.listing import Source, read_all
+from gateway.submissions.ports import Store
 
 log = structlog.get_logger()
 
@@ -55,7 +55,7 @@ def blueprint(submissions: Submissions, source: Source, store: Store, catalogue:
         """
         filters = query.filters()
         slot = slots.take()
-        found = read_all(source, filters, BATCH, store.now(), store_layout.SAMPLE_OF)
+        found = read_all(source, filters, BATCH, store.now(), layout.SAMPLE_OF)
         lines = _csv(found, result_fields(catalogue, query.workflow)) if query.format is Format.CSV else _ndjson(found)
         response = Response(in_chunks(lines), mimetype=MEDIA_TYPES[query.format].split(";")[0])
         response.call_on_close(slot.leave)  # at its end, and when the client hangs up

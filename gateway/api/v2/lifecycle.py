@@ -11,7 +11,7 @@ from gateway.api.v2.describing import ETAG, RETRY_AFTER, headed
 from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.api.v2.resources import SubmissionResource, address
 from gateway.api.v2.submissions import LOCATION, RETRY_AFTER_SECONDS
-from gateway.lifecycle import Lifecycle
+from gateway.submissions.lifecycle import Lifecycle
 
 
 def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:

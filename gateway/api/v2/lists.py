@@ -11,16 +11,16 @@ from flask import Response, request
 from flask_openapi3 import APIBlueprint
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from contracts import store_layout
 from contracts.errors import InvalidRequest
-from contracts.states import SubmissionState
+from contracts.storage import layout
+from contracts.submissions.states import SubmissionState
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.lookup import SUBMISSIONS, Submissions
 from gateway.api.v2.parsing import METADATA_KEYS, MetadataKey, MetadataValue, checked
 from gateway.api.v2.resources import SubmissionResource
-from gateway.listing import Filters, Source, read_cursor, read_page
-from gateway.ports import Store
+from gateway.submissions.listing import Filters, Source, read_cursor, read_page
+from gateway.submissions.ports import Store
 
 DEFAULT_LIMIT = 50
 MOST = 200
@@ -125,7 +125,7 @@ def blueprint(submissions: Submissions, source: Source, store: Store) -> APIBlue
         """
         filters = query.filters()
         place = read_cursor(query.cursor) if query.cursor is not None else None
-        page = read_page(source, filters, place, query.limit, store.now(), store_layout.SAMPLE_OF)
+        page = read_page(source, filters, place, query.limit, store.now(), layout.SAMPLE_OF)
         cursor = page.next and page.next.cursor()
         body = SubmissionList(items=[submissions.resource(each) for each in page.items], next=cursor)
         response = Response(body.model_dump_json(), mimetype="application/json")

@@ -6,11 +6,11 @@ from flask import Response
 from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 
-from contracts.documents import Submission, is_submission_id
+from contracts.submissions.documents import Submission, is_submission_id
 from gateway.api.v2.answers import tagged
 from gateway.api.v2.resources import SubmissionResource, resource
-from gateway.ports import Doorbell, Store
-from gateway.retention import Tombstones, absent, expired
+from gateway.submissions.ports import Doorbell, Store
+from gateway.submissions.retention import Tombstones, absent, expired
 
 SUBMISSIONS = Tag(name="Submissions", description="Send images in, and follow them to their results.")
 

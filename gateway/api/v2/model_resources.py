@@ -6,11 +6,11 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from contracts.model_descriptions import ModelCard, Weights
-from contracts.states import ServedState
+from contracts.models.descriptions import ModelCard, Weights
+from contracts.submissions.states import ServedState
 from gateway.api.v2 import model_url, workflow_url
 from gateway.api.v2.workflow_resources import NAME, VERSION
-from gateway.model_directory import ModelDirectory
+from gateway.catalogue.models import ModelDirectory
 
 
 class ModelUse(BaseModel):

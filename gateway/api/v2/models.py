@@ -10,7 +10,7 @@ from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.answers import tagged
 from gateway.api.v2.model_resources import ModelList, ModelResource, model_resource, model_summary
-from gateway.model_directory import ModelDirectory
+from gateway.catalogue.models import ModelDirectory
 
 MODELS = Tag(name="Models", description="Which models the workflows call, and what is known of each.")
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from contracts.errors import InvalidRequest
-from contracts.webhook_targets import LONGEST_URL
+from contracts.webhooks.targets import LONGEST_URL
 
 MAX_WAIT_SECONDS = 60
 METADATA_KEYS = 16

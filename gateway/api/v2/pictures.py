@@ -11,17 +11,17 @@ from flask_openapi3 import APIBlueprint
 from pydantic import BaseModel, Field
 from werkzeug.http import parse_range_header
 
-from contracts.documents import INPUT_NAME, Submission
 from contracts.errors import StoreUnavailable, UnknownArtifact
-from contracts.states import SubmissionState
-from gateway import overlay
+from contracts.submissions.documents import INPUT_NAME, Submission
+from contracts.submissions.states import SubmissionState
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.api.v2.resources import address
-from gateway.downloads import OVERLAY, download_name, has_overlay, shown_inline, stored_artifact
-from gateway.export import Slots
-from gateway.ports import Picture, Store
+from gateway.images import overlay
+from gateway.images.downloads import OVERLAY, download_name, has_overlay, shown_inline, stored_artifact
+from gateway.submissions.export import Slots
+from gateway.submissions.ports import Picture, Store
 
 LONGEST_CACHED = timedelta(days=365)
 DRAWN_AT_ONCE = 1

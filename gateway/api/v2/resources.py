@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from contracts.documents import INPUT_NAME, InputInfo, ModelRef, Submission, WorkflowRef
-from contracts.states import StepState, SubmissionState
+from contracts.submissions.documents import INPUT_NAME, InputInfo, ModelRef, Submission, WorkflowRef
+from contracts.submissions.states import StepState, SubmissionState
 from gateway.api.v2 import PREFIX
-from gateway.ports import Backlog
-from gateway.views import artifact_name
+from gateway.submissions.ports import Backlog
+from gateway.submissions.results import artifact_name
 
 
 class StepResource(BaseModel):

@@ -8,13 +8,13 @@ from flask import request
 from pydantic import Field, field_validator
 from werkzeug.exceptions import UnsupportedMediaType
 
-from contracts.catalogue import Catalogue
-from contracts.documents import Submission
 from contracts.errors import InvalidRequest
-from gateway.acceptance import Acceptance, Upload
+from contracts.submissions.documents import Submission
+from contracts.workflows.catalogue import Catalogue
 from gateway.api.v2.parsing import JsonSubmission, SubmissionFields, checked, form_fields
 from gateway.api.v2.watching import WaitHeaders
-from gateway.idempotency import KEY_PATTERN, Idempotency, Taken, checked_key, fingerprint
+from gateway.submissions.accept import Acceptance, Upload
+from gateway.submissions.idempotency import KEY_PATTERN, Idempotency, Taken, checked_key, fingerprint
 
 
 class SubmitHeaders(WaitHeaders):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi3 import APIBlueprint
 
-from contracts.documents import Submission
+from contracts.submissions.documents import Submission
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.describing import ETAG, RETRY_AFTER, headed, reference
@@ -14,7 +14,7 @@ from gateway.api.v2.parsing import JsonSubmission, MultipartSubmission
 from gateway.api.v2.resources import SubmissionResource, address
 from gateway.api.v2.sending import Sending, SubmitHeaders
 from gateway.api.v2.watching import WaitHeaders, Waiting
-from gateway.idempotency import Taken
+from gateway.submissions.idempotency import Taken
 
 RETRY_AFTER_SECONDS = 1
 

@@ -12,19 +12,19 @@ from flask import Response, request
 from flask_openapi3 import APIBlueprint
 from pydantic import BaseModel, Field
 
-from contracts.documents import Submission
 from contracts.errors import InvalidRequest, TooManyWatchers
-from contracts.events import Notice
+from contracts.submissions.documents import Submission
+from contracts.submissions.events import Notice
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.describing import reference
 from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.api.v2.parsing import wait_seconds
 from gateway.api.v2.resources import QueuePosition
-from gateway.ports import Store
-from gateway.streams import AWAY_SECONDS, EventStream
+from gateway.events.stream import AWAY_SECONDS, EventStream
+from gateway.events.subscriptions import PARKING, RESUMED, Hub, Parked, Wake
+from gateway.submissions.ports import Store
 from gateway.timers import Timers
-from gateway.watching import PARKING, RESUMED, Hub, Parked, Wake
 
 LOOK_SECONDS = 5.0
 """A waiting request looks at the document so often, in case that a notice was lost."""

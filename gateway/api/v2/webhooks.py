@@ -10,9 +10,9 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from contracts.documents import Submission, Webhook
 from contracts.errors import IllegalMove, UnknownWebhook
-from contracts.webhooks import event_id
+from contracts.submissions.documents import Submission, Webhook
+from contracts.webhooks.policy import event_id
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.lookup import SubmissionPath, Submissions

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from contracts.catalogue import Catalogue
-from contracts.documents import ModelRef
-from contracts.workflows import Workflow
+from contracts.submissions.documents import ModelRef
+from contracts.workflows.catalogue import Catalogue
+from contracts.workflows.workflow_file import Workflow
 from gateway.api.v2 import model_url, workflow_url
-from gateway.uploads import MAX_SIDE, Limits
+from gateway.images.validation import MAX_SIDE, Limits
 
 NAME = Field(description="The workflow's name.", examples=["workflow_001"])
 VERSION = Field(description="A published version, which never changes.", examples=["v1.0.0"])

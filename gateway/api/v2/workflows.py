@@ -6,7 +6,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from contracts.catalogue import Catalogue
+from contracts.workflows.catalogue import Catalogue
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.answers import tagged
@@ -17,7 +17,7 @@ from gateway.api.v2.workflow_resources import (
     workflow_summary,
     workflow_version,
 )
-from gateway.uploads import Limits
+from gateway.images.validation import Limits
 
 WORKFLOWS = Tag(name="Workflows", description="Which workflows there are, and what each of their steps does.")
 

@@ -18,10 +18,11 @@ from showcase.commands.files import names
 from showcase.commands.options import moment
 from showcase.commands.output import plain
 from showcase.resources import Submission
-from tests.unit.client.servers import submission
+from tests.support.checkout import DOCS
+from tests.support.client_servers import submission
 
 COMMANDS = typer.main.get_command(app).commands
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "client.md").read_text()
+PAGE = (DOCS / "client.md").read_text()
 NOBODY = "http://127.0.0.1:9"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from showcase.diagnosis import Verdict, diagnose
 from showcase.retries import Patience
-from tests.unit.client.servers import Script, client_of, problem
+from tests.support.client_servers import Script, client_of, problem
 
 PARTS = {"store": "ready", "broker": "ready", "orchestrator": "ready"}
 SERVED = {"address": "http://models.test", "state": "answering"}

@@ -10,7 +10,7 @@ import pytest
 import showcase
 from showcase.errors import Refused, ShowcaseError, Unavailable, UnexpectedAnswer, Unreachable
 from showcase.retries import Patience
-from tests.unit.client.servers import ID, Broken, Script, client_of, problem, shown
+from tests.support.client_servers import ID, Broken, Script, client_of, problem, shown
 
 LIBRARY_ERRORS = [
     kind

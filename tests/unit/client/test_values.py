@@ -14,7 +14,7 @@ import pytest
 from showcase.errors import ImageUnreadable, SubmissionFailed, UnexpectedAnswer, Unreachable
 from showcase.queries import moment, submission_path, whole_seconds
 from showcase.resources import Submission
-from tests.unit.client.servers import ID, Broken, Script, client_of, shown, submission
+from tests.support.client_servers import ID, Broken, Script, client_of, shown, submission
 
 
 def form(request):

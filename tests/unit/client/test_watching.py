@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from showcase.errors import Gone, Unreachable, WaitTimedOut
-from tests.unit.client.servers import ID, Script, client_of, events, problem, shown
+from tests.support.client_servers import ID, Script, client_of, events, problem, shown
 
 QUEUED, RUNNING, FAILED, DONE = "submission.queued", "submission.running", "submission.failed", "submission.succeeded"
 

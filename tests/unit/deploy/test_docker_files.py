@@ -7,10 +7,10 @@ import re
 import pytest
 import yaml
 
-from contracts.configuration import describe
 from gateway.settings import GatewaySettings
 from orchestrator.settings import OrchestratorSettings
-from tests.local_cluster import CHECKOUT
+from runtime.settings import describe
+from tests.support.checkout import CHECKOUT
 
 COMPOSE = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from deploy.local import room
-from tests.local_cluster import CHECKOUT
+from tests.support.checkout import CHECKOUT
 
 
 @pytest.fixture

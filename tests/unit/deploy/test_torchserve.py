@@ -14,7 +14,7 @@ import pytest
 from deploy.torchserve.archives import Archive
 from deploy.torchserve.launch import Launch
 from deploy.torchserve.ready import lacking
-from tests.local_cluster import CHECKOUT
+from tests.support.checkout import CHECKOUT
 
 
 @pytest.fixture

@@ -9,20 +9,20 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from contracts.catalogue import Catalogue
 from contracts.errors import BrokerUnavailable
-from contracts.messages import Job
-from contracts.webhooks import WebhookPolicy
+from contracts.messaging.jobs import Job
+from contracts.webhooks.policy import WebhookPolicy
+from contracts.workflows.catalogue import Catalogue
 from gateway.app import create_app
-from gateway.lifecycle import Lifecycle
-from gateway.model_directory import ModelDirectory
-from gateway.uploads import Limits
-from gateway.watching import Hub
-from tests.unit.factories import GATED, ONE_STEP, make_workflow
-from tests.unit.fake_data import MemoryListing, MemoryTombstones
-from tests.unit.fake_outbox import MemoryOutbox
-from tests.unit.fakes import FakeAnnouncer, FakeBell, MemoryStore
-from tests.unit.lifecycle_fakes import MemoryIdempotencyStore, MemoryLifecycleStore
+from gateway.catalogue.models import ModelDirectory
+from gateway.events.subscriptions import Hub
+from gateway.images.validation import Limits
+from gateway.submissions.lifecycle import Lifecycle
+from tests.support.factories import GATED, ONE_STEP, make_workflow
+from tests.support.fake_data import MemoryListing, MemoryTombstones
+from tests.support.fake_lifecycle import MemoryIdempotencyStore, MemoryLifecycleStore
+from tests.support.fake_outbox import MemoryOutbox
+from tests.support.fakes import FakeAnnouncer, FakeBell, MemoryStore
 
 LIMITS = Limits(bytes=200_000, pixels=1_000_000)
 

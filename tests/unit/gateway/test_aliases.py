@@ -10,19 +10,19 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from contracts.catalogue import Catalogue
-from contracts.documents import ModelRef
 from contracts.errors import InvalidWorkflow
-from contracts.served_models import ServedModel
-from contracts.states import ServedState
+from contracts.models.status import ServedModel
+from contracts.submissions.documents import ModelRef
+from contracts.submissions.states import ServedState
+from contracts.workflows.catalogue import Catalogue
 from gateway import operator_commands
-from gateway.lifecycle import Lifecycle
-from gateway.model_directory import ModelDirectory
-from gateway.upkeep import CLOCK_TURNS, RETRY_SECONDS, SERVED_TURNS, TURN_SECONDS, Upkeep
-from tests.unit.factories import GATED, ONE_STEP, make_workflow, png
-from tests.unit.fakes import FakeBell, MemoryStore
+from gateway.catalogue.models import ModelDirectory
+from gateway.housekeeping import CLOCK_TURNS, RETRY_SECONDS, SERVED_TURNS, TURN_SECONDS, Upkeep
+from gateway.submissions.lifecycle import Lifecycle
+from tests.support.factories import GATED, ONE_STEP, make_workflow, png
+from tests.support.fake_lifecycle import MemoryLifecycleStore
+from tests.support.fakes import FakeBell, MemoryStore
 from tests.unit.gateway.conftest import Doorbell, make_app
-from tests.unit.lifecycle_fakes import MemoryLifecycleStore
 
 PROGRAM = "python -m gateway"
 

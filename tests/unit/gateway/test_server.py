@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from gateway.export import MOST_AT_A_TIME
 from gateway.server import make_server
-from tests.unit.factories import GATED, NOW, make_submission, make_workflow, png
-from tests.unit.fakes import MemoryStore
+from gateway.submissions.export import MOST_AT_A_TIME
+from tests.support.factories import GATED, NOW, make_submission, make_workflow, png
+from tests.support.fakes import MemoryStore
 
 
 def serve(app: Flask, port: int = 0) -> Any:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from orchestrator.health import OLDEST_SECONDS, lacking, touch
-from tests.local_cluster import CHECKOUT
+from tests.support.checkout import CHECKOUT
 
 
 def test_a_fresh_file_is_well_and_an_old_one_is_not(tmp_path):

@@ -9,16 +9,16 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.documents import Attempt, Gate, Lease, to_document
-from contracts.messages import Job, encode_job
-from contracts.states import StepState, SubmissionState
-from contracts.topology import DELIVERY_LIMIT, POISON
+from contracts.messaging.jobs import Job, encode_job
+from contracts.messaging.topology import DELIVERY_LIMIT, POISON
+from contracts.submissions.documents import Attempt, Gate, Lease, to_document
+from contracts.submissions.states import StepState, SubmissionState
 from orchestrator.cases import Case, Stay
 from orchestrator.operator_commands import COMMANDS, Parts, parse, run
 from orchestrator.ports import DeadLetter
 from orchestrator.reports import TEXT_KEPT, letters_table, record_text, record_values
-from tests.unit.factories import GATED, NOW, make_submission, make_workflow
-from tests.unit.fakes import FakeLetters, MemoryStore
+from tests.support.factories import GATED, NOW, make_submission, make_workflow
+from tests.support.fakes import FakeLetters, MemoryStore
 
 PROGRAM = "orchestrator"
 GARBAGE = DeadLetter(9, b"\x1b[2J", "", "rejected", "showcase.jobs.digits", NOW)

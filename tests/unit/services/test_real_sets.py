@@ -10,16 +10,16 @@ from safetensors.torch import load_file
 
 from services.bms_flair_abnormality_classification import train as classification
 from services.bms_flair_abnormality_segmentation import train as segmentation
-from services.common.flair_dataset import patient_folders, read_slices, split_patients
-from services.common.flair_evaluation import answers
-from services.common.flair_network import SliceClassifier, SliceSegmenter
-from services.common.flair_training import pooled_dice
 from services.common.metrics import auc
 from services.common.weights import load_weights
 from services.digit_recognizer import train as digits
 from services.digit_recognizer.dataset import read_mnist
 from services.digit_recognizer.network import DigitNetwork
 from services.digit_recognizer.preprocess import preprocess
+from services.flair.dataset import patient_folders, read_slices, split_patients
+from services.flair.evaluation import answers
+from services.flair.network import SliceClassifier, SliceSegmenter
+from services.flair.training import pooled_dice
 
 pytestmark = [pytest.mark.data, pytest.mark.timeout(300)]
 

@@ -1,0 +1,1 @@
+"""Job messages, and the exchanges and queues that carry them."""

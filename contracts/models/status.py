@@ -1,0 +1,37 @@
+"""Where a model is called, and how that went: what orchestrators tell, and the catalogue shows. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from contracts.submissions.documents import ModelRef
+from contracts.submissions.states import ServedState
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """``address`` holds no credentials; ``seen_at`` is when an orchestrator told so, by the database's time."""
+
+    model: ModelRef
+    address: str
+    state: ServedState
+    seen_at: datetime
+
+
+def told_of(served: ServedModel) -> dict[str, Any]:
+    """Return what is stored under the model's name and version."""
+    return {"address": served.address, "state": served.state.value, "seen_at": served.seen_at}
+
+
+def read_served(model: ModelRef, document: dict[str, Any]) -> ServedModel:
+    """Raises KeyError and ValueError for what no release of ours wrote."""
+    return ServedModel(model, document["address"], ServedState(document["state"]), document["seen_at"])
+
+
+def shown_address(url: str) -> str:
+    """Return the address without the user, the password and whatever else may be secret in it."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,0 +1,1 @@
+"""Names, indexes and write concerns of the database, and the parts of its update pipelines."""

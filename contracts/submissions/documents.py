@@ -1,0 +1,242 @@
+"""The stored documents' shapes, their schema version and upgrades. Times are aware UTC, durations are seconds."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contracts.errors import InvalidDocument, UnknownSchema
+from contracts.submissions.states import StepState, SubmissionState
+
+SCHEMA = 1
+INPUT_NAME = "input"
+ATTEMPTS_KEPT = 20
+"""A step's record keeps its latest attempts; ``tries`` counts them all. A document must not grow without end."""
+
+EVENTS_KEPT = 200
+"""A submission keeps its latest events; ``moves`` counts them all."""
+
+
+class _Document(BaseModel):
+    # A field that a newer release added is kept out of the way, not refused: old and new run side by side.
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+
+class WorkflowRef(_Document):
+    """One published version of a workflow."""
+
+    name: str = Field(description="The workflow's name.", examples=["workflow_001"])
+    version: str = Field(description="The version, which never changes.", examples=["v1.0.0"])
+    digest: str = Field(description="SHA-256 of the version's file.", examples=["sha256:" + "0" * 64])
+
+
+class ModelRef(_Document):
+    """One version of a model."""
+
+    name: str = Field(description="The model's name.", examples=["digit_recognizer"])
+    version: str = Field(description="The model's version.", examples=["1.0.0"])
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+class InputInfo(_Document):
+    """What was uploaded: ``width`` and ``height`` in pixels as stored, ``bytes`` its length."""
+
+    media_type: str = Field(description="By its content.", examples=["image/png"])
+    bytes: int = Field(description="The file's length.", examples=[48213])
+    width: int = Field(description="Pixels from left to right, as stored.", examples=[256])
+    height: int = Field(description="Pixels from top to bottom, as stored.", examples=[256])
+    file_name: str = Field(description="What the file was called, as it was sent.", examples=["slice 17.png"])
+    sha256: str = Field(description="SHA-256 of the file, in hexadecimal digits.", examples=["0" * 64])
+
+
+class Gate(_Document):
+    """Why a step ran or was skipped: the expression, what it came to, and the values that it saw."""
+
+    expression: str
+    value: bool | None = None  # None: it needs a skipped step; absent in the document, as all that is None
+    inputs: dict[str, Any]
+    reason: str | None = None
+
+
+class Attempt(_Document):
+    started_at: datetime
+    ended_at: datetime
+    error: str | None = None
+    server: str = ""
+
+
+class Step(_Document):
+    name: str
+    model: ModelRef
+    state: StepState = StepState.PENDING
+    gate: Gate | None = None
+    tries: int = 0
+    forgiven: int = 0  # of the tries, those before the latest retry: they count against it no more
+    attempts: list[Attempt] = Field(default_factory=list)
+    output: dict[str, Any] | None = None
+
+    @property
+    def tries_that_count(self) -> int:
+        """Calls made in this run, over all its owners: what the retry rule goes by."""
+        return self.tries - self.forgiven
+
+    def record(self, attempt: Attempt) -> None:
+        self.tries += 1
+        self.attempts = [*self.attempts, attempt][-ATTEMPTS_KEPT:]
+
+
+class Artifact(_Document):
+    name: str
+    media_type: str
+    bytes: int
+
+
+class Lease(_Document):
+    owner: str
+    until: datetime
+
+
+class Event(_Document):
+    """A move of a submission (``submission.running``) or of one of its steps (``step.skipped``, with its gate)."""
+
+    type: str
+    at: datetime
+    step: str | None = None
+    gate: Gate | None = None
+    reason: str | None = None
+
+
+class WebhookAttempt(_Document):
+    """One try to tell of an event: ``id`` is the event's, ``status`` is what the receiver answered, if it did."""
+
+    id: str
+    started_at: datetime
+    ended_at: datetime
+    status: int | None = None
+    error: str | None = None
+
+
+class Webhook(_Document):
+    """Who is told when the submission is final, and what became of it.
+
+    ``due_at`` is when to send next, ``sent_at`` when the receiver took it; with neither, a final submission's event was
+    given up. ``tries`` counts the places taken in the schedule, ``attempts`` keeps the latest 20 of all rounds.
+    """
+
+    url: str
+    due_at: datetime | None = None
+    sent_at: datetime | None = None
+    tries: int = 0
+    attempts: list[WebhookAttempt] = Field(default_factory=list)
+
+
+class Submission(_Document):
+    """One image on its way through one workflow version.
+
+    ``due_at`` is when a sweep should look at it next: every submission that is not in a terminal state has one, so
+    that one sparse index finds all that was not rung for, was rung for in vain, or lost its orchestrator.
+    ``fence`` counts the claims: a write that carries an older one changes nothing. ``lost_leases`` counts the
+    orchestrators that vanished while they held it. ``ahead`` is how many of its workflow waited when it was queued.
+    ``events`` are the latest moves, ``moves`` is the number of the last one. ``retries`` counts how often it was queued
+    again after it had ended, ``retried_at`` is when that was last.
+    """
+
+    id: str = Field(alias="_id")
+    # Stored as "schema", a name that pydantic keeps for itself.
+    schema_version: int = Field(default=SCHEMA, alias="schema")
+    workflow: WorkflowRef
+    state: SubmissionState
+    reason: str | None = None
+    input: InputInfo
+    steps: list[Step]
+    result: dict[str, Any] | None = None
+    artifacts: list[Artifact] = Field(default_factory=list)
+    lease: Lease | None = None
+    fence: int = 0
+    lost_leases: int = 0
+    created_at: datetime
+    rung_at: datetime | None = None
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+    ahead: int = 0
+    retries: int = 0
+    retried_at: datetime | None = None
+    events: list[Event] = Field(default_factory=list)
+    moves: int = 0
+    tenant: str = "default"
+    metadata: dict[str, str] = Field(default_factory=dict)
+    webhook: Webhook | None = None
+
+    @property
+    def asked_at(self) -> datetime:
+        """When this run of it was asked for: a retry is given the same patience as a new submission."""
+        return self.retried_at or self.created_at
+
+    def renewed_steps(self) -> list[Step]:
+        """Return the steps for another run: what succeeded or was skipped stays, the rest is called anew."""
+        kept = {StepState.SUCCEEDED, StepState.SKIPPED}
+        return [
+            step if step.state in kept else step.model_copy(update={"state": StepState.PENDING, "forgiven": step.tries})
+            for step in self.steps
+        ]
+
+    def step(self, name: str) -> Step:
+        return next(step for step in self.steps if step.name == name)
+
+
+def to_document(submission: Submission) -> dict[str, Any]:
+    """Return what is stored; absent values are left out, so that sparse indexes stay sparse."""
+    return submission.model_dump(by_alias=True, exclude_none=True)
+
+
+def from_document(document: dict[str, Any]) -> Submission:
+    """Read a stored document of this schema or an older one.
+
+    Raises UnknownSchema for a newer one, and InvalidDocument for one that no release of ours wrote.
+    """
+    schema = document.get("schema", SCHEMA)
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise UnknownSchema(
+            f"Submission {document.get('_id')} has schema {schema}; this release knows {SCHEMA}. Upgrade it."
+        )
+    try:
+        return Submission.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InvalidDocument(
+            f"Submission {document.get('_id')} cannot be read: {place}: {first['msg']}. Was it changed by hand?"
+        ) from error
+
+
+def is_submission_id(text: str) -> bool:
+    """Whether this is an id as we write them, in either case."""
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def image_key(submission_id: str, name: str) -> str:
+    """Return the ``_id`` in ``images`` of a submission's input or artifact."""
+    return f"{submission_id}/{name}"
+
+
+def input_document(submission: Submission, image: bytes) -> dict[str, Any]:
+    """Return what ``images`` keeps of a submission's input."""
+    document: dict[str, Any] = {
+        "_id": image_key(submission.id, INPUT_NAME),
+        "media_type": submission.input.media_type,
+        "data": image,
+    }
+    if submission.expires_at is not None:
+        document["expires_at"] = submission.expires_at
+    return document

@@ -1,0 +1,1 @@
+"""The gateway's ports on real servers; only __main__ imports them."""

@@ -1,0 +1,61 @@
+"""Idempotency keys in MongoDB, and the one insertion that many may try: a unique ``_id`` lets exactly one win."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pymongo import MongoClient
+from pymongo.errors import DuplicateKeyError
+from pymongo.write_concern import WriteConcern
+
+from contracts.storage import layout
+from contracts.submissions.documents import Submission, input_document, to_document
+from gateway.mongo import Document, translated
+from gateway.submissions.ports import RequestKey
+
+
+class MongoIdempotencyStore:
+    """The idempotency port on MongoDB's protocol. Thread-safe, as its client is."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        journaled = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
+        ahead = WriteConcern(**layout.AHEAD)
+        # The submission follows before anybody is told anything, and its flush holds the key too.
+        self._keys = journaled[layout.IDEMPOTENCY_KEYS].with_options(write_concern=ahead)
+        self._images = journaled[layout.IMAGES].with_options(write_concern=ahead)
+        self._submissions = journaled[layout.SUBMISSIONS]
+
+    def find(self, key_id: str) -> RequestKey | None:
+        with translated():
+            document = self._keys.find_one({"_id": key_id})
+        if document is None:
+            return None
+        return RequestKey(key_id, document["fingerprint"], document["submission_id"], document["expires_at"])
+
+    def claim(self, key: RequestKey) -> bool:
+        document = {
+            "_id": key.id,
+            "fingerprint": key.fingerprint,
+            "submission_id": key.submission_id,
+            "expires_at": key.expires_at,
+        }
+        return _inserted(self._keys.insert_one, document)
+
+    def forget(self, key: RequestKey) -> None:
+        with translated():
+            self._keys.delete_one({"_id": key.id, "submission_id": key.submission_id})
+
+    def accept_once(self, submission: Submission, image: bytes) -> bool:
+        # Alone, not with what others accept: a taken id would fail them all. A picture that is there already is the
+        # same one: it is part of the fingerprint.
+        _inserted(self._images.insert_one, input_document(submission, image))
+        return _inserted(self._submissions.insert_one, to_document(submission))
+
+
+def _inserted(insert_one: Callable[[Document], object], document: Document) -> bool:
+    try:
+        with translated():
+            insert_one(document)
+    except DuplicateKeyError:
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""An owner's moves in MongoDB: compare-and-set by plain equality, as every write to a submission is; and tombstones."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pymongo import MongoClient
+from pymongo.errors import DuplicateKeyError
+from pymongo.write_concern import WriteConcern
+
+from contracts.storage import layout
+from contracts.storage.update_pipelines import ENDED, appended, from_now, literal
+from contracts.submissions.documents import Submission, image_key
+from contracts.submissions.events import step_events, submission_event
+from contracts.submissions.states import StepState, SubmissionState
+from contracts.submissions.tombstones import GoneReason, Tombstone
+from gateway.mongo import Document, translated
+from gateway.submissions.ports import Deletion
+
+UNFINISHED_SECONDS = 60
+"""A deletion that has not ended after so many seconds was left by a gateway that stopped."""
+
+UNTOLD = ("webhook.due_at", "webhook.sent_at")
+"""Who was to be told of an end that is none any more is told of the next one."""
+
+RESTING: Document = {
+    "$map": {
+        "input": "$steps",
+        "as": "step",
+        "in": {
+            "$cond": [
+                {"$eq": ["$$step.state", StepState.RUNNING.value]},
+                {"$mergeObjects": ["$$step", {"state": StepState.PENDING.value}]},
+                "$$step",
+            ]
+        },
+    }
+}
+"""The steps, of which none runs any more. Said by the database: an owner may checkpoint between our look and our write,
+and what it wrote under the same fence is not to be undone."""
+
+
+class MongoLifecycleStore:
+    """The lifecycle's port on MongoDB's protocol. Thread-safe, as its client is."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        journaled = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
+        ahead = WriteConcern(**layout.AHEAD)
+        self._submissions = journaled[layout.SUBMISSIONS]
+        self._tombstones = journaled[layout.TOMBSTONES]
+        self._images = journaled[layout.IMAGES].with_options(write_concern=ahead)
+
+    def cancel(self, submission: Submission, reason: str, at: datetime) -> bool:
+        event = submission_event(submission.state.become(SubmissionState.CANCELED), at, reason)
+        changes = {
+            "state": SubmissionState.CANCELED.value,
+            "reason": {"$literal": reason},
+            "steps": RESTING,
+            **ENDED,
+            **appended([event]),
+        }
+        return self._move(submission, changes, unset=["lease", "due_at", "not_before"])
+
+    def retry(self, submission: Submission, ahead: int, due_in_seconds: float, at: datetime) -> bool:
+        event = submission_event(submission.state.become(SubmissionState.QUEUED), at, "It was asked for again.")
+        # Nobody writes steps of a submission that has ended: those that were read are those that are stored.
+        steps = submission.renewed_steps()
+        events = step_events({step.name: step.state for step in submission.steps}, steps, at)
+        changes = {
+            "state": SubmissionState.QUEUED.value,
+            "steps": literal(steps),
+            "lost_leases": 0,
+            "retries": submission.retries + 1,
+            "retried_at": "$$NOW",
+            "ahead": ahead,
+            "due_at": from_now(due_in_seconds),
+            **appended([*events, event]),
+        }
+        return self._move(submission, changes, unset=["reason", "ended_at", "not_before", "rung_at", "lease", *UNTOLD])
+
+    def bury(self, deletion: Deletion, at: datetime) -> None:
+        document: Document = Tombstone.of(deletion.submission_id, GoneReason.DELETED, at).document()
+        document |= {"pictures": list(deletion.pictures), "due_at": at + timedelta(seconds=UNFINISHED_SECONDS)}
+        with translated():
+            try:
+                self._tombstones.replace_one({"_id": document["_id"]}, document, upsert=True)
+            except DuplicateKeyError:
+                return  # another request puts up the same one
+
+    def remove(self, submission: Submission) -> bool:
+        with translated():
+            return self._submissions.delete_one(_point(submission)).deleted_count == 1
+
+    def clear(self, deletion: Deletion) -> None:
+        with translated():
+            for name in deletion.pictures:
+                self._images.delete_one({"_id": image_key(deletion.submission_id, name)})
+            self._tombstones.update_one({"_id": deletion.submission_id}, {"$unset": {"due_at": "", "pictures": ""}})
+
+    def unfinished(self, limit: int, at: datetime) -> list[Deletion]:
+        with translated():
+            found = self._tombstones.find({"due_at": {"$lt": at}}).limit(limit)
+            return [Deletion(document["_id"], tuple(document.get("pictures", ()))) for document in found]
+
+    def _move(self, submission: Submission, changes: Document, unset: list[str]) -> bool:
+        """Write under the next fence, so that whoever works on it can write nothing any more."""
+        pipeline: list[Document] = [{"$set": changes | {"fence": submission.fence + 1}}, {"$unset": unset}]
+        with translated():
+            return self._submissions.update_one(_point(submission), pipeline).matched_count == 1
+
+
+def _point(submission: Submission) -> Document:
+    return {"_id": submission.id, "state": submission.state.value, "fence": submission.fence}

@@ -1,0 +1,28 @@
+"""Tombstones in MongoDB, as the gateway writes and reads them."""
+
+from __future__ import annotations
+
+from pymongo import MongoClient
+from pymongo.write_concern import WriteConcern
+
+from contracts.storage import layout
+from contracts.submissions.tombstones import Tombstone
+from gateway.mongo import Document, translated
+
+
+class MongoTombstones:
+    """The tombstones' port on MongoDB's protocol. Thread-safe, as its client is."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        kept = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
+        self._tombstones = kept[layout.TOMBSTONES]
+
+    def bury(self, tombstone: Tombstone) -> None:
+        document = tombstone.document()
+        with translated():
+            self._tombstones.replace_one({"_id": document.pop("_id")}, document, upsert=True)
+
+    def find(self, submission_id: str) -> Tombstone | None:
+        with translated():
+            document = self._tombstones.find_one({"_id": submission_id})
+        return Tombstone.model_validate(document) if document else None

@@ -1,0 +1,69 @@
+"""Hears what happens to submissions: one connection to RabbitMQ on one thread, connected again for ever."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import Any
+
+import pika
+import structlog
+from pika.exceptions import AMQPError
+
+from contracts.errors import InvalidMessage
+from contracts.messaging.topology import EVENTS_BINDING, EVENTS_EXCHANGE, EVENTS_QUEUE
+from contracts.submissions.events import decode_notice
+from gateway.amqp import connection_parameters
+from gateway.events.subscriptions import Hub
+
+log = structlog.get_logger()
+
+RECONNECT_SECONDS = 2.0
+_POLL_SECONDS = 1.0
+
+
+class RabbitListener:
+    """Feeds the hub from a queue of its own, which the broker removes when the connection ends."""
+
+    def __init__(self, url: str, hub: Hub) -> None:
+        self._parameters = connection_parameters(url)
+        self._hub = hub
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="listener", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._listen()
+            except (AMQPError, OSError) as error:
+                log.warning("events away", error=str(error) or type(error).__name__)
+            except Exception:
+                # A peer that dies half-way makes pika raise more than its own errors; this thread must outlive them.
+                log.exception("events broke")
+            self._hub.listening = False
+            self._stopped.wait(RECONNECT_SECONDS * random.uniform(0.25, 1.0))
+
+    def _listen(self) -> None:
+        with pika.BlockingConnection(self._parameters) as connection:
+            channel = connection.channel()
+            channel.exchange_declare(EVENTS_EXCHANGE, "topic", durable=True)
+            queue = channel.queue_declare("", exclusive=True, auto_delete=True, arguments=EVENTS_QUEUE).method.queue
+            channel.queue_bind(queue, EVENTS_EXCHANGE, EVENTS_BINDING)
+            channel.basic_consume(queue, self._hear, auto_ack=True)
+            self._hub.listening = True
+            log.info("listening to events")
+            while not self._stopped.is_set():
+                connection.process_data_events(time_limit=_POLL_SECONDS)
+
+    def _hear(self, _channel: Any, _method: Any, _properties: Any, body: bytes) -> None:
+        try:
+            notice = decode_notice(body)
+        except InvalidMessage as error:
+            log.warning("notice refused", error=error.message)
+            return
+        self._hub.tell(notice)

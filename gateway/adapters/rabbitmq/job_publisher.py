@@ -1,0 +1,246 @@
+"""Rings RabbitMQ from one thread: publisher confirms in batches, reconnects for ever. The one user of pika."""
+
+from __future__ import annotations
+
+import functools
+import queue
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+import pika
+import structlog
+from pika.exceptions import AMQPError
+
+from contracts.errors import StoreUnavailable
+from contracts.messaging.jobs import Job, encode_job
+from contracts.messaging.topology import (
+    DELAYS_SECONDS,
+    EVENTS_EXCHANGE,
+    JOBS_EXCHANGE,
+    Topology,
+    declare,
+    delay_queue,
+    event_key,
+    job_queue,
+)
+from contracts.submissions.events import Notice, encode_notice
+from gateway.amqp import connection_parameters
+from gateway.submissions.admission import Tally
+from gateway.submissions.ports import Backlog
+
+log = structlog.get_logger()
+
+WAITING_LIMIT = 10_000
+"""Rings kept while the broker is away; what is beyond is rung for by the sweep."""
+
+BATCH = 10
+"""Rings marked by one update. SecantusDB holds the collection meanwhile, against new submissions too: a hundred took it
+100 ms, and every twentieth submission waited for that."""
+
+MARK_SECONDS = 2.0
+"""Marked later than rung for: what is claimed by then needs no mark, and in a burst each would cost the database a
+third of what accepting does. Soon enough, all the same, before the sweep looks (acceptance.UNRUNG_DUE_SECONDS)."""
+
+RECONNECT_SECONDS = 2.0
+COUNT_SECONDS = 2.0
+
+
+class RabbitDoorbell:
+    """The doorbell port on RabbitMQ. ``confirmed`` is told, in batches, the ids that the broker has on disk."""
+
+    def __init__(
+        self, url: str, topology: Topology, workflows: list[str], confirmed: Callable[[list[str]], None]
+    ) -> None:
+        self._parameters = connection_parameters(url)
+        self._topology = topology
+        self._workflows = workflows
+        self._tell = confirmed
+        self._jobs: deque[Job] = deque(maxlen=WAITING_LIMIT)
+        self._confirmed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._listeners: dict[str, int] = {}
+        self._tallies = {name: Tally() for name in workflows}
+        self._messages: dict[str, int] = {}
+        self._published: Counter[str] = Counter()
+        self._missed = 0
+        self._counted_at: float | None = None
+        self._unconfirmed: dict[int, Job] = {}
+        self._tag = 0
+        self._connection: Any = None
+        self._channel: Any = None
+        self._announcing: Any = None
+        self._stopped = threading.Event()
+
+    @property
+    def connected(self) -> bool:
+        return self._channel is not None
+
+    @property
+    def answered(self) -> bool:
+        return self.connected and all(self._listeners.get(name, 0) > 0 for name in self._workflows)
+
+    def backlog(self, workflow: str) -> Backlog:
+        """Return what the broker last counted, which stays there while it is away, with what it has not got yet.
+
+        What it has not got counts for every workflow: it is next to nothing, unless the broker is away.
+        """
+        tally = self._tallies[workflow]
+        held = len(self._jobs) + len(self._unconfirmed) + self._missed
+        return Backlog(tally.waiting + held, tally.drained_per_second)
+
+    def ring(self, job: Job) -> None:
+        if len(self._jobs) >= WAITING_LIMIT:
+            self._missed += 1  # the oldest falls out; the sweep rings for it, but it waits all the same
+        self._jobs.append(job)
+        connection = self._connection
+        if connection is not None and self._channel is not None:
+            connection.ioloop.add_callback_threadsafe(self._publish)
+
+    def announce(self, notice: Notice) -> None:
+        """Publish what happened to a submission. Nobody waits for it, and it is on no disk."""
+        connection, channel = self._connection, self._announcing
+        if connection is None or channel is None:
+            return
+        key, body = event_key(notice.submission_id, notice.state), encode_notice(notice)
+
+        def publish() -> None:
+            if channel.is_open:
+                channel.basic_publish(EVENTS_EXCHANGE, key, body)
+
+        connection.ioloop.add_callback_threadsafe(publish)
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="doorbell", daemon=True).start()
+        threading.Thread(target=self._mark, name="doorbell-marks", daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the connection. What was not rung for stays due in the store."""
+        self._stopped.set()
+        self._confirmed.put(None)
+        connection = self._connection
+        if connection is not None:
+            connection.ioloop.add_callback_threadsafe(connection.ioloop.stop)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                # Declaring is a dozen round trips in a row: the blocking connection says it best.
+                with pika.BlockingConnection(self._parameters) as connection:
+                    declare(connection.channel(), self._topology)
+                self._serve()
+            except (AMQPError, OSError) as error:
+                log.warning("broker away", error=str(error) or type(error).__name__)
+            except Exception:
+                # A peer that dies half-way makes pika raise more than its own errors; this thread must outlive them.
+                log.exception("broker connection broke")
+            self._channel = None
+            self._listeners.clear()
+            # Nobody confirmed these: ring again. A doubled message changes nothing.
+            self._jobs.extend(self._unconfirmed.values())
+            self._unconfirmed.clear()
+            self._stopped.wait(RECONNECT_SECONDS * random.uniform(0.25, 1.0))
+
+    def _serve(self) -> None:
+        """Publish until the connection ends."""
+        connection = pika.SelectConnection(
+            self._parameters,
+            on_open_callback=self._connected,
+            on_open_error_callback=lambda failed, _error: failed.ioloop.stop(),
+            on_close_callback=lambda closed, _reason: closed.ioloop.stop(),
+        )
+        self._connection = connection
+        try:
+            connection.ioloop.start()
+        finally:
+            self._connection = self._channel = self._announcing = None
+            if not connection.is_closed and not connection.is_closing:
+                connection.close()
+                connection.ioloop.call_later(1.0, connection.ioloop.stop)
+                connection.ioloop.start()
+            connection.ioloop.close()
+
+    def _connected(self, connection: Any) -> None:
+        connection.channel(on_open_callback=self._opened)
+        connection.channel(on_open_callback=self._announcing_opened)  # without confirms: nothing waits for these
+
+    def _announcing_opened(self, channel: Any) -> None:
+        self._announcing = channel
+
+    def _opened(self, channel: Any) -> None:
+        self._tag = 0
+        channel.add_on_close_callback(lambda _channel, _reason: self._connection and self._connection.ioloop.stop())
+        channel.confirm_delivery(self._on_confirm)
+        self._channel = channel
+        self._missed = 0
+        self._counted_at = None
+        log.info("broker connected")
+        self._publish()
+        self._count()
+
+    def _publish(self) -> None:
+        channel = self._channel
+        while self._jobs and channel is not None and channel.is_open:
+            job = self._jobs.popleft()
+            self._tag += 1
+            self._unconfirmed[self._tag] = job
+            self._published[job.workflow] += 1
+            properties = pika.BasicProperties(
+                delivery_mode=pika.DeliveryMode.Persistent.value,
+                content_type="application/json",
+                message_id=job.submission_id,
+            )
+            channel.basic_publish(JOBS_EXCHANGE, job.workflow, encode_job(job), properties=properties)
+
+    def _on_confirm(self, frame: Any) -> None:
+        tag: int = frame.method.delivery_tag
+        tags = [known for known in self._unconfirmed if known <= tag] if frame.method.multiple else [tag]
+        for known in tags:
+            job = self._unconfirmed.pop(known, None)
+            # A refused message (nack) is left to the sweep: the store still holds it as not rung for.
+            if job is not None and isinstance(frame.method, pika.spec.Basic.Ack):
+                self._confirmed.put(job.submission_id)
+
+    def _count(self) -> None:
+        """Ask for every queue's listeners and messages; the answers come while the channel goes on publishing."""
+        channel = self._channel
+        if channel is None or not channel.is_open:
+            return
+        now = time.monotonic()
+        seconds = 0.0 if self._counted_at is None else now - self._counted_at
+        self._counted_at = now
+        for name in self._workflows:
+            # What was set aside waits too: a model that is away empties the job queue into the delay queues.
+            for queue_name in [*(delay_queue(name, delay) for delay in DELAYS_SECONDS), job_queue(name)]:
+                counted = functools.partial(self._counted, name, queue_name, seconds)
+                channel.queue_declare(queue_name, passive=True, callback=counted)
+        self._connection.ioloop.call_later(COUNT_SECONDS, self._count)
+
+    def _counted(self, workflow: str, queue_name: str, seconds: float, frame: Any) -> None:
+        self._messages[queue_name] = int(frame.method.message_count)
+        if queue_name != job_queue(workflow):
+            return
+        # The last of the workflow's queues: the answers come in the order of the questions.
+        self._listeners[workflow] = int(frame.method.consumer_count)
+        waiting = sum(self._messages.get(delay_queue(workflow, delay), 0) for delay in DELAYS_SECONDS)
+        waiting += self._messages[queue_name]
+        published, self._published[workflow] = self._published[workflow], 0
+        self._tallies[workflow].count(waiting, published, seconds)
+
+    def _mark(self) -> None:
+        """Tell the store what was rung for, a batch at a time and away from the connection's thread."""
+        while True:
+            confirmed = [self._confirmed.get()]
+            self._stopped.wait(MARK_SECONDS)
+            while len(confirmed) < WAITING_LIMIT and not self._confirmed.empty():
+                confirmed.append(self._confirmed.get())
+            ids = [item for item in confirmed if item is not None]
+            try:
+                for first in range(0, len(ids), BATCH):
+                    self._tell(ids[first : first + BATCH])
+            except StoreUnavailable as error:
+                log.warning("rings not recorded", submissions=len(ids), error=error.message)
+            if None in confirmed:
+                return

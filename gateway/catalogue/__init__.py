@@ -1,0 +1,1 @@
+"""The models and workflows that are published here, and what is known of each."""

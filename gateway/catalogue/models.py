@@ -1,0 +1,66 @@
+"""The models that the workflows here call: who uses them, what their cards say, and where they are served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from contracts.errors import UnknownModel
+from contracts.models.descriptions import ModelDescription
+from contracts.models.status import ServedModel
+from contracts.submissions.documents import ModelRef
+from contracts.workflows.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Use:
+    """A step that calls a model."""
+
+    workflow: str
+    version: str
+    step: str
+
+
+class ModelDirectory:
+    """``served`` is what the orchestrators told last; it is replaced as a whole, and so needs no lock."""
+
+    def __init__(self, catalogue: Catalogue, descriptions: Iterable[ModelDescription] = ()) -> None:
+        self._uses: dict[str, dict[str, list[Use]]] = {}
+        for workflow in catalogue.all():
+            for step in workflow.steps:
+                versions = self._uses.setdefault(step.model.name, {})
+                versions.setdefault(step.model.version, []).append(Use(workflow.name, workflow.version, step.name))
+        self._described = {(each.name, each.version): each for each in descriptions}
+        self._served: dict[tuple[str, str], ServedModel] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self._uses)
+
+    @property
+    def pins(self) -> list[ModelRef]:
+        """Every version of every model that a workflow calls."""
+        return [ModelRef(name=name, version=version) for name in self.names for version in self.versions(name)]
+
+    @property
+    def untold(self) -> bool:
+        """Whether there is a model of which no orchestrator has told yet."""
+        return any((pin.name, pin.version) not in self._served for pin in self.pins)
+
+    def follow(self, served: Iterable[ServedModel]) -> None:
+        self._served = {(each.model.name, each.model.version): each for each in served}
+
+    def versions(self, name: str) -> list[str]:
+        """Return the versions in use, the newest first. Raises UnknownModel."""
+        if name not in self._uses:
+            raise UnknownModel(f"No workflow here uses a model {name[:64]!r}. There are: {', '.join(self.names)}.")
+        return sorted(self._uses[name], key=lambda version: tuple(map(int, version.split("."))), reverse=True)
+
+    def uses(self, name: str, version: str) -> list[Use]:
+        return self._uses[name][version]
+
+    def description(self, name: str, version: str) -> ModelDescription | None:
+        return self._described.get((name, version))
+
+    def served(self, name: str, version: str) -> ServedModel | None:
+        return self._served.get((name, version))

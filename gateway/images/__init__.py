@@ -1,0 +1,1 @@
+"""Which images are accepted, and the images that are given out."""

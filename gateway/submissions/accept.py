@@ -1,0 +1,93 @@
+"""Takes a submission in: checks the image, stores both, rings. What every version of the API does with an upload."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from contracts.messaging.jobs import Job
+from contracts.submissions.documents import Submission
+from contracts.submissions.events import submission_event
+from contracts.submissions.states import SubmissionState
+from contracts.webhooks.policy import WebhookPolicy
+from contracts.workflows.workflow_file import Workflow
+from gateway.images.validation import Limits, examine
+from gateway.submissions.admission import Intake
+from gateway.submissions.ports import Doorbell, Store
+
+UNRUNG_DUE_SECONDS = 5
+"""A submission that nobody could ring for is looked at by the sweep after so many seconds."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What a client sent: its image is what ``read`` returns. ``retention`` overrides the usual one."""
+
+    read: Callable[[], bytes]
+    file_name: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    retention: timedelta | None = None
+    webhook: str | None = None
+
+
+class Acceptance:
+    """``retention``: how long a submission is kept unless it says otherwise itself; None is for ever."""
+
+    def __init__(
+        self,
+        store: Store,
+        doorbell: Doorbell,
+        intake: Intake,
+        limits: Limits,
+        retention: timedelta | None,
+        webhooks: WebhookPolicy,
+    ) -> None:
+        self._store = store
+        self._doorbell = doorbell
+        self._intake = intake
+        self._limits = limits
+        self._webhooks = webhooks
+        self.retention = retention
+
+    def take(self, workflow: Workflow, upload: Upload) -> Submission:
+        """Store what was sent and ring for it; when this returns, it is on disk.
+
+        Raises QueueFull (before the image is looked at: who is overloaded has no time for that), WebhooksOff and
+        InvalidWebhook (before it, too), RejectedUpload and StoreUnavailable.
+        """
+        submission, data = self.examined(workflow, upload)
+        self._store.accept(submission, data)
+        self.ring(submission)
+        return submission
+
+    def examined(
+        self, workflow: Workflow, upload: Upload, submission_id: str | None = None
+    ) -> tuple[Submission, bytes]:
+        """Return what ``take`` would store, with its image: nothing is stored, and nobody is rung for."""
+        self._intake.check(workflow.name)
+        told = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
+        data = upload.read()
+        info = examine(data, upload.file_name, self._limits, workflow.formats)
+        now = self._store.now()
+        kept = upload.retention or self.retention
+        submission = Submission(
+            id=submission_id or str(uuid.uuid4()),
+            workflow=workflow.ref,
+            state=SubmissionState.QUEUED,
+            input=info,
+            steps=workflow.fresh_steps(),
+            created_at=now,
+            due_at=now + timedelta(seconds=UNRUNG_DUE_SECONDS),
+            expires_at=now + kept if kept else None,
+            ahead=self._doorbell.backlog(workflow.name).waiting,
+            events=[submission_event(SubmissionState.QUEUED, now)],
+            moves=1,
+            metadata=dict(upload.metadata),
+            webhook=told,
+        )
+        return submission, data
+
+    def ring(self, submission: Submission) -> None:
+        self._doorbell.ring(Job(submission.id, submission.workflow.name, submission.workflow.version))

@@ -1,0 +1,144 @@
+"""Exports: submissions as lines of NDJSON or CSV, one at a time, and how many exports may run. Pure but for its lock.
+
+CSV has one column for each field that the published workflows' outputs name (``result.label``), in the order of the
+workflows' names; what a result holds besides, of a version that is no longer published, stands as JSON in
+``result.other``. So the header is known before the first row, and no row has to be held.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from contracts.errors import Busy
+from contracts.submissions.documents import Submission
+from contracts.workflows.catalogue import Catalogue
+from gateway.submissions.results import artifact_name
+
+MOST_AT_A_TIME = 2
+"""Each occupies one of the server's threads, and the database."""
+
+BATCH = 200
+CHUNK_BYTES = 32 * 1024
+COLUMNS = (
+    *("id", "workflow", "version", "state", "reason", "created_at", "started_at", "ended_at", "expires_at"),
+    *("file_name", "media_type", "bytes", "width", "height", "sha256", "metadata"),
+)
+OTHER = "result.other"
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A spreadsheet computes a text that begins like this. Source: OWASP, "CSV Injection"."""
+
+
+class Format(StrEnum):
+    """How an export is written."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+
+class Slots:
+    """So many at a time; who comes beyond is told to come back."""
+
+    def __init__(self, count: int, sentence: str, retry_after_seconds: int = 10) -> None:
+        self._free = threading.BoundedSemaphore(count)
+        self._sentence = sentence
+        self._retry_after_seconds = retry_after_seconds
+
+    def take(self, wait_seconds: float = 0.0) -> Slot:
+        """Return a slot that is held until it is left. Raises Busy when none is free in time."""
+        if not self._free.acquire(timeout=wait_seconds) if wait_seconds else not self._free.acquire(blocking=False):
+            raise Busy(self._sentence, self._retry_after_seconds)
+        return Slot(self._free)
+
+
+class Slot:
+    def __init__(self, free: threading.BoundedSemaphore) -> None:
+        self._free = free
+        self._lock = threading.Lock()
+        self._held = True
+
+    def leave(self) -> None:
+        """Give it back; a second time does nothing."""
+        with self._lock:
+            held, self._held = self._held, False
+        if held:
+            self._free.release()
+
+    def __enter__(self) -> Slot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+
+def result_fields(catalogue: Catalogue, workflow: str | None = None) -> list[str]:
+    """Return the names in the outputs of all published versions, or of one workflow's, each once."""
+    named = [each for each in catalogue.all() if workflow is None or each.name == workflow]
+    return list(dict.fromkeys(name for each in named for name in each.output))
+
+
+def header(fields: Sequence[str]) -> str:
+    return _line([*COLUMNS, *(f"result.{name}" for name in fields), OTHER])
+
+
+def row(submission: Submission, fields: Sequence[str]) -> str:
+    """Return one line of CSV (RFC 4180). A picture is named; its bytes are at the artifact's address."""
+    result = submission.result or {}
+    other = {name: value for name, value in result.items() if name not in fields}
+    image = submission.input
+    return _line(
+        [
+            *(submission.id, submission.workflow.name, submission.workflow.version, submission.state.value),
+            submission.reason,
+            *(submission.created_at, submission.started_at, submission.ended_at, submission.expires_at),
+            *(image.file_name, image.media_type, image.bytes, image.width, image.height, image.sha256),
+            submission.metadata or None,
+            *(result.get(name) for name in fields),
+            other or None,
+        ]
+    )
+
+
+def cell(value: object) -> str:
+    """Return what stands in a cell. A text that a spreadsheet would compute begins with an apostrophe instead."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if (artifact := artifact_name(value)) is not None:
+        value = artifact
+    elif not isinstance(value, str):
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    text = str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def in_chunks(lines: Iterable[str]) -> Iterator[bytes]:
+    """Join lines into pieces worth sending."""
+    held: list[bytes] = []
+    size = 0
+    for line in lines:
+        held.append(line.encode("utf-8", "replace"))
+        size += len(held[-1])
+        if size >= CHUNK_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
+def _line(values: Sequence[Any]) -> str:
+    content = io.StringIO()
+    csv.writer(content).writerow([cell(value) for value in values])
+    return content.getvalue()

@@ -1,0 +1,106 @@
+"""One submission for one idempotency key, however often and however much at once the request comes.
+
+The key names the id of the submission before that is stored. So whoever comes later with the same request, be it
+because a gateway stopped in between, stores what the first one would have stored; the store lets one of them win.
+Source: the httpapi working group's draft "The Idempotency-Key HTTP Header Field", version 07.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from contracts.errors import IdempotencyConflict, InvalidRequest, StoreUnavailable, UnknownSubmission
+from contracts.submissions.documents import Submission
+from gateway.submissions.accept import Acceptance
+from gateway.submissions.ports import IdempotencyStore, RequestKey, Store
+
+KEPT = timedelta(hours=24)
+KEY_CHARACTERS = 255
+KEY_PATTERN = f"^[!-~]([ -~]{{0,{KEY_CHARACTERS - 2}}}[!-~])?$"
+
+TRIES = 5
+"""Each turn ends, or finds what another request has stored since; two are the most that a race takes."""
+
+
+Find = Callable[[str], Submission]
+"""Raises UnknownSubmission, SubmissionGone and StoreUnavailable."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """``replayed``: the submission was stored by an earlier request with this key."""
+
+    submission: Submission
+    replayed: bool
+
+
+def checked_key(text: str) -> str:
+    """Raises InvalidRequest for what is no key."""
+    if not re.fullmatch(KEY_PATTERN, text):
+        raise InvalidRequest(
+            f"The header Idempotency-Key holds 1 to {KEY_CHARACTERS} printable ASCII characters. A random UUID is a "
+            "good one."
+        )
+    return text
+
+
+def fingerprint(image: bytes, fields: dict[str, object]) -> str:
+    """Return what two requests have in common that ask for the same."""
+    digest = hashlib.sha256(hashlib.sha256(image).digest())
+    digest.update(json.dumps(fields, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+class Idempotency:
+    def __init__(self, store: Store, keys: IdempotencyStore, acceptance: Acceptance, find: Find) -> None:
+        self._store = store
+        self._keys = keys
+        self._acceptance = acceptance
+        self._find = find
+
+    def take(self, key: str, print_: str, examined: Callable[[str], tuple[Submission, bytes]]) -> Taken:
+        """Return the key's submission, which is stored when this returns.
+
+        ``examined`` makes what is to be stored under the id that it is given; what it refuses uses no key up. Raises
+        IdempotencyConflict, SubmissionGone, StoreUnavailable, and what ``examined`` raises.
+        """
+        key_id = hashlib.sha256(key.encode()).hexdigest()
+        for _ in range(TRIES):
+            known = self._known(key_id)
+            if known is not None:
+                if known.fingerprint != print_:
+                    raise IdempotencyConflict(
+                        "The Idempotency-Key was used for another request in the last 24 hours. Send this one with a "
+                        "key of its own."
+                    )
+                try:
+                    return Taken(self._find(known.submission_id), replayed=True)
+                except UnknownSubmission:
+                    pass  # not yet, or never: this request stores it. One that was deleted is not made again.
+            submission, image = examined(known.submission_id if known else str(uuid.uuid4()))
+            if known is None and not self._keys.claim(self._key(key_id, print_, submission)):
+                continue
+            if self._keys.accept_once(submission, image):
+                self._acceptance.ring(submission)
+                return Taken(submission, replayed=False)
+        raise StoreUnavailable("Others store and delete submissions of this Idempotency-Key again and again.")
+
+    def _known(self, key_id: str) -> RequestKey | None:
+        """Return the key, unless its time is over: the database deletes it within a minute, which may be too late."""
+        known = self._keys.find(key_id)
+        if known is not None and known.expires_at <= self._store.now():
+            self._keys.forget(known)
+            return None
+        return known
+
+    def _key(self, key_id: str, print_: str, submission: Submission) -> RequestKey:
+        end = submission.created_at + KEPT
+        if submission.expires_at is not None:
+            end = min(end, submission.expires_at)  # a key without its submission would have it made again
+        return RequestKey(key_id, print_, submission.id, end)

@@ -1,0 +1,285 @@
+"""Submissions and pictures in MongoDB: claims by compare-and-set, every later write fenced.
+
+Every write is one ``update_one`` whose filter is plain equality on ``_id``, ``state`` and ``fence``: that is a point
+update on MongoDB and on SecantusDB alike. Pipelines let leases be set by the database's clock (``$$NOW``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+from pymongo import MongoClient
+from pymongo.errors import DuplicateKeyError
+from pymongo.write_concern import WriteConcern
+
+from contracts.errors import InvalidDocument, LeaseLost, UnknownSchema
+from contracts.storage import layout
+from contracts.storage.update_pipelines import ENDED, appended, from_now, literal
+from contracts.submissions.documents import Artifact, Submission, from_document, image_key
+from contracts.submissions.events import submission_event
+from contracts.submissions.states import StepState, SubmissionState
+from orchestrator.mongo import Document, making_indexes, translated
+from orchestrator.ports import Claim, Picture, Progress
+from runtime.clock import DatabaseTime
+
+log = structlog.get_logger()
+
+BROKEN_DUE_SECONDS = 3600.0
+"""A document that no release of ours wrote is looked at, and complained of, so often."""
+
+TOGETHER = 50
+"""Written by one call: nobody else writes meanwhile, and five hundred take seconds on a busy machine."""
+
+PILE_SECONDS = 5.0
+"""The first part of a pile that is read, by when it was due; each further one is twice as long."""
+
+NEWER_DUE_SECONDS = 60.0
+"""When documents of a newer release fill a whole look, they are left alone for so long."""
+
+
+class MongoStore:
+    """The orchestrator's store port on MongoDB's protocol. Thread-safe, as its client is."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._database = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
+        ahead = WriteConcern(**layout.AHEAD)
+        self._submissions = self._database[layout.SUBMISSIONS]
+        self._marks = self._submissions.with_options(write_concern=ahead)
+        self._images = self._database[layout.IMAGES].with_options(write_concern=ahead)
+        self._time = DatabaseTime()
+        self._looked_until: datetime | None = None
+
+    def now(self) -> datetime:
+        """Return the database's time as last measured: every look at what is due does that. Raises StoreUnavailable."""
+        return self._time.now() or self._ask_time()
+
+    def prepare(self) -> None:
+        with making_indexes(self._database):
+            for collection, field in layout.SPARSE_INDEXES:
+                self._database[collection].create_index(field, sparse=True)
+
+    def read(self, submission_id: str) -> Submission | None:
+        with translated():
+            document = self._submissions.find_one({"_id": submission_id})
+        return from_document(document) if document else None
+
+    def picture(self, submission_id: str, name: str) -> Picture | None:
+        with translated():
+            document = self._images.find_one({"_id": image_key(submission_id, name)})
+        return Picture(document["media_type"], bytes(document["data"])) if document else None
+
+    def claim(self, submission: Submission, owner: str, lease_seconds: float, progress: Progress) -> Claim | None:
+        submission.state.become(SubmissionState.RUNNING)
+        until = from_now(lease_seconds)
+        changed = self._update(
+            Claim(submission.id, submission.fence),
+            submission.state,
+            {
+                "state": SubmissionState.RUNNING.value,
+                "fence": submission.fence + 1,
+                "steps": literal(progress.steps),
+                **appended(progress.events),
+                "lease": {"owner": {"$literal": owner}, "until": until},
+                "due_at": until,
+                "started_at": {"$ifNull": ["$started_at", "$$NOW"]},
+            },
+            unset=["reason", "not_before"],
+        )
+        return Claim(submission.id, submission.fence + 1) if changed else None
+
+    def renew(self, claim: Claim, lease_seconds: float) -> None:
+        until = from_now(lease_seconds)
+        self._write(claim, {"lease.until": until, "due_at": until}, flush=False)
+
+    def save_artifact(self, claim: Claim, submission: Submission, artifact: Artifact, data: bytes) -> None:
+        key = image_key(submission.id, artifact.name)
+        document: Document = {"media_type": artifact.media_type, "data": data, "fence": claim.fence}
+        if submission.expires_at is not None:
+            document["expires_at"] = submission.expires_at
+        # A picture carries its fence as a submission does. Where a newer one lies, nothing matches, and what is
+        # then inserted meets its key. $not, because a picture of an older release has no fence.
+        older = {"_id": key, "fence": {"$not": {"$gt": claim.fence}}}
+        with translated():
+            try:
+                self._images.replace_one(older, document, upsert=True)
+            except DuplicateKeyError as error:
+                raise LeaseLost(f"{key} was stored by a later owner than fence {claim.fence}.") from error
+
+    def discard(self, claim: Claim, names: Collection[str]) -> None:
+        with translated():
+            stored = self._submissions.find_one({"_id": claim.submission_id}, {"artifacts.name": 1}) or {}
+            named = {artifact["name"] for artifact in stored.get("artifacts", [])}
+            for name in sorted(set(names) - named):
+                # Plain equality on the fence: what a later owner stores under this name is not ours.
+                self._images.delete_one({"_id": image_key(claim.submission_id, name), "fence": claim.fence})
+
+    def checkpoint(self, claim: Claim, progress: Progress) -> None:
+        self._write(claim, _saved(progress))
+
+    def succeed(self, claim: Claim, progress: Progress, result: Document) -> None:
+        self._finish(claim, progress, {"state": SubmissionState.SUCCEEDED.value, "result": {"$literal": result}})
+
+    def fail(self, claim: Claim, progress: Progress, reason: str) -> None:
+        self._finish(claim, progress, {"state": SubmissionState.FAILED.value, "reason": {"$literal": reason}})
+
+    def set_aside(self, claim: Claim, progress: Progress, reason: str, seconds: float) -> None:
+        resting = [
+            step.model_copy(update={"state": StepState.PENDING}) if step.state is StepState.RUNNING else step
+            for step in progress.steps
+        ]
+        self._write(
+            claim,
+            {
+                **_saved(replace(progress, steps=resting)),
+                "state": SubmissionState.QUEUED.value,
+                "reason": {"$literal": reason},
+                "not_before": from_now(seconds),
+                # The delay queue rings at not_before; the sweep is there for when that message is lost.
+                "due_at": from_now(seconds + 2.0),
+            },
+            unset=["lease"],
+        )
+
+    def due(self, limit: int) -> list[Submission]:
+        now = self._ask_time()
+        with translated():
+            found = self._oldest_due(now, limit)
+        submissions: list[Submission] = []
+        newer, broken = [], []
+        for document in found:
+            try:
+                submissions.append(from_document(document))
+            except UnknownSchema:
+                newer.append(document["_id"])  # its own release's sweep looks after it
+            except InvalidDocument as error:
+                log.warning("submission unreadable", error=error.message)
+                broken.append(document["_id"])
+        self._look_later(broken, now, BROKEN_DUE_SECONDS)
+        if len(found) == limit:
+            # They would stand before all that is ours, look after look.
+            self._look_later(newer, now, NEWER_DUE_SECONDS)
+        return submissions
+
+    def _oldest_due(self, now: datetime, limit: int) -> list[Document]:
+        """Return what is due. After a look that found more than ``limit``, the next ones go on behind it.
+
+        SecantusDB reads the whole index range whatever the limit is. Of a pile of thousands, each look would read
+        all; so it is read once, and then a few seconds' worth at a time.
+        """
+        low, width = self._looked_until, timedelta(seconds=PILE_SECONDS)
+        found: list[Document] = []
+        if low is None:
+            found = list(self._submissions.find({"due_at": {"$lt": now}}).limit(limit))
+        while low is not None and low < now and len(found) < limit:
+            high = min(now, low + width)
+            found += self._submissions.find({"due_at": {"$gte": low, "$lt": high}}).limit(limit - len(found))
+            low, width = high, width * 2
+        self._looked_until = max(each["due_at"] for each in found) if len(found) >= limit else None
+        return found
+
+    def put_off(self, submissions: list[Submission], due_in_seconds: float) -> None:
+        now = self.now()
+        for first in range(0, len(submissions), TOGETHER):
+            chosen = {"$in": [each.id for each in submissions[first : first + TOGETHER]]}
+            point = {"_id": chosen, "state": SubmissionState.QUEUED.value, "due_at": {"$lt": now}}
+            with translated():
+                self._marks.update_many(point, [{"$set": {"due_at": from_now(due_in_seconds)}}])
+
+    def _look_later(self, submission_ids: list[str], now: datetime, seconds: float) -> None:
+        """Put off what this release cannot read, unless somebody has put it off since ``now``."""
+        if submission_ids:
+            with translated():
+                self._marks.update_many(
+                    {"_id": {"$in": submission_ids}, "due_at": {"$lt": now}}, [{"$set": {"due_at": from_now(seconds)}}]
+                )
+
+    def mark_rung(self, submission: Submission, due_in_seconds: float) -> None:
+        changes = {"rung_at": "$$NOW", "due_at": from_now(due_in_seconds)}
+        self._update(Claim(submission.id, submission.fence), submission.state, changes, flush=False)
+
+    def postpone(self, submission: Submission, due_in_seconds: float) -> None:
+        changes = {"due_at": from_now(due_in_seconds)}
+        self._update(Claim(submission.id, submission.fence), submission.state, changes, flush=False)
+
+    def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
+        submission.state.become(SubmissionState.QUEUED)
+        reason = "The orchestrator that ran it stopped answering; another one goes on."
+        return self._expire(
+            submission,
+            {
+                "state": SubmissionState.QUEUED.value,
+                "reason": reason,
+                "due_at": from_now(due_in_seconds),
+                **appended([submission_event(SubmissionState.QUEUED, self.now(), reason)]),
+            },
+            unset=["lease"],
+        )
+
+    def bury(self, submission: Submission, reason: str) -> bool:
+        submission.state.become(SubmissionState.FAILED)
+        return self._expire(
+            submission,
+            {
+                "state": SubmissionState.FAILED.value,
+                "reason": {"$literal": reason},
+                **ENDED,
+                **appended([submission_event(SubmissionState.FAILED, self.now(), reason)]),
+            },
+            unset=["lease", "due_at"],
+        )
+
+    def _expire(self, submission: Submission, changes: Document, unset: list[str]) -> bool:
+        """Write under the next fence, so that the owner that was given up can write nothing any more.
+
+        The lease's end stands in the filter too: an owner that renewed it after our look keeps the submission.
+        """
+        assert submission.lease is not None
+        point = {"_id": submission.id, "state": submission.state.value, "fence": submission.fence}
+        changes |= {"fence": submission.fence + 1, "lost_leases": submission.lost_leases + 1}
+        with translated():
+            outcome = self._submissions.update_one(
+                point | {"lease.until": submission.lease.until}, [{"$set": changes}, {"$unset": unset}]
+            )
+        return outcome.matched_count == 1
+
+    def _finish(self, claim: Claim, progress: Progress, changes: Document) -> None:
+        self._write(
+            claim,
+            changes | _saved(progress) | ENDED,
+            unset=["lease", "due_at", "not_before"],
+        )
+
+    def _write(self, claim: Claim, changes: Document, unset: list[str] | None = None, *, flush: bool = True) -> None:
+        if not self._update(claim, SubmissionState.RUNNING, changes, unset, flush=flush):
+            raise LeaseLost(f"Submission {claim.submission_id} belongs to another owner than fence {claim.fence}.")
+
+    def _update(
+        self,
+        claim: Claim,
+        state: SubmissionState,
+        changes: Document,
+        unset: list[str] | None = None,
+        *,
+        flush: bool = True,
+    ) -> bool:
+        pipeline: list[Document] = [{"$set": changes}]
+        if unset:
+            pipeline.append({"$unset": unset})
+        with translated():
+            outcome = (self._submissions if flush else self._marks).update_one(
+                {"_id": claim.submission_id, "state": state.value, "fence": claim.fence}, pipeline
+            )
+        return outcome.matched_count == 1
+
+    def _ask_time(self) -> datetime:
+        with translated():
+            answer = self._database.command("hello")
+        return self._time.measured(answer["localTime"])
+
+
+def _saved(progress: Progress) -> Document:
+    changes = {"steps": literal(progress.steps), "artifacts": literal(progress.artifacts)}
+    return changes | appended(progress.events)

@@ -1,0 +1,113 @@
+"""The outbox in MongoDB: found by windows of its index, claimed by compare-and-set, every write a point update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pymongo import MongoClient
+from pymongo.write_concern import WriteConcern
+
+from contracts.storage import layout
+from contracts.storage.update_pipelines import from_now, literal
+from contracts.submissions.documents import ATTEMPTS_KEPT, Submission, WebhookAttempt, from_document
+from orchestrator.mongo import Document, making_indexes, translated
+from orchestrator.webhooks.ports import Due
+from orchestrator.webhooks.schedule import Delivered, Move, TryAgain
+
+DUE = "webhook.due_at"
+
+WINDOWS_SECONDS = (60, 960, 15_360, 245_760, 3_932_160)
+"""How far back each look goes, until it has found enough: a query's cost is what its window holds, whatever its limit.
+The farthest is 45 days, longer than submissions are usually kept."""
+
+EARLY = timedelta(seconds=1)
+"""So much before its time a webhook counts as due: the end that has just woken us may be dated by a clock that is a
+little ahead of ``now``."""
+
+
+class MongoOutbox:
+    """Thread-safe, as its client is. ``now`` tells the database's time."""
+
+    def __init__(self, client: MongoClient[Document], database: str, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._database = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
+        self._submissions = self._database[layout.SUBMISSIONS]
+        # When to look again: whose loss costs a second delivery, which receivers must bear anyway.
+        self._marks = self._submissions.with_options(write_concern=WriteConcern(**layout.AHEAD))
+
+    def prepare(self) -> None:
+        with making_indexes(self._database):
+            self._submissions.create_index(DUE, sparse=True)
+
+    def due(self, limit: int, *, recent: bool = False) -> list[Due]:
+        found: list[Document] = []
+        now = self._now()
+        before = now + EARLY
+        with translated():
+            for seconds in WINDOWS_SECONDS[:1] if recent else WINDOWS_SECONDS:
+                since = now - timedelta(seconds=seconds)
+                window = {DUE: {"$gte": since, "$lt": before}}
+                wanted = self._submissions.find(window, {DUE: 1, "webhook.url": 1}).limit(limit - len(found))
+                found.extend(wanted)
+                if len(found) >= limit:
+                    break
+                before = since
+        return [Due(each["_id"], str(each["webhook"].get("url", "")), each["webhook"]["due_at"]) for each in found]
+
+    def claim(self, due: Due, seconds: float) -> Submission | None:
+        with translated():
+            outcome = self._marks.update_one(_as_seen(due), [{"$set": {DUE: from_now(seconds)}}])
+            if outcome.matched_count == 0:
+                return None
+            document = self._submissions.find_one({"_id": due.submission_id})
+        return from_document(document) if document else None
+
+    def record(self, submission: Submission, attempt: WebhookAttempt, move: Move) -> None:
+        assert submission.webhook is not None
+        kept: Document = {
+            "webhook.attempts": {
+                "$slice": [
+                    {"$concatArrays": [{"$ifNull": ["$webhook.attempts", []]}, literal([attempt])]},
+                    -ATTEMPTS_KEPT,
+                ]
+            }
+        }
+        changes = kept | {"webhook.tries": submission.webhook.tries + 1}
+        pipeline: list[Document] = [{"$set": changes}]
+        if isinstance(move, TryAgain):
+            changes[DUE] = from_now(move.seconds)
+        else:
+            pipeline.append({"$unset": [DUE]})
+        if isinstance(move, Delivered):
+            changes["webhook.sent_at"] = "$$NOW"
+        with translated():
+            outcome = self._submissions.update_one(_as_claimed(submission), pipeline)
+            if outcome.matched_count == 0:
+                # It came due anew while it was sent (a replay, another end): only the history is ours to write.
+                point = {"_id": submission.id, "webhook.url": submission.webhook.url}
+                self._submissions.update_one(point, [{"$set": kept}])
+
+    def drop(self, submission: Submission) -> None:
+        with translated():
+            self._submissions.update_one(_as_claimed(submission), [{"$unset": [DUE]}])
+
+    def put_off(self, dues: list[Due], seconds: float) -> None:
+        latest = max((due.due_at for due in dues), default=None)
+        if latest is None:
+            return
+        with translated():
+            self._marks.update_many(
+                # Whatever was claimed meanwhile lies ahead of all that was seen to be due.
+                {"_id": {"$in": [due.submission_id for due in dues]}, DUE: {"$lte": latest}},
+                [{"$set": {DUE: from_now(seconds)}}],
+            )
+
+
+def _as_seen(due: Due) -> Document:
+    return {"_id": due.submission_id, DUE: due.due_at}
+
+
+def _as_claimed(submission: Submission) -> Document:
+    assert submission.webhook is not None
+    return {"_id": submission.id, DUE: submission.webhook.due_at}

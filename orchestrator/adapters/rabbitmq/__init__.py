@@ -1,0 +1,1 @@
+"""The orchestrator's ports on RabbitMQ."""

@@ -1,0 +1,251 @@
+"""RabbitMQ: one connection on one thread that consumes, acknowledges and rings."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, TypeVar
+
+import pika
+import structlog
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError
+
+from contracts.errors import BrokerUnavailable
+from contracts.messaging.jobs import Job, encode_job
+from contracts.messaging.topology import (
+    DEAD_EXCHANGE,
+    DEAD_QUEUE,
+    DELAYS_SECONDS,
+    EVENTS_EXCHANGE,
+    JOBS_EXCHANGE,
+    PASSES_HEADER,
+    POISON,
+    REASON_HEADER,
+    Topology,
+    declare,
+    delay_queue,
+    event_key,
+    job_queue,
+    shortest_delay,
+)
+from contracts.submissions.events import Notice, encode_notice
+from orchestrator.amqp import connection_parameters, job_properties
+from orchestrator.planning.retries import backoff
+from runtime.connections import AMQP_CALL_SECONDS
+
+log = structlog.get_logger()
+
+RECONNECT_CAP_SECONDS = 3.0
+_POLL_SECONDS = 0.5
+
+Answer = TypeVar("Answer")
+
+
+class Delivery:
+    """One message in hand. Exactly one of its methods is called, from any thread."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        channel: BlockingChannel,
+        tag: int,
+        body: bytes,
+        workflow: str,
+        properties: pika.BasicProperties,
+    ) -> None:
+        self.body = body
+        passes = (properties.headers or {}).get(PASSES_HEADER)
+        self.passes = max(0, passes) if isinstance(passes, int) else 0
+        self._workflow = workflow
+        self._message_id = properties.message_id
+        self._broker = broker
+        self._channel = channel
+        self._tag = tag
+
+    def acknowledge(self) -> None:
+        self._broker.on_channel(self._channel, lambda channel: channel.basic_ack(self._tag))
+
+    def give_back(self) -> None:
+        self._broker.on_channel(self._channel, lambda channel: channel.basic_nack(self._tag, requeue=True))
+
+    def pass_on(self) -> None:
+        """Put it back as it is, behind a delay that grows with every pass: another orchestrator may know it.
+
+        It is acknowledged when RabbitMQ has the copy, so that it is never nowhere.
+        """
+        delay = DELAYS_SECONDS[min(self.passes, len(DELAYS_SECONDS) - 1)]
+        try:
+            self._broker.ring_as_it_is(self._workflow, self.body, self._message_id, delay, self.passes + 1)
+        except BrokerUnavailable:
+            self.give_back()
+        else:
+            self.acknowledge()
+
+    def dead_letter(self) -> None:
+        self._broker.on_channel(self._channel, lambda channel: channel.basic_nack(self._tag, requeue=False))
+
+
+class Broker:
+    """Connects again for as long as it is not stopped; the topology is declared anew on every connection.
+
+    pika's connections belong to one thread: whatever other threads ask for is scheduled onto it.
+    """
+
+    def __init__(self, url: str, topology: Topology, workflows: list[str], prefetch: int) -> None:
+        self._parameters = connection_parameters(url)
+        self._topology = topology
+        self._workflows = workflows
+        self._prefetch = prefetch
+        self._connection: pika.BlockingConnection | None = None
+        self._consuming: BlockingChannel | None = None
+        self._publishing: BlockingChannel | None = None
+        self._announcing: BlockingChannel | None = None
+        self._draining = False
+        self._stopped = threading.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether it consumes."""
+        return self._consuming is not None
+
+    def run(self, receive: Callable[[Delivery], None], chance: Callable[[], float]) -> None:
+        """Consume until stopped; ``receive`` must return at once. Runs on the thread that owns the connection."""
+        failures = 0
+        while not self._stopped.is_set():
+            try:
+                self._connect(receive)
+                failures = 0
+                log.info("broker connected")
+                while not self._stopped.is_set():
+                    assert self._connection is not None
+                    self._connection.process_data_events(time_limit=_POLL_SECONDS)
+            except (AMQPError, OSError) as error:
+                log.warning("broker away", error=str(error) or type(error).__name__)
+                failures += 1
+            except Exception:
+                # A peer that dies half-way makes pika raise more than its own errors; this thread must outlive them.
+                log.exception("broker connection broke")
+                failures += 1
+            finally:
+                self._close()
+            self._stopped.wait(backoff(failures, 0.2, RECONNECT_CAP_SECONDS, max(0.1, chance())))
+
+    def drain(self) -> None:
+        """Take no further message; those in hand can still be acknowledged."""
+        self._draining = True
+        if self._consuming is not None:
+            self.on_channel(self._consuming, _cancel_all)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
+        """Publish a job, at once or through a delay queue, and wait until RabbitMQ has it. Raises BrokerUnavailable."""
+        if delay_seconds > 0:
+            exchange, key = "", delay_queue(job.workflow, shortest_delay(delay_seconds))
+        else:
+            exchange, key = JOBS_EXCHANGE, job.workflow
+        self._publish(exchange, key, encode_job(job), job_properties(job.submission_id))
+
+    def ring_as_it_is(
+        self, workflow: str, body: bytes, message_id: str | None, delay_seconds: int, passes: int
+    ) -> None:
+        """Publish a body that this release may not be able to read, through a delay queue. Raises BrokerUnavailable."""
+        properties = job_properties(message_id, {PASSES_HEADER: passes})
+        self._publish("", delay_queue(workflow, delay_seconds), body, properties)
+
+    def bury(self, job: Job) -> None:
+        """Put a job among the dead letters, for an operator to read. Raises BrokerUnavailable."""
+        why = {REASON_HEADER: POISON}
+        self._publish(DEAD_EXCHANGE, DEAD_QUEUE, encode_job(job), job_properties(job.submission_id, why))
+
+    def announce(self, notice: Notice) -> None:
+        """Publish what happened to a submission. Nobody waits for it, and it is on no disk: it is a hint."""
+        channel = self._announcing
+        if channel is not None:
+            key, body = event_key(notice.submission_id, notice.state), encode_notice(notice)
+            self.on_channel(channel, lambda channel: channel.basic_publish(EVENTS_EXCHANGE, key, body))
+
+    def waiting(self, workflow: str) -> int:
+        """Return how many messages wait in the workflow's queue. Raises BrokerUnavailable."""
+        declared: Any = self._call(lambda channel: channel.queue_declare(job_queue(workflow), passive=True))
+        return int(declared.method.message_count)
+
+    def on_channel(self, channel: BlockingChannel, action: Callable[[BlockingChannel], object]) -> None:
+        """Run ``action`` on the connection's thread, unless the channel is gone: then RabbitMQ redelivers anyway."""
+
+        def act() -> None:
+            if channel.is_open:
+                action(channel)
+
+        self._schedule(act)
+
+    def _publish(self, exchange: str, key: str, body: bytes, properties: pika.BasicProperties) -> None:
+        self._call(lambda channel: channel.basic_publish(exchange, key, body, properties=properties, mandatory=True))
+
+    def _call(self, action: Callable[[BlockingChannel], Answer]) -> Answer:
+        channel = self._publishing
+        answer: Future[Answer] = Future()
+
+        def act() -> None:
+            try:
+                if channel is None or not channel.is_open:
+                    raise BrokerUnavailable("The broker's channel is closed.")
+                answer.set_result(action(channel))
+            except (AMQPError, BrokerUnavailable) as error:
+                answer.set_exception(error)
+                if channel is not None and not channel.is_open and self._connection and self._connection.is_open:
+                    self._connection.close()  # run() connects again, with channels that are whole
+
+        if channel is None or not self._schedule(act):
+            raise BrokerUnavailable("The broker is not connected.")
+        try:
+            return answer.result(AMQP_CALL_SECONDS)
+        except FutureTimeout as error:
+            raise BrokerUnavailable("The broker does not answer.") from error
+        except AMQPError as error:
+            raise BrokerUnavailable(f"The broker refused: {error}") from error
+
+    def _schedule(self, act: Callable[[], None]) -> bool:
+        connection = self._connection
+        if connection is None or not connection.is_open:
+            return False
+        try:
+            connection.add_callback_threadsafe(act)
+        except AMQPError:
+            return False
+        return True
+
+    def _connect(self, receive: Callable[[Delivery], None]) -> None:
+        self._connection = pika.BlockingConnection(self._parameters)
+        consuming, publishing = self._connection.channel(), self._connection.channel()
+        announcing = self._connection.channel()  # without confirms: nothing waits for these
+        publishing.confirm_delivery()
+        declare(publishing, self._topology)
+        consuming.basic_qos(prefetch_count=self._prefetch)
+
+        def deliver(workflow: str, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
+            receive(Delivery(self, channel, method.delivery_tag, body, workflow, properties))
+
+        if not self._draining:
+            for workflow in self._workflows:
+                consuming.basic_consume(job_queue(workflow), functools.partial(deliver, workflow))
+        self._consuming, self._publishing, self._announcing = consuming, publishing, announcing
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        self._consuming = self._publishing = self._announcing = None
+        if connection is not None and connection.is_open:
+            try:
+                connection.close()
+            except Exception:  # noqa: BLE001  # whatever is wrong with a connection that is given up
+                log.debug("broker closed first")
+
+
+def _cancel_all(channel: BlockingChannel) -> None:
+    for tag in list(channel.consumer_tags):
+        channel.basic_cancel(tag)

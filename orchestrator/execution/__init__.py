@@ -1,0 +1,1 @@
+"""Takes jobs, claims submissions, calls models, writes checkpoints."""

@@ -1,0 +1,72 @@
+"""Circuit breakers, one a model: a model that does not answer is asked by one call at a time, not by every thread.
+
+Source: Nygard, "Release It!", 2nd edition, 2018, chapter 5. Pure but for its lock; whoever calls gives the time.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from contracts.submissions.states import ServedState
+
+FAILURES = 5
+"""Calls in a row without an answer after which a model counts as away. One bad picture does not come that far: the
+answers to others lie between its tries."""
+
+SHORTEST_SECONDS = 2.0
+LONGEST_SECONDS = 30.0
+
+
+@dataclass
+class _Breaker:
+    failures: int = 0
+    pause_seconds: float = SHORTEST_SECONDS
+    open_until: float = 0.0
+    on_trial: bool = False
+
+
+@dataclass
+class Breakers:
+    """Thread-safe. Times are monotonic seconds."""
+
+    _known: dict[str, _Breaker] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def admit(self, model: str, now: float) -> float:
+        """Return 0 when the model may be called now, else the seconds to leave it alone.
+
+        Of a model that is away, the call that is let through is the trial: until its outcome is known, or for as long
+        as the pause lasts, others are told to wait.
+        """
+        with self._lock:
+            breaker = self._known.setdefault(model, _Breaker())
+            if breaker.failures < FAILURES:
+                return 0.0
+            if now < breaker.open_until:
+                return breaker.open_until - now
+            breaker.open_until, breaker.on_trial = now + breaker.pause_seconds, True
+            return 0.0
+
+    def state(self, model: str) -> ServedState:
+        """Return what the last call of the model came to."""
+        with self._lock:
+            breaker = self._known.get(model)
+        if breaker is None:
+            return ServedState.UNTRIED
+        return ServedState.FAILING if breaker.failures else ServedState.ANSWERING
+
+    def answered(self, model: str) -> None:
+        """Note that the model answered, be it with a refusal."""
+        with self._lock:
+            self._known[model] = _Breaker()
+
+    def failed(self, model: str, now: float) -> None:
+        """Note that a call got no answer. Each failed trial doubles the pause; calls that were under way do not."""
+        with self._lock:
+            breaker = self._known.setdefault(model, _Breaker())
+            breaker.failures += 1
+            if breaker.on_trial:
+                breaker.pause_seconds = min(breaker.pause_seconds * 2, LONGEST_SECONDS)
+            if breaker.on_trial or breaker.failures == FAILURES:
+                breaker.open_until, breaker.on_trial = now + breaker.pause_seconds, False

@@ -1,0 +1,126 @@
+"""Messages in, work on a pool of threads, acknowledgement after the checkpoint."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future as PoolFuture
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Protocol
+
+import structlog
+
+from contracts.errors import BrokerUnavailable, InvalidDocument, InvalidMessage, StoreUnavailable, UnknownSchema
+from contracts.messaging.jobs import Job, decode_job
+from orchestrator.execution.engine import Engine, RingAgain
+from orchestrator.ports import Bell
+
+log = structlog.get_logger()
+
+STORE_AWAY_DELAY_SECONDS = 2
+"""A message that found no database comes back after so many seconds."""
+
+PASSES_LIMIT = 60
+"""What was passed on so often, which takes an hour, is dead-lettered: no orchestrator of a newer release is there. Once
+one is, its own sweep rings again; the store is the truth."""
+
+
+class Delivery(Protocol):
+    """A message in hand; exactly one of its methods is called."""
+
+    body: bytes
+    passes: int
+    """How often it was passed on already."""
+
+    def acknowledge(self) -> None: ...
+
+    def give_back(self) -> None: ...
+
+    def pass_on(self) -> None:
+        """Put it back behind a delay, for an orchestrator that knows it."""
+
+    def dead_letter(self) -> None: ...
+
+
+class Consumer:
+    """Hands deliveries to ``threads`` workers. RabbitMQ's prefetch bounds how many wait here."""
+
+    def __init__(self, engine: Engine, bell: Bell, threads: int) -> None:
+        self._engine = engine
+        self._bell = bell
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="submission")
+        self._draining = threading.Event()
+        self._lock = threading.Lock()
+        self._under_way: set[PoolFuture[None]] = set()
+
+    def receive(self, delivery: Delivery) -> None:
+        """Take a delivery; returns at once."""
+        future = self._pool.submit(self._work, delivery)
+        with self._lock:
+            self._under_way.add(future)
+        future.add_done_callback(self._forget)
+
+    def drain(self, seconds: float) -> bool:
+        """Begin nothing more and wait for what is under way. Returns whether all of it ended in time."""
+        self._draining.set()
+        with self._lock:
+            under_way = set(self._under_way)
+        _, left = wait(under_way, timeout=seconds)
+        return not left
+
+    def _forget(self, future: PoolFuture[None]) -> None:
+        with self._lock:
+            self._under_way.discard(future)
+
+    def _work(self, delivery: Delivery) -> None:
+        if self._draining.is_set():
+            delivery.give_back()
+            return
+        try:
+            job = decode_job(delivery.body)
+        except UnknownSchema as error:
+            self._pass_on(delivery, error)
+            return
+        except InvalidMessage as error:
+            log.warning("message refused", error=error.message)
+            delivery.dead_letter()
+            return
+        with structlog.contextvars.bound_contextvars(submission_id=job.submission_id):
+            self._process(delivery, job)
+
+    def _process(self, delivery: Delivery, job: Job) -> None:
+        try:
+            outcome = self._engine.process(job)
+        except UnknownSchema as error:
+            self._pass_on(delivery, error)
+            return
+        except InvalidDocument as error:
+            log.warning("submission unreadable", error=error.message)
+            delivery.dead_letter()
+            return
+        except StoreUnavailable as error:
+            log.warning("store away", error=error.message)
+            outcome = RingAgain(STORE_AWAY_DELAY_SECONDS)
+        except Exception:
+            # A fault of ours: its lease runs out, the sweep rings again, and after a few rounds it is buried.
+            log.exception("submission broke the engine")
+            delivery.acknowledge()
+            return
+        if isinstance(outcome, RingAgain):
+            self._ring_again(job, outcome.seconds)
+        delivery.acknowledge()
+
+    def _pass_on(self, delivery: Delivery, error: UnknownSchema) -> None:
+        """Leave it to an orchestrator of the newer release that wrote it."""
+        if delivery.passes >= PASSES_LIMIT:
+            log.error("left to nobody", error=error.message, passes=delivery.passes)
+            delivery.dead_letter()
+        else:
+            log.info("left to a newer release", error=error.message, passes=delivery.passes)
+            delivery.pass_on()
+
+    def _ring_again(self, job: Job, seconds: float) -> None:
+        try:
+            self._bell.ring(job, seconds)
+        except BrokerUnavailable as error:
+            # Whatever is not rung for here, the sweep rings for: the store knows when it is due.
+            log.warning("could not ring", error=error.message)

@@ -1,0 +1,58 @@
+"""Renews the leases of what this process works on, and hands back what it cannot go on with."""
+
+from __future__ import annotations
+
+import structlog
+
+from contracts.errors import LeaseLost, StoreUnavailable
+from contracts.submissions.states import SubmissionState
+from orchestrator.execution.engine import HeldClaims
+from orchestrator.execution.workflow_run import Journey
+from orchestrator.ports import Claim, Clock, Store
+
+log = structlog.get_logger()
+
+RENEWALS_PER_LEASE = 4
+
+STORE_WAS_AWAY = "The database went away while it ran; it goes on from where it was."
+
+
+class LeaseKeeper:
+    def __init__(self, store: Store, held: HeldClaims, clock: Clock, lease_seconds: float) -> None:
+        self._store = store
+        self._held = held
+        self._clock = clock
+        self._lease_seconds = lease_seconds
+
+    def once(self) -> None:
+        """Renew every claim in hand, and hand back what was left.
+
+        A lost one is dropped: its owner's next write will be refused.
+        """
+        for claim, _ in self._held.all():
+            try:
+                self._store.renew(claim, self._lease_seconds)
+            except LeaseLost:
+                self._held.drop(claim)
+            except StoreUnavailable as error:
+                log.warning("lease not renewed", submission_id=claim.submission_id, error=error.message)
+                return
+        for claim, journey in self._held.left():
+            try:
+                self.hand_back(claim, journey, STORE_WAS_AWAY)
+            except LeaseLost:
+                log.info("taken over", submission_id=claim.submission_id)  # or its last write had arrived after all
+            except StoreUnavailable:
+                return
+            self._held.forget(claim)
+
+    def hand_back(self, claim: Claim, journey: Journey, reason: str) -> None:
+        """Let another orchestrator, or this one, go on from what is known. Raises LeaseLost and StoreUnavailable."""
+        resting = journey.progress(self._clock.now(), SubmissionState.QUEUED, reason)
+        self._store.set_aside(claim, resting, reason, 0)
+        log.info("handed back", submission_id=claim.submission_id, reason=reason)
+
+    def run(self) -> None:
+        """Renew until the clock is stopped: with a clock of its own, because work that drains needs its leases."""
+        while self._clock.sleep(self._lease_seconds / RENEWALS_PER_LEASE):
+            self.once()

@@ -1,0 +1,108 @@
+"""One step's call, with its retries: picture in, checked answer or a decision out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.errors import ModelFault, ModelUnavailable
+from contracts.messaging.topology import shortest_delay
+from contracts.models.answers import Binary, read_answer
+from contracts.submissions.documents import Attempt, ModelRef
+from contracts.submissions.states import ServedState
+from contracts.workflows.workflow_file import StepSpec
+from orchestrator.execution.circuit_breakers import Breakers
+from orchestrator.planning.retries import Again, GiveUp, Policy, SetAside, decide
+from orchestrator.ports import Clock, Models, Picture
+
+
+@dataclass
+class CallOutcome:
+    """What came of a step: an ``answer`` with its ``pictures``, or a ``fault`` and what follows it."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    answer: dict[str, Any] | None = None
+    pictures: list[Binary] = field(default_factory=list)
+    fault: ModelFault | None = None
+    follows: SetAside | GiveUp | None = None
+
+
+class Caller:
+    def __init__(
+        self, models: Models, clock: Clock, policy: Policy, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._models = models
+        self._clock = clock
+        self._policy = policy
+        self._chance = chance
+        self._breakers = Breakers()
+
+    def state(self, model: ModelRef) -> ServedState:
+        """Return what the last call of the model came to."""
+        return self._breakers.state(str(model))
+
+    def call(
+        self, spec: StepSpec, picture: Picture, *, tries: int, age_seconds: float, keep: Callable[[], None]
+    ) -> CallOutcome:
+        """Call the step's model until it answers or the retry rule says otherwise. Raises nothing of a model's.
+
+        ``tries`` are the step's earlier calls; the loop is bounded by the policy's budget. ``keep`` is called before
+        each further try, and ends them by what it raises.
+        """
+        outcome = CallOutcome()
+        begun = self._clock.monotonic()
+        while True:
+            wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
+            if wait > 0:
+                return self._left_alone(outcome, wait, age_seconds)
+            started = self._clock.now()
+            try:
+                answer, server = self._predict(spec, picture)
+                outcome.answer, outcome.pictures = read_answer(answer)
+            except ModelFault as fault:
+                outcome.attempts.append(self._attempt(started, fault.message, fault.server))
+                elapsed = self._clock.monotonic() - begun
+                decision = decide(
+                    fault,
+                    tries=tries + len(outcome.attempts),
+                    elapsed_seconds=elapsed,
+                    age_seconds=age_seconds + elapsed,
+                    policy=self._policy,
+                    chance=self._chance(),
+                )
+                if isinstance(decision, Again):
+                    wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
+                    if wait == 0 and self._clock.sleep(decision.after_seconds):
+                        keep()
+                        continue
+                    # Without a wait the process is to stop: whoever comes next goes on.
+                    decision = SetAside(shortest_delay(wait) if wait else 0)
+                outcome.fault, outcome.follows = fault, decision
+                return outcome
+            outcome.attempts.append(self._attempt(started, None, server))
+            return outcome
+
+    def _predict(self, spec: StepSpec, picture: Picture) -> tuple[object, str]:
+        model = str(spec.model)
+        try:
+            answered = self._models.predict(spec.model, picture, spec.timeout_seconds)
+        except ModelFault as fault:
+            if fault.retryable:
+                self._breakers.failed(model, self._clock.monotonic())
+            else:
+                self._breakers.answered(model)
+            raise
+        self._breakers.answered(model)
+        return answered
+
+    def _left_alone(self, outcome: CallOutcome, wait: float, age_seconds: float) -> CallOutcome:
+        """Set the step aside without a call: its model is away, and one trial at a time finds out when it is back."""
+        outcome.fault = ModelUnavailable("it has not answered several calls in a row and is left alone for a moment.")
+        waited_enough = age_seconds >= self._policy.patience_seconds
+        outcome.follows = GiveUp() if waited_enough else SetAside(shortest_delay(wait))
+        return outcome
+
+    def _attempt(self, started: Any, error: str | None, server: str) -> Attempt:
+        return Attempt(started_at=started, ended_at=self._clock.now(), error=error, server=server)

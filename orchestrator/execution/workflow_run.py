@@ -1,0 +1,119 @@
+"""The steps of one submission while an owner drives it: outcomes in, changed steps out. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime
+from typing import Any
+
+from contracts.models.answers import Binary
+from contracts.submissions.documents import Artifact, Step, Submission
+from contracts.submissions.events import step_events, submission_event
+from contracts.submissions.states import StepState, SubmissionState
+from contracts.workflows.workflow_file import StepSpec, Workflow
+from orchestrator.execution.model_calls import CallOutcome
+from orchestrator.planning.plan import Plan, make_plan
+from orchestrator.planning.retries import SetAside
+from orchestrator.ports import Progress
+
+
+class Journey:
+    """The steps of one submission while this owner drives it: outcomes in, changed steps out."""
+
+    def __init__(self, submission: Submission, workflow: Workflow) -> None:
+        self.submission = submission
+        self.workflow = workflow
+        self.steps = [step.model_copy(deep=True) for step in submission.steps]
+        self.artifacts = list(submission.artifacts)
+        self._told = {step.name: step.state for step in self.steps}
+        self.stored: set[str] = set()  # names of the pictures that this owner has stored
+        self.moves = submission.moves  # the number of the last event that is written
+        self.failure: str | None = None
+        self.set_aside: tuple[float, str] | None = None
+
+    @property
+    def stopped(self) -> bool:
+        return self.failure is not None or self.set_aside is not None
+
+    def step(self, name: str) -> Step:
+        return next(step for step in self.steps if step.name == name)
+
+    def progress(self, at: datetime, state: SubmissionState | None = None, reason: str | None = None) -> Progress:
+        """Return what to write now: the events are those since the last call, and that of the move to ``state``.
+
+        A submission's start comes before its steps', its end after them.
+        """
+        events = step_events(self._told, self.steps, at)
+        self._told = {step.name: step.state for step in self.steps}
+        if state is not None:
+            move = submission_event(state, at, reason)
+            events = [move, *events] if state is SubmissionState.RUNNING else [*events, move]
+        return Progress(self.steps, self.artifacts, events)
+
+    def start(self) -> Plan:
+        return self.next_plan(frozenset())
+
+    def next_plan(self, under_way: frozenset[str]) -> Plan:
+        """Plan, and write the plan's skips and starts into the steps, so that one checkpoint says it all."""
+        plan = make_plan(self.workflow, self.steps, under_way)
+        for name, gate in plan.skips:
+            step = self.step(name)
+            step.state, step.gate = StepState.SKIPPED, gate
+        for spec, called_gate in plan.calls:
+            step = self.step(spec.name)
+            step.state, step.gate = StepState.RUNNING, called_gate
+        return plan
+
+    def pictures(self, spec: StepSpec, outcome: CallOutcome) -> list[tuple[Artifact, bytes]]:
+        """Return the artifacts to store before the call's outcome is settled."""
+        return [(self._artifact(spec, picture), picture.data) for picture in outcome.pictures]
+
+    def settle(self, spec: StepSpec, outcome: CallOutcome) -> None:
+        """Record a call's outcome; its pictures are stored by now."""
+        step = self.step(spec.name)
+        for attempt in outcome.attempts:
+            step.record(attempt)
+        if outcome.answer is not None:
+            saved = [(self._artifact(spec, picture), picture) for picture in outcome.pictures]
+            references: dict[str, Any] = {picture.field: {"artifact": artifact.name} for artifact, picture in saved}
+            known = {artifact.name for artifact, _ in saved}
+            self.artifacts[:] = [item for item in self.artifacts if item.name not in known]
+            self.artifacts.extend(artifact for artifact, _ in saved)
+            step.output = outcome.answer | references
+            step.state = StepState.SUCCEEDED
+            return
+        fault, follows = outcome.fault, outcome.follows
+        assert fault is not None
+        if isinstance(follows, SetAside):
+            step.state = StepState.PENDING
+            reason = f"Waiting for the model {spec.model}: {fault.message}"
+            self.set_aside = max(self.set_aside or (0.0, reason), (float(follows.seconds), reason))
+        else:
+            step.state = StepState.FAILED
+            tries = f" after {step.tries} tries" if step.tries > 1 else ""
+            self.failure = f"The step {spec.name} failed{tries}: {fault.message}"
+
+    def _artifact(self, spec: StepSpec, picture: Binary) -> Artifact:
+        name = f"{picture.field}.{picture.extension}"
+        # Two steps may answer a field of one name: the later one in the file then carries its step's name. Which of
+        # them ends first must not decide: a step that an earlier one may overtake carries its name in any case.
+        before = self._before(spec)
+        earlier = itertools.takewhile(lambda other: other is not spec, self.workflow.steps)
+        taken = any(self._has_artifact(step, name) for step in self.steps if step.name != spec.name)
+        if taken or any(other.name not in before for other in earlier):
+            name = f"{spec.name}.{name}"
+        return Artifact(name=name, media_type=picture.media_type, bytes=len(picture.data))
+
+    def _before(self, spec: StepSpec) -> set[str]:
+        """Return the steps that have ended whenever ``spec`` is called."""
+        specs = {other.name: other for other in self.workflow.steps}
+        before: set[str] = set()
+        reached = set(spec.needs)
+        while reached:
+            before |= reached
+            reached = {name for known in reached for name in specs[known].needs} - before
+        return before
+
+    @staticmethod
+    def _has_artifact(step: Step, name: str) -> bool:
+        return any(value == {"artifact": name} for value in (step.output or {}).values())

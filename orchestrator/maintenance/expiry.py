@@ -1,0 +1,109 @@
+"""Ends what has expired, and leaves a tombstone where it was. Any orchestrator; all may.
+
+What expires within the next minute gets its tombstone now; what has expired is deleted, by ranges of an index. No
+index has the database delete by itself (contracts/storage/layout.py says why).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from contracts.errors import StoreUnavailable
+from contracts.submissions.tombstones import GoneReason, Tombstone
+from orchestrator.ports import Clock
+
+log = structlog.get_logger()
+
+AHEAD = timedelta(seconds=60)
+LAST_LOOK = timedelta(seconds=5)
+"""What came to be after its expiry was looked at (it is kept for less than a minute) is found by this second look."""
+
+BACKLOG = timedelta(days=40)
+WINDOW = timedelta(hours=1)
+"""What expired while nobody looked, so far back, is read by so much at a time; what is older, at once."""
+
+
+class Graves(Protocol):
+    """Every method raises StoreUnavailable."""
+
+    def now(self) -> datetime:
+        """Return the database's time."""
+
+    def prepare(self) -> None:
+        """Make the indexes that all of this is bounded by, unless they are there."""
+
+    def expiring(self, after: datetime | None, until: datetime) -> list[tuple[str, datetime]]:
+        """Return ids and expiries of the submissions in (after, until], or of all until then."""
+
+    def bury(self, tombstones: list[Tombstone]) -> None:
+        """Store those of which there is none yet."""
+
+    def remove(self, submission_ids: list[str]) -> None:
+        """Delete these submissions."""
+
+    def tidy(self, now: datetime) -> None:
+        """Delete all else that has expired: pictures, tombstones, and whatever has an expiry besides."""
+
+
+class Expiry:
+    def __init__(self, graves: Graves, clock: Clock) -> None:
+        self._graves = graves
+        self._clock = clock
+        self._looked: datetime | None = None
+        self._removed: datetime | None = None
+        self._buried: dict[str, datetime] = {}
+
+    def once(self) -> int:
+        """Bury what is about to expire, delete what has; return how many were deleted. Raises StoreUnavailable."""
+        now = self._graves.now()
+        horizon = now + AHEAD
+        for found in self._walk(self._looked, horizon, now):
+            self._bury(found)
+        self._bury(self._graves.expiring(now, now + LAST_LOOK))
+        self._looked = max(horizon, self._looked or horizon)  # the database's clock may have been set back
+        removed = 0
+        again = None if self._removed is None else self._removed - LAST_LOOK  # clocks of gateways differ by a little
+        for found in self._walk(again, now, now):
+            self._bury(found)  # before it is deleted, and not when that is repeated
+            self._graves.remove([key for key, _ in found])
+            removed += len(found)
+        self._graves.tidy(now)
+        self._removed = max(now, self._removed or now)
+        self._buried = {key: at for key, at in self._buried.items() if at > now}
+        if removed:
+            log.info("expired", submissions=removed)
+        return removed
+
+    def run(self, seconds: float) -> None:
+        """Look every so many seconds until the process is asked to stop."""
+        prepared = False
+        while self._clock.sleep(seconds):
+            try:
+                if not prepared:
+                    self._graves.prepare()
+                    prepared = True
+                self.once()
+            except StoreUnavailable as error:
+                log.warning("expiry put off", error=error.message)
+            except Exception:
+                log.exception("expiry broke")  # the thread must live
+
+    def _walk(self, after: datetime | None, until: datetime, now: datetime) -> Iterator[list[tuple[str, datetime]]]:
+        """Yield what expires in (after, until], oldest first; from the beginning of time without ``after``."""
+        if after is None:
+            after = now - BACKLOG
+            yield self._graves.expiring(None, after)
+        while after < until:
+            end = min(after + WINDOW, until)
+            yield self._graves.expiring(after, end)
+            after = end
+
+    def _bury(self, found: list[tuple[str, datetime]]) -> None:
+        new = [(key, at) for key, at in found if self._buried.get(key) != at]
+        if new:
+            self._graves.bury([Tombstone.of(key, GoneReason.EXPIRED, at) for key, at in new])
+            self._buried |= dict(new)

@@ -1,0 +1,58 @@
+"""Tells the catalogue where each model is called and how that went, out of what the circuit breakers know anyway.
+
+No server is asked for it: a model's state is what its last call came to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from contracts.models.status import ServedModel, shown_address
+from contracts.submissions.documents import ModelRef
+from contracts.submissions.states import ServedState
+from contracts.workflows.catalogue import Catalogue
+
+TELL_SECONDS = 10.0
+
+
+class Store(Protocol):
+    """Where it is told. Raises StoreUnavailable."""
+
+    def now(self) -> datetime: ...
+
+    def tell(self, served: Iterable[ServedModel]) -> None: ...
+
+
+class Teller:
+    """Used by one thread. ``server`` and ``state`` are asked by model; no server means that none is configured."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        server: Callable[[str], str | None],
+        state: Callable[[ModelRef], ServedState],
+        monotonic: Callable[[], float],
+    ) -> None:
+        pins = {str(step.model): step.model for workflow in catalogue.all() for step in workflow.steps}
+        self._addresses: Mapping[str, tuple[ModelRef, str]] = {
+            name: (model, shown_address(url)) for name, model in pins.items() if (url := server(model.name))
+        }
+        self._store = store
+        self._state = state
+        self._monotonic = monotonic
+        self._told: dict[str, ServedState] = {}
+        self._due = 0.0
+
+    def once(self) -> None:
+        """Tell what has changed at once, and everything now and then. Raises StoreUnavailable."""
+        states = {name: self._state(model) for name, (model, _) in self._addresses.items()}
+        if states == self._told and self._monotonic() < self._due:
+            return
+        now = self._store.now()
+        self._store.tell(
+            ServedModel(model, address, states[name], now) for name, (model, address) in self._addresses.items()
+        )
+        self._told, self._due = states, self._monotonic() + TELL_SECONDS

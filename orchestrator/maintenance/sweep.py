@@ -1,0 +1,145 @@
+"""Rings again for whatever the queue has forgotten. Any orchestrator sweeps; it is safe when all do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from contracts.errors import BrokerUnavailable, StoreUnavailable
+from contracts.messaging.jobs import Job
+from contracts.submissions.documents import Submission
+from contracts.submissions.events import Notice
+from contracts.submissions.states import SubmissionState
+from orchestrator.ports import Announcer, Bell, Clock, Store
+
+log = structlog.get_logger()
+
+BATCH = 200
+"""Submissions looked at in one sweep; what is left is due at the next one. Each costs the database a write, and
+thousands that wait must not take the time of those that are worked on."""
+
+DRAINED_PER_SECOND = 50
+"""What one workflow's queue gives off, roughly: before its turn comes, a message in it need not be missed."""
+
+BUSY_QUEUE_PATIENCE = 20
+"""In a queue that is not empty a rung-for submission may wait so many times longer: its message is likely there."""
+
+
+class Sweep:
+    def __init__(
+        self,
+        store: Store,
+        bell: Bell,
+        announcer: Announcer,
+        clock: Clock,
+        *,
+        ring_again_seconds: float,
+        lost_leases_limit: int,
+        lease_seconds: float,
+    ) -> None:
+        self._store = store
+        self._bell = bell
+        self._announcer = announcer
+        self._clock = clock
+        self._ring_again_seconds = ring_again_seconds
+        self._lost_leases_limit = lost_leases_limit
+        self._lease_seconds = lease_seconds
+        self._store_was_away = False
+        self._spared_until = 0.0
+
+    def once(self) -> int:
+        """Look at what is due and return how many were rung for. Raises StoreUnavailable and BrokerUnavailable."""
+        rung = 0
+        waiting: dict[str, int] = {}
+        put_off: dict[str, list[Submission]] = {}
+        for submission in self._due():
+            if submission.state is SubmissionState.RUNNING:
+                rung += self._take_over(submission)
+            elif submission.state is SubmissionState.QUEUED:
+                name = submission.workflow.name
+                if name not in waiting:
+                    waiting[name] = self._bell.waiting(name)
+                if self._message_waits(submission, waiting[name]):
+                    put_off.setdefault(name, []).append(submission)
+                else:
+                    self._ring(submission)
+                    rung += 1
+        for name, submissions in put_off.items():
+            # The longer the queue, the later its end is worth a look.
+            self._store.put_off(submissions, self._ring_again_seconds + waiting[name] / DRAINED_PER_SECOND)
+        if rung:
+            log.info("sweep rang", submissions=rung)
+        return rung
+
+    def run(self, seconds: float, swept: Callable[[], None] = lambda: None) -> None:
+        """Sweep every so many seconds until the process is asked to stop; tell ``swept`` when one succeeded."""
+        prepared = False
+        while self._clock.sleep(seconds):
+            try:
+                if not prepared:
+                    self._store.prepare()
+                    prepared = True
+                self.once()
+                swept()
+            except (StoreUnavailable, BrokerUnavailable) as error:
+                log.warning("sweep put off", error=error.message)
+            except Exception:
+                # The thread must live: without it nothing would be taken over until a restart.
+                log.exception("sweep broke")
+
+    def _due(self) -> list[Submission]:
+        """Return what is due, without the running ones while the store has just come back.
+
+        Nobody could renew a lease while it was away. Who lives does so now, or hands back; who is dead stays due.
+        """
+        try:
+            due = self._store.due(BATCH)
+        except StoreUnavailable:
+            self._store_was_away = True
+            raise
+        now = self._clock.monotonic()
+        if self._store_was_away:
+            self._store_was_away, self._spared_until = False, now + self._lease_seconds
+        if now >= self._spared_until:
+            return due
+        return [each for each in due if each.state is not SubmissionState.RUNNING]
+
+    def _take_over(self, submission: Submission) -> int:
+        if submission.lost_leases + 1 >= self._lost_leases_limit:
+            reason = (
+                f"It was given up (poison): {submission.lost_leases + 1} orchestrators stopped while they had it. "
+                "Submit it again, or ask an operator to look at the dead letters."
+            )
+            if self._store.bury(submission, reason):
+                log.error("submission buried", submission_id=submission.id)
+                self._tell(submission, SubmissionState.FAILED)
+                self._bell.bury(_job(submission))
+            return 0
+        if not self._store.take_back(submission, self._ring_again_seconds):
+            return 0
+        log.warning("lease ran out", submission_id=submission.id, owner=submission.lease and submission.lease.owner)
+        self._tell(submission, SubmissionState.QUEUED)
+        self._bell.ring(_job(submission))
+        return 1
+
+    def _tell(self, submission: Submission, state: SubmissionState) -> None:
+        # Its owner may have written since our look: only the document knows the event's number.
+        self._announcer.announce(Notice(submission.id, submission.workflow.name, state, None))
+
+    def _ring(self, submission: Submission) -> None:
+        self._bell.ring(_job(submission))
+        self._store.mark_rung(submission, self._ring_again_seconds)
+
+    def _message_waits(self, submission: Submission, waiting: int) -> bool:
+        if submission.rung_at is None or waiting == 0:
+            return False
+        if submission.not_before is not None and submission.not_before > submission.rung_at:
+            return False  # it was set aside since: the message of rung_at is gone
+        patience = timedelta(seconds=self._ring_again_seconds * BUSY_QUEUE_PATIENCE)
+        return self._clock.now() - submission.rung_at < patience
+
+
+def _job(submission: Submission) -> Job:
+    return Job(submission.id, submission.workflow.name, submission.workflow.version)

@@ -1,1 +1,0 @@
-"""Model servers behind one small interface: picture in, JSON answer out, their errors translated."""

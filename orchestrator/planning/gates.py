@@ -1,0 +1,65 @@
+"""Gates and outputs: evaluate a workflow's expressions over what its steps answered. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.submissions.documents import Gate
+from contracts.workflows.expressions import Expression
+
+Outputs = Mapping[str, Mapping[str, Any] | None]
+"""Each settled step's output by name; None for a step that was skipped."""
+
+_FIELD = re.compile(r"\b([a-z][a-z0-9_]*)\.([A-Za-z_]\w*)")
+
+
+class Unevaluable(Exception):
+    """An expression has no value; ``skipped`` names the skipped step that it needs, if that is why."""
+
+    def __init__(self, message: str, skipped: str | None = None) -> None:
+        super().__init__(message)
+        self.skipped = skipped
+
+
+def evaluate(expression: Expression, outputs: Outputs) -> Any:
+    """Return the expression's value. A skipped step is an empty map to it, so that has(step.field) can ask.
+
+    Raises Unevaluable.
+    """
+    names = sorted(expression.names)
+    try:
+        return expression.program.execute({name: dict(outputs.get(name) or {}) for name in names})
+    except Exception as error:
+        skipped = next((name for name in names if outputs.get(name) is None), None)
+        if skipped is not None:
+            raise Unevaluable(f"it needs {skipped}, which was skipped", skipped) from error
+        raise Unevaluable(f"{expression.source!r} has no value over {seen(expression, outputs)} ({error})") from error
+
+
+def judge(expression: Expression, outputs: Outputs) -> Gate:
+    """Return the gate with its value: true runs the step, false skips it. Raises Unevaluable.
+
+    A gate that needs a skipped step closes: its value is None, and ``reason`` says which step.
+    """
+    inputs = seen(expression, outputs)
+    try:
+        value = evaluate(expression, outputs)
+    except Unevaluable as error:
+        if error.skipped is None:
+            raise
+        return Gate(expression=expression.source, value=None, inputs=inputs, reason=str(error))
+    if not isinstance(value, bool):
+        raise Unevaluable(f"{expression.source!r} is {value!r}, neither true nor false")
+    return Gate(expression=expression.source, value=value, inputs=inputs)
+
+
+def seen(expression: Expression, outputs: Outputs) -> dict[str, Any]:
+    """Return the values that the expression names, by step: {"classification": {"label": "abnormality"}}."""
+    found: dict[str, Any] = {}
+    for match in _FIELD.finditer(expression.source):
+        name, field = match.groups()
+        if name in expression.names:
+            found.setdefault(name, {})[field] = (outputs.get(name) or {}).get(field)
+    return found

@@ -1,0 +1,76 @@
+"""What follows a failed call: again, later, or never. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts.errors import ModelFault, ModelUnavailable
+from contracts.messaging.topology import DELAYS_SECONDS
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How patient the orchestrator is. All in seconds but ``fault_tries``.
+
+    ``budget_seconds``: how long one thread goes on trying a step before it sets the submission aside.
+    ``patience_seconds``: how long a submission waits for a model that cannot be reached.
+    ``fault_tries``: calls of one step that may end in a crash or a timeout, which more waiting rarely mends.
+    """
+
+    base_seconds: float = 0.2
+    cap_seconds: float = 2.0
+    budget_seconds: float = 3.0
+    patience_seconds: float = 24 * 3600.0
+    fault_tries: int = 5
+
+
+@dataclass(frozen=True)
+class Again:
+    """Call once more, in this thread, after so many seconds."""
+
+    after_seconds: float
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """Give the thread back and ring again after so many seconds."""
+
+    seconds: int
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Fail the submission: nothing is gained by another call."""
+
+
+def backoff(tries: int, base_seconds: float, cap_seconds: float, chance: float) -> float:
+    """Return the wait in seconds after ``tries`` failures; ``chance`` is uniform in [0, 1).
+
+    Exponential backoff with full jitter. Source: Brooker, "Exponential Backoff And Jitter", AWS, 2015.
+    """
+    return chance * min(cap_seconds, base_seconds * 2.0 ** min(tries, 30))
+
+
+def decide(
+    fault: ModelFault, *, tries: int, elapsed_seconds: float, age_seconds: float, policy: Policy, chance: float
+) -> Again | SetAside | GiveUp:
+    """Decide what follows ``fault``.
+
+    ``tries`` counts the step's calls over all owners, ``elapsed_seconds`` is the time this thread has spent on the
+    step, ``age_seconds`` the submission's age.
+    """
+    if not fault.retryable:
+        return GiveUp()
+    waiting_helps = isinstance(fault, ModelUnavailable)
+    if not waiting_helps and tries >= policy.fault_tries:
+        return GiveUp()
+    if age_seconds >= policy.patience_seconds:
+        return GiveUp()
+    if not waiting_helps and tries > 1:
+        # A worker takes seconds to start again: the same call at once would only use up its tries.
+        return SetAside(DELAYS_SECONDS[min(tries - 2, len(DELAYS_SECONDS) - 1)])
+    wait = backoff(tries, policy.base_seconds, policy.cap_seconds, chance)
+    if elapsed_seconds + wait <= policy.budget_seconds:
+        return Again(wait)
+    # The more often it was tried, the longer it waits; each budget's worth of tries is some five calls.
+    return SetAside(DELAYS_SECONDS[min(max(tries - 1, 0) // 5, len(DELAYS_SECONDS) - 1)])

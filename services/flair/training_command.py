@@ -1,0 +1,59 @@
+"""The command line that both FLAIR trainers share: one run, of which each writes its own part."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from services.flair.dataset import DatasetMissing, Slices, patient_folders, read_slices, split_patients
+from services.flair.network import FlairNetwork
+from services.flair.training import Predictions, predict, train_network
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The trained network and what it says of the validation patients, for calibration."""
+
+    network: FlairNetwork
+    validation: Slices
+    predictions: Predictions
+
+
+def run_training(purpose: str, ship: Callable[[Trained], str], arguments: Sequence[str] | None = None) -> None:
+    """Train (or find trained) the joint network and let ``ship`` write its weights and say a sentence."""
+    parser = argparse.ArgumentParser(description=purpose, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds lgg/")
+    parser.add_argument("--runs", type=Path, default=Path("training-runs/flair"), help="checkpoints and curves")
+    parser.add_argument("--coarse-epochs", type=int, default=12, help="epochs at 128 px")
+    parser.add_argument("--fine-epochs", type=int, default=8, help="epochs at 256 px")
+    parser.add_argument("--threads", type=int, default=0, help="processor threads; 0 takes all cores")
+    given = parser.parse_args(arguments)
+    try:
+        network = train_network(
+            given.data,
+            given.runs,
+            coarse_epochs=given.coarse_epochs,
+            fine_epochs=given.fine_epochs,
+            threads=given.threads,
+        )
+        folders = patient_folders(given.data)
+    except DatasetMissing as error:
+        sys.exit(str(error))
+    validation = read_slices([folders[name] for name in split_patients(list(folders)).validation])
+    print(ship(Trained(network, validation, predict(network, validation))))
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the temperature that minimises the validation cross-entropy, by search over 0.25 to 8 in 1 % steps.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", 2017.
+    """
+    candidates = np.geomspace(0.25, 8.0, 349)
+    signs = np.where(labels, 1.0, -1.0)
+    losses = [np.logaddexp(0.0, -signs * logits / candidate).mean() for candidate in candidates]
+    return float(candidates[int(np.argmin(losses))])

@@ -1,0 +1,106 @@
+"""What is added while a write is under way is written by the next one, and errors stay with their batch."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gateway.adapters.mongo.group_commit import GroupCommit
+
+PATIENCE_SECONDS = 20
+
+
+class Disk:
+    """Keeps what is written; the first write waits until it is let go."""
+
+    def __init__(self):
+        self.batches = []
+        self.begun = threading.Event()
+        self.released = threading.Event()
+        self.refused = set()
+
+    def write(self, items):
+        self.batches.append(list(items))
+        if not self.begun.is_set():
+            self.begun.set()
+            assert self.released.wait(PATIENCE_SECONDS)
+        if self.refused & set(items):
+            raise OSError("no space")
+
+
+def _waiting(commit, count):
+    """Wait until so many callers stand in line."""
+    for _ in range(10_000):
+        with commit._lock:
+            if len(commit._waiting) == count:
+                return
+        threading.Event().wait(0.001)
+    raise AssertionError(f"never {count} in line")
+
+
+@pytest.fixture
+def disk():
+    made = Disk()
+    yield made
+    made.released.set()
+
+
+def test_a_lone_item_is_written_at_once(disk):
+    disk.released.set()
+    GroupCommit(disk.write, 16).add("a")
+    assert disk.batches == [["a"]]
+
+
+def test_what_comes_during_a_write_is_written_together(disk):
+    commit = GroupCommit(disk.write, 16)
+    with ThreadPoolExecutor(5) as pool:
+        first = pool.submit(commit.add, 0)
+        assert disk.begun.wait(PATIENCE_SECONDS)
+        rest = [pool.submit(commit.add, number) for number in range(1, 5)]
+        _waiting(commit, 4)
+        disk.released.set()
+        for added in [first, *rest]:
+            added.result(PATIENCE_SECONDS)
+    assert disk.batches[0] == [0]
+    assert sorted(disk.batches[1]) == [1, 2, 3, 4]
+    assert len(disk.batches) == 2
+
+
+def test_a_batch_has_a_limit(disk):
+    commit = GroupCommit(disk.write, 2)
+    with ThreadPoolExecutor(6) as pool:
+        added = [pool.submit(commit.add, 0)]
+        assert disk.begun.wait(PATIENCE_SECONDS)
+        added += [pool.submit(commit.add, number) for number in range(1, 6)]
+        _waiting(commit, 5)
+        disk.released.set()
+        for one in added:
+            one.result(PATIENCE_SECONDS)
+    assert [len(batch) for batch in disk.batches] == [1, 2, 2, 1]
+    assert sorted(item for batch in disk.batches for item in batch) == list(range(6))
+
+
+def test_a_failed_write_is_told_to_its_own_batch_and_the_next_one_goes_on(disk):
+    disk.refused = {"first"}
+    commit = GroupCommit(disk.write, 16)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(commit.add, "first")
+        assert disk.begun.wait(PATIENCE_SECONDS)
+        second = pool.submit(commit.add, "second")
+        _waiting(commit, 1)
+        disk.released.set()
+        with pytest.raises(OSError, match="no space"):
+            first.result(PATIENCE_SECONDS)
+        second.result(PATIENCE_SECONDS)
+    commit.add("third")
+    assert disk.batches == [["first"], ["second"], ["third"]]
+
+
+def test_many_callers_are_all_written_once():
+    written = []
+    commit = GroupCommit(written.extend, 8)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(commit.add, range(2000)))
+    assert sorted(written) == list(range(2000))

@@ -1,0 +1,90 @@
+"""Health names the part that is missing and what that means."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from contracts.workflows.catalogue import Catalogue
+from tests.support.fakes import FakeBell, MemoryStore
+from tests.unit.gateway.conftest import make_app
+
+
+def test_the_process_is_alive_whatever_is_missing(client: FlaskClient, store: MemoryStore, bell: FakeBell) -> None:
+    store.away = bell.away = True
+    for path in ("/health/live", "/health/live/"):
+        response = client.get(path)
+        assert (response.status_code, response.json) == (200, {"status": "alive"})
+
+
+def test_with_everything_there_it_is_ready(client: FlaskClient) -> None:
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.json == {
+        "status": "ready",
+        "accepting": True,
+        "parts": {"store": "ready", "broker": "ready", "orchestrator": "ready"},
+    }
+
+
+def test_without_the_store_nothing_is_accepted(client: FlaskClient, store: MemoryStore) -> None:
+    store.away = True
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.json == {
+        "status": "not ready",
+        "accepting": False,
+        "parts": {"store": "missing", "broker": "ready", "orchestrator": "ready"},
+        "message": "The database does not answer: nothing can be accepted or read.",
+    }
+
+
+def test_without_the_broker_nobody_knows_of_the_orchestrator(client: FlaskClient, bell: FakeBell) -> None:
+    bell.away = True
+    body = client.get("/health/ready/").json
+    assert body is not None
+    assert body["accepting"] is True
+    assert body["parts"]["broker"] == "missing"
+    assert body["message"] == (
+        "The message broker does not answer: submissions are accepted and wait until it is back."
+    )
+
+
+@pytest.fixture
+def deserted(store: MemoryStore, catalogue: Catalogue) -> Flask:
+    class Deserted(FakeBell):
+        answered = False  # the broker is there and nobody listens
+
+    return make_app(store, Deserted(), catalogue)
+
+
+def test_without_an_orchestrator_submissions_wait(deserted: Flask) -> None:
+    response = deserted.test_client().get("/health/ready")
+    assert response.status_code == 503
+    assert response.json is not None
+    assert response.json["parts"] == {"store": "ready", "broker": "ready", "orchestrator": "missing"}
+    assert response.json["message"] == "No orchestrator listens: submissions are accepted and wait until one does."
+
+
+def test_with_a_full_queue_it_is_ready_and_accepts_nothing(client: FlaskClient, bell: FakeBell) -> None:
+    bell.waits["digits"] = 100
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.json is not None
+    assert (response.json["status"], response.json["accepting"]) == ("ready", False)
+    assert response.json["message"] == ("Too many submissions wait: further ones of digits are refused until fewer do.")
+
+
+def test_without_a_broker_too_much_waits_at_last(client: FlaskClient, bell: FakeBell) -> None:
+    bell.away, bell.waits["digits"] = True, 100
+    body = client.get("/health/ready").json
+    assert body is not None
+    assert body["accepting"] is False
+    assert body["message"].startswith(
+        "The message broker does not answer: what was accepted waits until it is back. Too many submissions wait"
+    )
+
+
+def test_readiness_is_kept_by_no_cache(client: FlaskClient) -> None:
+    assert client.get("/health/ready").headers["Cache-Control"] == "no-store"

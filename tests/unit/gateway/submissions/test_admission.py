@@ -1,0 +1,80 @@
+"""When no more is taken, and when to come back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.errors import QueueFull
+from gateway.submissions.admission import Intake, Tally, retry_after_seconds
+from gateway.submissions.ports import Backlog
+from tests.support.fakes import FakeBell
+
+
+@pytest.mark.parametrize(
+    ("waiting", "rate", "seconds"),
+    [
+        (10_000, 0.0, 60),  # nothing moves: nobody knows
+        (10_000, 1.0, 60),
+        (10_000, 100.0, 10),
+        (10_500, 100.0, 15),
+        (10_000, 1e9, 1),
+        (10_000, 1000 / 60, 60),
+    ],
+)
+def test_one_comes_back_when_a_tenth_is_free(waiting: int, rate: float, seconds: int) -> None:
+    assert retry_after_seconds(Backlog(waiting, rate), 10_000) == seconds
+
+
+@given(st.integers(0, 10**9), st.floats(0, 1e9), st.integers(1, 10**7))
+def test_the_wait_is_bounded(over: int, rate: float, limit: int) -> None:
+    assert 1 <= retry_after_seconds(Backlog(limit + over, rate), limit) <= 60
+
+
+def test_the_rate_counts_what_was_published_in_between() -> None:
+    tally = Tally()
+    tally.count(100, published=7, seconds=0)  # the first count: nothing to compare with
+    assert tally.drained_per_second == 0
+    for _ in range(20):
+        tally.count(100, published=20, seconds=2)
+    assert tally.drained_per_second == pytest.approx(10, abs=0.01)
+    for _ in range(20):
+        tally.count(500, published=0, seconds=2)  # somebody else published
+    assert tally.drained_per_second == pytest.approx(0, abs=0.01)
+
+
+def test_a_quiet_time_is_not_taken_for_slowness() -> None:
+    tally = Tally()
+    for waiting in (0, 80, 40, 0):
+        tally.count(waiting, published=100 if waiting == 80 else 0, seconds=2)
+    busy = tally.drained_per_second
+    assert busy == pytest.approx(20)
+    for _ in range(20):
+        tally.count(0, published=1, seconds=2)
+    assert tally.drained_per_second == busy
+    for _ in range(20):
+        tally.count(50, published=0, seconds=2)  # and now nobody works
+    assert tally.drained_per_second < 0.01
+
+
+def test_a_limit_is_each_workflows_own() -> None:
+    bell = FakeBell()
+    intake = Intake(bell, ["a", "b"], 3)
+    bell.waits = {"a": 3, "b": 2}
+    intake.check("b")
+    with pytest.raises(QueueFull) as caught:
+        intake.check("a")
+    assert caught.value.retry_after_seconds == 60
+    assert intake.full() == ["a"]
+    bell.waits["a"] = 2
+    intake.check("a")
+    assert intake.full() == []
+
+
+def test_no_limit_is_none() -> None:
+    bell = FakeBell()
+    bell.waits = {"a": 10**9}
+    intake = Intake(bell, ["a"], 0)
+    intake.check("a")
+    assert intake.full() == []

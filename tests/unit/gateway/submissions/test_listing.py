@@ -1,0 +1,219 @@
+"""Pages: whatever is stored, whoever adds while one pages, each is shown once, newest first, at a bounded cost."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.errors import InvalidRequest
+from contracts.storage.layout import SAMPLE_OF
+from contracts.submissions.states import SubmissionState
+from gateway.submissions.listing import (
+    LEAST_WIDTH,
+    MOST_LOOKED_AT,
+    MOST_WINDOWS,
+    Filters,
+    Place,
+    milliseconds,
+    moment,
+    read_all,
+    read_cursor,
+    read_page,
+)
+from tests.support.factories import NOW, make_submission
+from tests.support.fake_data import MemoryListing
+from tests.support.fakes import MemoryStore
+
+# Milliseconds before NOW: crowds, ties, gaps of days, and years.
+AGES = st.one_of(st.integers(0, 20), st.integers(0, 5_000), st.integers(0, 10**9), st.integers(0, 10**12))
+STATES = st.sampled_from([SubmissionState.QUEUED, SubmissionState.SUCCEEDED])
+STORED = st.lists(st.tuples(AGES, STATES, st.sampled_from("ab")), max_size=25)
+
+
+def add(store, age, state=SubmissionState.QUEUED, ward="a", **changes):
+    values = {"created_at": NOW - timedelta(milliseconds=age), "state": state, "metadata": {"ward": ward}} | changes
+    submission = make_submission(**values)
+    store.accept(submission, b"")
+    return submission
+
+
+def page_through(source, filters, limit, between_pages=lambda: None):
+    place, shown = None, []
+    for _ in range(1000):
+        page = read_page(source, filters, place, limit, NOW, SAMPLE_OF)
+        assert len(page.items) <= limit
+        shown += [each.id for each in page.items]
+        if page.next is None:
+            return shown
+        place = read_cursor(page.next.cursor())
+        between_pages()
+    raise AssertionError("the pages never end")
+
+
+def newest_first(submissions):
+    return [each.id for each in sorted(submissions, key=lambda each: (each.created_at, each.id), reverse=True)]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 30])
+def test_more_of_one_millisecond_than_a_page_holds_are_shown_once_and_in_order(limit):
+    store = MemoryStore()
+    crowd = [add(store, 10) for _ in range(60)]
+    others = [add(store, age) for age in (0, 9, 11, 5_000)]
+    assert page_through(MemoryListing(store), Filters(), limit) == newest_first([*crowd, *others])
+
+
+@given(stored=STORED, limit=st.integers(1, 7), state=st.none() | STATES, ward=st.none() | st.sampled_from("ab"))
+def test_pages_show_all_that_match_once_and_in_order(stored, limit, state, ward):
+    store = MemoryStore()
+    added = [add(store, *each) for each in stored]
+    filters = Filters(state=state, metadata={} if ward is None else {"ward": ward})
+    wanted = [each for each in added if state in {None, each.state} and ward in {None, each.metadata["ward"]}]
+    assert page_through(MemoryListing(store), filters, limit) == newest_first(wanted)
+
+
+@given(stored=STORED, added=STORED, limit=st.integers(1, 5), removed=st.sets(st.integers(0, 24)))
+def test_what_comes_and_goes_meanwhile_neither_doubles_nor_hides_another(stored, added, limit, removed):
+    store = MemoryStore()
+    first = [add(store, *each) for each in stored]
+    coming = iter(added)
+    going = iter(sorted(removed))
+
+    def meanwhile():
+        if (each := next(coming, None)) is not None:
+            add(store, *each)
+        if (index := next(going, 25)) < len(first):
+            store.documents.pop(first[index].id)
+
+    shown = page_through(MemoryListing(store), Filters(), limit, meanwhile)
+    assert len(set(shown)) == len(shown)
+    kept = [each for number, each in enumerate(first) if number not in removed]
+    assert {each.id for each in kept} <= set(shown)
+    assert [key for key in shown if key in {each.id for each in kept}] == newest_first(kept)
+
+
+@given(stored=STORED, after=AGES, before=AGES, micro=st.integers(0, 999))
+def test_times_bound_a_list_from_the_first_until_before_the_second(stored, after, before, micro):
+    store = MemoryStore()
+    added = [add(store, *each) for each in stored]
+    begin = NOW - timedelta(milliseconds=after) - timedelta(microseconds=micro)
+    end = NOW - timedelta(milliseconds=before) - timedelta(microseconds=micro)
+    filters = Filters(created_after=begin, created_before=end)
+    wanted = [each for each in added if begin <= each.created_at < end]
+    assert page_through(MemoryListing(store), filters, 3) == newest_first(wanted)
+
+
+@given(stored=STORED, batch=st.integers(1, 9))
+def test_an_export_reads_all_in_the_same_order(stored, batch):
+    store = MemoryStore()
+    added = [add(store, *each) for each in stored]
+    found = read_all(MemoryListing(store), Filters(), batch, NOW, SAMPLE_OF)
+    assert [each.id for each in found] == newest_first(added)
+
+
+@given(
+    at=st.integers(0, milliseconds(datetime(9999, 1, 1, tzinfo=UTC))),
+    below=st.just("") | st.uuids(version=4).map(str),
+    width=st.integers(LEAST_WIDTH, 10**12),
+)
+def test_a_cursor_is_read_as_it_was_written(at, below, width):
+    cursor = Place(at, below, width).cursor()
+    assert read_cursor(cursor) == Place(at, below, width)
+    assert cursor.isascii()
+    assert not set(cursor) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+
+
+@given(st.text(max_size=60))
+def test_any_other_text_is_refused_as_a_cursor_in_a_sentence(text):
+    with pytest.raises(InvalidRequest, match="none of ours"):
+        read_cursor(text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[2,1,"",250]',
+        '[1,-1,"",250]',
+        '[1,1,"x",250]',
+        '[1,1,"",250,1]',
+        '[1,1e9,"",250]',
+        "{}",
+        "[[[",
+        '[1,1,"\\ud800",1]',
+    ],
+)
+def test_a_cursor_of_another_make_is_refused(content):
+    import base64
+
+    with pytest.raises(InvalidRequest):
+        read_cursor(base64.urlsafe_b64encode(content.encode()).decode().rstrip("="))
+
+
+def test_a_cursors_width_cannot_ask_for_everything_at_once():
+    place = read_cursor(Place(5, "", 10**30).cursor())
+    assert place.width <= milliseconds(datetime(9999, 1, 1, tzinfo=UTC))
+
+
+def test_moments_and_milliseconds_are_each_others_inverse():
+    assert moment(milliseconds(NOW)) == NOW
+
+
+def crowd(store, count, age, step):
+    """Ids are spread evenly, so that every SAMPLE_OF-th is in the sample."""
+    for number in range(count):
+        first = f"{number * 7 % 256:02x}"
+        add(store, age + number * step, id=first + str(uuid.uuid4())[2:])
+
+
+def test_a_crowd_behind_a_long_gap_is_not_read_whole():
+    store = MemoryStore()
+    add(store, 5)
+    crowd(store, 6000, age=8 * 3600 * 1000, step=2)
+    source = MemoryListing(store)
+    page = read_page(source, Filters(), None, 50, NOW, SAMPLE_OF)
+    assert len(page.items) == 50
+    assert source.looked <= 2 * SAMPLE_OF
+    assert source.asked <= 2 * MOST_WINDOWS
+
+
+def test_what_matches_rarely_comes_in_short_pages_of_bounded_work():
+    store = MemoryStore()
+    crowd(store, 12_000, age=10, step=10)
+    wanted = add(store, 11_999 * 10 + 500, state=SubmissionState.FAILED)
+    source = MemoryListing(store)
+    place, shown, pages = None, [], 0
+    while True:
+        before = source.looked
+        page = read_page(source, Filters(state=SubmissionState.FAILED), place, 50, NOW, SAMPLE_OF)
+        assert source.looked - before <= MOST_LOOKED_AT + 2 * SAMPLE_OF
+        shown, pages = shown + page.items, pages + 1
+        if (place := page.next) is None:
+            break
+    assert [each.id for each in shown] == [wanted.id]
+    assert pages >= 3
+
+
+def test_the_end_is_reached_in_few_calls():
+    source = MemoryListing(MemoryStore())
+    page = read_page(source, Filters(), None, 50, NOW, SAMPLE_OF)
+    assert (page.items, page.next) == ([], None)
+    assert source.asked <= 40
+
+
+def test_what_has_expired_is_not_listed_though_it_lies_there_still():
+    store = MemoryStore()
+    gone = [add(store, age, expires_at=NOW) for age in (1, 2, 3)]
+    there = add(store, 4, expires_at=NOW + timedelta(milliseconds=1))
+    assert page_through(MemoryListing(store), Filters(), 2) == [there.id]
+    assert gone
+
+
+def test_what_a_newer_release_wrote_takes_no_other_with_it():
+    store = MemoryStore()
+    for age in range(5):
+        add(store, age, schema_version=2)
+    ours = [add(store, age) for age in (0, 3, 4, 9)]
+    assert page_through(MemoryListing(store), Filters(), 2) == newest_first(ours)

@@ -1,0 +1,63 @@
+"""A model that does not answer is asked by one call at a time, and by everybody once it is back."""
+
+from orchestrator.execution.circuit_breakers import FAILURES, LONGEST_SECONDS, SHORTEST_SECONDS, Breakers
+
+
+def away(breakers, now=0.0):
+    for _ in range(FAILURES):
+        assert breakers.admit("m", now) == 0
+        breakers.failed("m", now)
+
+
+def test_a_few_failures_change_nothing():
+    breakers = Breakers()
+    for _ in range(FAILURES - 1):
+        breakers.failed("m", 0.0)
+    assert breakers.admit("m", 0.0) == 0
+    breakers.answered("m")
+    breakers.failed("m", 0.0)
+    assert breakers.admit("m", 0.0) == 0
+
+
+def test_a_model_that_is_away_is_left_alone_and_no_other():
+    breakers = Breakers()
+    away(breakers)
+    assert breakers.admit("m", 0.5) == SHORTEST_SECONDS - 0.5
+    assert breakers.admit("other", 0.5) == 0
+
+
+def test_one_call_tries_and_the_others_wait():
+    breakers = Breakers()
+    away(breakers)
+    assert breakers.admit("m", SHORTEST_SECONDS) == 0
+    assert breakers.admit("m", SHORTEST_SECONDS) == SHORTEST_SECONDS
+
+
+def test_each_failed_trial_doubles_the_pause_up_to_a_bound():
+    breakers = Breakers()
+    away(breakers)
+    now, pauses = 0.0, []
+    for _ in range(8):
+        now += breakers.admit("m", now)
+        assert breakers.admit("m", now) == 0
+        breakers.failed("m", now)
+        pauses.append(breakers.admit("m", now))
+    assert pauses[:3] == [2 * SHORTEST_SECONDS, 4 * SHORTEST_SECONDS, 8 * SHORTEST_SECONDS]
+    assert pauses[-1] == LONGEST_SECONDS
+
+
+def test_calls_that_were_under_way_when_it_went_away_make_the_pause_no_longer():
+    breakers = Breakers()
+    away(breakers)
+    for _ in range(8):
+        breakers.failed("m", 0.1)
+    assert breakers.admit("m", SHORTEST_SECONDS) == 0
+
+
+def test_an_answer_lets_all_call_again():
+    breakers = Breakers()
+    away(breakers)
+    assert breakers.admit("m", SHORTEST_SECONDS) == 0
+    breakers.answered("m")
+    assert breakers.admit("m", SHORTEST_SECONDS) == 0
+    assert breakers.admit("m", SHORTEST_SECONDS) == 0

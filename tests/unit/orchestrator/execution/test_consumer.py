@@ -1,0 +1,115 @@
+"""Every message is acknowledged, given back or dead-lettered, once, after its work."""
+
+import threading
+from concurrent.futures import Future
+
+import pytest
+
+from contracts.errors import InvalidDocument, StoreUnavailable, UnknownSchema
+from contracts.messaging.jobs import Job, encode_job
+from orchestrator.execution.consumer import PASSES_LIMIT, STORE_AWAY_DELAY_SECONDS, Consumer
+from orchestrator.execution.engine import Done, RingAgain
+from tests.support.fakes import FakeBell
+
+JOB = Job("id-1", "workflow_000", "v1.0.0")
+
+
+class FakeDelivery:
+    def __init__(self, body=None, passes=0):
+        self.body = encode_job(JOB) if body is None else body
+        self.passes = passes
+        self.fate: Future[str] = Future()
+
+    def acknowledge(self):
+        self.fate.set_result("acknowledged")
+
+    def give_back(self):
+        self.fate.set_result("given back")
+
+    def pass_on(self):
+        self.fate.set_result("passed on")
+
+    def dead_letter(self):
+        self.fate.set_result("dead-lettered")
+
+
+class FakeEngine:
+    def __init__(self, outcome):
+        self.outcome = outcome
+
+    def process(self, job):
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+def fate_of(outcome, bell=None, body=None, passes=0):
+    consumer = Consumer(FakeEngine(outcome), bell or FakeBell(), threads=1)
+    delivery = FakeDelivery(body, passes)
+    consumer.receive(delivery)
+    fate = delivery.fate.result(5)
+    assert consumer.drain(5)
+    return fate
+
+
+def test_finished_work_is_acknowledged():
+    assert fate_of(Done()) == "acknowledged"
+
+
+def test_what_was_set_aside_rings_later_and_is_acknowledged():
+    bell = FakeBell()
+    assert fate_of(RingAgain(15), bell) == "acknowledged"
+    assert bell.rings == [("id-1", 15)]
+
+
+def test_a_bell_that_is_away_is_left_to_the_sweep():
+    bell = FakeBell()
+    bell.away = True
+    assert fate_of(RingAgain(15), bell) == "acknowledged"
+
+
+def test_a_store_that_is_away_rings_again_soon():
+    bell = FakeBell()
+    assert fate_of(StoreUnavailable("away"), bell) == "acknowledged"
+    assert bell.rings == [("id-1", STORE_AWAY_DELAY_SECONDS)]
+
+
+def test_a_fault_of_ours_does_not_kill_the_thread():
+    assert fate_of(ValueError("bug")) == "acknowledged"
+
+
+@pytest.mark.parametrize("body", [b"", b"garbage", b"[]", b'{"schema": "99"}', b"\xff\xfe", b"[" * 4000])
+def test_garbage_is_dead_lettered(body):
+    assert fate_of(Done(), body=body) == "dead-lettered"
+
+
+@pytest.mark.parametrize(
+    ("passes", "fate"), [(0, "passed on"), (PASSES_LIMIT - 1, "passed on"), (PASSES_LIMIT, "dead-lettered")]
+)
+def test_what_a_newer_release_wrote_is_left_to_it_for_an_hour(passes, fate):
+    assert fate_of(Done(), body=b'{"schema": 99}', passes=passes) == fate
+    assert fate_of(UnknownSchema("The document is newer."), passes=passes) == fate
+
+
+def test_a_document_that_nobody_can_read_is_left_to_an_operator():
+    assert fate_of(InvalidDocument("It has no steps.")) == "dead-lettered"
+
+
+def test_draining_gives_back_what_has_not_begun_and_waits_for_what_has():
+    begun, go_on = threading.Event(), threading.Event()
+
+    class SlowEngine:
+        def process(self, job):
+            begun.set()
+            assert go_on.wait(5)
+            return Done()
+
+    consumer = Consumer(SlowEngine(), FakeBell(), threads=1)
+    first, second = FakeDelivery(), FakeDelivery()
+    consumer.receive(first)
+    consumer.receive(second)
+    assert begun.wait(5)
+    assert consumer.drain(0) is False
+    go_on.set()
+    assert consumer.drain(5) is True
+    assert (first.fate.result(5), second.fate.result(5)) == ("acknowledged", "given back")

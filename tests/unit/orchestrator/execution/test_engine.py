@@ -1,0 +1,543 @@
+"""The engine drives a submission from its last checkpoint to its end, whatever happens on the way."""
+
+import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from contracts.errors import (
+    LeaseLost,
+    ModelCrashed,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+    StoreUnavailable,
+    UnknownSchema,
+)
+from contracts.messaging.jobs import Job
+from contracts.submissions.states import StepState, SubmissionState
+from contracts.workflows.catalogue import Catalogue
+from orchestrator.execution.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, HeldClaims, RingAgain
+from orchestrator.execution.leases import LeaseKeeper
+from orchestrator.execution.model_calls import Caller
+from orchestrator.planning.retries import Policy
+from tests.support.factories import GATED, NOW, ONE_STEP, make_submission, make_workflow, png
+from tests.support.fake_lifecycle import MemoryLifecycleStore
+from tests.support.fakes import FakeAnnouncer, FakeClock, FakeModels, MemoryStore
+
+ABNORMAL = {"label": "abnormality", "score": 0.9}
+PICTURE = png()
+MASK = {"mask": {"media_type": "image/png", "data": base64.b64encode(PICTURE).decode()}, "area": 0.1}
+PARALLEL = """
+workflow: parallel
+version: v1.0.0
+input: {kind: image}
+steps:
+  left: {model: left@1.0}
+  right: {model: right@1.0}
+  last: {model: last@1.0, when: left.mask.artifact != right.mask.artifact}
+output: {left: left.mask, right: right.mask}
+"""
+
+
+class World:
+    """A store with one submission, models, and an engine over them."""
+
+    def __init__(self, text, answers):
+        self.workflow = make_workflow(text)
+        self.clock = FakeClock()
+        self.store = MemoryStore(self.clock)
+        self.models = FakeModels(answers)
+        self.held = HeldClaims()
+        self.announcer = FakeAnnouncer()
+        self.submission = make_submission(self.workflow)
+        self.store.accept(self.submission, b"img")
+        self.threads = ThreadPoolExecutor(4)
+        self.engine = self.new_engine("first")
+
+    def new_engine(self, owner, workflows=None):
+        return Engine(
+            store=self.store,
+            caller=Caller(self.models, self.clock, Policy(), chance=lambda: 0.5),
+            catalogue=Catalogue(workflows or [self.workflow]),
+            clock=self.clock,
+            owner=owner,
+            lease_seconds=10,
+            held=self.held,
+            step_threads=self.threads,
+            announcer=self.announcer,
+        )
+
+    def process(self, engine=None):
+        return (engine or self.engine).process(Job(self.submission.id, self.workflow.name, "v1.0.0"))
+
+    @property
+    def stored(self):
+        return self.store.read(self.submission.id)
+
+
+@pytest.fixture
+def world():
+    made = []
+
+    def make(text, answers):
+        made.append(World(text, answers))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.threads.shutdown()
+
+
+def test_a_newer_releases_submission_is_not_touched(world):
+    made = world(ONE_STEP, {})
+    before = made.store.documents[made.submission.id]
+    before["schema"] = 2
+    kept = dict(before)
+    with pytest.raises(UnknownSchema):
+        made.process()
+    assert made.store.documents[made.submission.id] == kept
+
+
+def test_one_step_succeeds_with_two_writes(world):
+    here = world(ONE_STEP, {"digit_recognizer": {"digit": 7, "score": 0.9}})
+    assert here.process() == Done()
+    stored = here.stored
+    assert stored.state is SubmissionState.SUCCEEDED
+    assert stored.result == {"digit": 7, "score": 0.9}
+    assert stored.steps[0].attempts[0].server == "http://model.test"
+    assert (stored.lease, stored.due_at) == (None, None)
+    assert here.store.writes == 2  # the claim and the end: the step's checkpoint is the end's write
+    assert here.held.all() == []
+
+
+def test_an_open_gate_stores_the_picture_as_an_artifact(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    here.process()
+    stored = here.stored
+    assert stored.result == {"label": "abnormality", "image": {"artifact": "mask.png"}}
+    assert here.store.picture(stored.id, "mask.png").data == PICTURE
+    assert [artifact.name for artifact in stored.artifacts] == ["mask.png"]
+    assert stored.step("segmentation").gate.value is True
+    assert here.store.writes == 3
+
+
+def test_a_closed_gate_makes_no_call_and_says_why(world):
+    here = world(GATED, {"classifier": {"label": "no_abnormality", "score": 0.9}})
+    here.process()
+    assert here.models.calls == ["classifier"]
+    assert here.stored.step("segmentation").state is StepState.SKIPPED
+    assert here.stored.step("segmentation").gate.inputs == {"classification": {"label": "no_abnormality"}}
+
+
+def test_independent_steps_with_one_field_name_keep_both_pictures(world):
+    here = world(PARALLEL, {"left": MASK, "right": MASK, "last": {"x": 1}})
+    here.process()
+    names = {artifact.name for artifact in here.stored.artifacts}
+    assert len(names) == 2
+    assert {value["artifact"] for value in here.stored.result.values()} == names
+
+
+def test_the_later_step_in_the_file_carries_its_name_whichever_ends_first(world):
+    for slow in ("left", "right"):
+        ended = threading.Event()
+
+        def wait_for_the_other(_number, ended=ended):
+            assert ended.wait(5)
+            return MASK
+
+        here = world(PARALLEL, {"left": MASK, "right": MASK, "last": {"x": 1}, slow: wait_for_the_other})
+        save = here.store.save_artifact
+
+        def tell(*arguments, ended=ended, save=save):
+            save(*arguments)
+            ended.set()
+
+        here.store.save_artifact = tell
+        here.process()
+        assert here.stored.result == {"left": {"artifact": "mask.png"}, "right": {"artifact": "right.mask.png"}}
+
+
+def test_a_refusal_fails_it_with_the_models_sentence(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelRefused("The image is damaged.")})
+    here.process()
+    assert here.stored.state is SubmissionState.FAILED
+    assert here.stored.reason == "The step recognition failed: The image is damaged."
+    assert here.stored.steps[0].state is StepState.FAILED
+
+
+def test_a_short_outage_is_bridged_in_the_thread(world):
+    here = world(
+        ONE_STEP, {"digit_recognizer": lambda n: ModelUnavailable("away") if n < 3 else {"digit": 1, "score": 1}}
+    )
+    here.process()
+    stored = here.stored
+    assert stored.state is SubmissionState.SUCCEEDED
+    assert [attempt.error for attempt in stored.steps[0].attempts] == ["away", "away", None]
+
+
+def test_a_long_outage_sets_it_aside_with_the_reason_and_the_next_time(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("its server cannot be reached.")})
+    outcome = here.process()
+    stored = here.stored
+    assert isinstance(outcome, RingAgain)
+    assert stored.state is SubmissionState.QUEUED
+    assert stored.reason == "Waiting for the model digit_recognizer@1.0.0: its server cannot be reached."
+    assert stored.not_before > here.clock.now()
+    assert stored.steps[0].state is StepState.PENDING
+    assert stored.lease is None
+
+
+def test_after_an_outage_it_goes_on_from_the_checkpoint(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": ModelUnavailable("away")})
+    outcome = here.process()
+    here.models.answers["segmenter"] = MASK
+    here.clock.advance(outcome.seconds)
+    here.process()
+    assert here.stored.state is SubmissionState.SUCCEEDED
+    assert here.models.calls.count("classifier") == 1
+
+
+def test_a_model_that_is_away_is_not_asked_for_every_submission(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
+    here.process()
+    asked = len(here.models.calls)
+    outcome = here.process()  # its message came early; any other submission of this model fares the same
+    assert isinstance(outcome, RingAgain)
+    assert len(here.models.calls) == asked
+    assert "left alone for a moment" in here.stored.reason
+
+
+def test_a_message_for_what_is_done_running_or_gone_changes_nothing(world):
+    here = world(ONE_STEP, {"digit_recognizer": {"digit": 7, "score": 0.9}})
+    here.process()
+    writes = here.store.writes
+    assert here.process() == Done()
+    here.store.documents[here.submission.id]["state"] = SubmissionState.RUNNING
+    assert here.process() == Done()
+    here.store.documents.clear()
+    assert here.process() == Done()
+    assert (here.store.writes, here.models.calls) == (writes, ["digit_recognizer"])
+
+
+def test_an_owner_that_lost_its_lease_writes_nothing(world):
+    here = world(ONE_STEP, {})
+
+    def taken_over(_number):
+        here.store.documents[here.submission.id]["fence"] += 1
+        return {"digit": 1, "score": 1.0}
+
+    here.models.answers["digit_recognizer"] = taken_over
+    assert here.process() == Done()
+    assert here.stored.state is SubmissionState.RUNNING
+    assert here.stored.result is None
+    assert here.held.all() == []
+
+
+def test_an_owner_that_lost_its_lease_replaces_no_picture(world):
+    """A model that computes in batches may answer the same image a little differently the next time."""
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    late = MASK | {"mask": {"media_type": "image/png", "data": base64.b64encode(png(9, 9)).decode()}}
+
+    def answer_when_another_one_has_finished(number):
+        if number > 1:
+            return MASK
+        here.clock.advance(11)
+        (due,) = here.store.due(10)
+        assert here.store.take_back(due, 30)
+        here.process(here.new_engine("second"))
+        return late
+
+    here.models.answers["segmenter"] = answer_when_another_one_has_finished
+    assert here.process() == Done()
+    assert here.stored.state is SubmissionState.SUCCEEDED
+    assert here.store.picture(here.submission.id, "mask.png").data == PICTURE
+
+
+def cancel(here):
+    """As the gateway does, while an orchestrator is at work."""
+    moves = MemoryLifecycleStore(here.store)
+    assert moves.cancel(here.stored, "canceled", here.clock.now())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"digit": 1, "score": 1.0},
+        ModelUnavailable("away"),  # would be tried again in the thread, then set aside
+        ModelTimeout("slow"),
+        ModelRefused("no image"),  # would fail it
+    ],
+    ids=["answers", "away", "slow", "refuses"],
+)
+def test_one_that_is_canceled_in_a_step_stays_canceled_and_holds_its_thread_no_longer(world, answer):
+    here = world(ONE_STEP, {})
+
+    def canceled_meanwhile(_number):
+        cancel(here)
+        here.before = here.stored
+        return answer
+
+    here.models.answers["digit_recognizer"] = canceled_meanwhile
+    assert here.process() == Done()  # nothing is rung for again: the message is acknowledged
+    assert here.models.calls == ["digit_recognizer"]  # the step's call under way is the last one
+    assert here.stored == here.before
+    assert here.stored.state is SubmissionState.CANCELED
+    assert here.held.all() == []
+    assert here.store.due(10) == []
+
+
+def test_one_that_is_canceled_as_a_step_begins_ends_with_that_call(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    save = here.store.checkpoint
+
+    def checkpoint(claim, progress):
+        save(claim, progress)
+        cancel(here)
+
+    here.store.checkpoint = checkpoint
+    assert here.process() == Done()
+    assert here.stored.state is SubmissionState.CANCELED
+    assert here.stored.step("classification").output == ABNORMAL
+    assert here.store.pictures.keys() == {f"{here.submission.id}/input"}  # what nothing names is not left behind
+
+
+def test_one_that_is_deleted_in_a_step_leaves_no_picture(world):
+    here = world(GATED, {"classifier": ABNORMAL})
+
+    def deleted_meanwhile(_number):
+        here.store.documents.clear()
+        here.store.pictures.clear()
+        return MASK
+
+    here.models.answers["segmenter"] = deleted_meanwhile
+    assert here.process() == Done()
+    assert here.store.pictures == {}
+
+
+def test_a_store_that_is_away_for_a_renewal_ends_no_retry(world):
+    here = world(ONE_STEP, {"digit_recognizer": lambda number: ModelUnavailable("x") if number < 3 else {"digit": 1}})
+
+    def renew(*_):
+        raise StoreUnavailable("away")
+
+    here.store.renew = renew
+    here.process()
+    assert here.stored.step("recognition").tries == 3
+
+
+def test_a_retried_one_has_all_its_tries_and_patience_again(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelCrashed("died")})
+    while here.stored.state is not SubmissionState.FAILED:
+        here.process()
+        here.clock.advance(60)
+    tries = here.stored.step("recognition").tries
+    here.clock.advance(Policy().patience_seconds)
+    assert MemoryLifecycleStore(here.store).retry(here.stored, 0, 5, here.clock.now())
+    assert here.stored.step("recognition").tries == tries
+    here.models.answers["digit_recognizer"] = lambda number: (
+        ModelCrashed("died") if number < tries + 3 else {"digit": 1, "score": 1.0}
+    )
+    while here.stored.state is SubmissionState.QUEUED:
+        here.process()
+        here.clock.advance(60)
+    assert here.stored.state is SubmissionState.SUCCEEDED
+    assert here.stored.step("recognition").tries == tries + 3
+
+
+class BusyThreads(ThreadPoolExecutor):
+    """One thread, which is busy with something else after the first call until it is let go."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.let_go = threading.Event()
+
+    def submit(self, *work):
+        future = super().submit(*work)
+        super().submit(self.let_go.wait, 5)
+        return future
+
+
+def test_a_call_that_waits_for_a_thread_is_not_made_for_an_owner_that_has_left(world):
+    here = world(PARALLEL, {"left": {"x": 1}, "right": {"x": 1}})
+
+    def lose(*_):
+        raise LeaseLost("another owner")
+
+    here.store.checkpoint = lose
+    with BusyThreads() as here.engine._step_threads:
+        assert here.process() == Done()
+        here.engine._step_threads.let_go.set()
+    assert here.models.calls == ["left"]
+
+
+def test_a_crash_between_steps_repeats_no_finished_step(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+
+    def crash(_number):
+        raise KeyboardInterrupt
+
+    here.models.answers["segmenter"] = crash
+    with pytest.raises(KeyboardInterrupt):
+        here.process()
+    here.clock.advance(11)
+    (due,) = here.store.due(10)
+    assert here.store.take_back(due, 30)
+    here.models.answers["segmenter"] = MASK
+    here.process(here.new_engine("second"))
+    assert here.stored.state is SubmissionState.SUCCEEDED
+    assert here.models.calls.count("classifier") == 1
+    assert here.stored.fence == 3
+
+
+def test_an_answer_that_is_nonsense_fails_it(world):
+    for nonsense in ([1, 2], {"digit": float("nan")}, {"mask": {"media_type": "text/html", "data": ""}}):
+        here = world(ONE_STEP, {"digit_recognizer": nonsense})
+        here.process()
+        assert here.stored.state is SubmissionState.FAILED, nonsense
+
+
+def test_an_unknown_or_changed_version_waits_for_a_newer_release(world):
+    here = world(ONE_STEP, {})
+    changed = make_workflow(ONE_STEP + "# changed\n")
+    assert isinstance(here.process(here.new_engine("old", [make_workflow(GATED)])), RingAgain)
+    assert isinstance(here.process(here.new_engine("other", [changed])), RingAgain)
+    assert here.stored.state is SubmissionState.QUEUED
+    # Only the sweep is told to look later: the delay queue rings, and two bells would make ever more messages.
+    assert here.stored == here.submission.model_copy(update={"due_at": here.stored.due_at})
+    assert here.stored.due_at > here.clock.now() + timedelta(seconds=UNKNOWN_WORKFLOW_DELAY_SECONDS)
+
+
+def test_an_image_that_is_gone_fails_it(world):
+    here = world(ONE_STEP, {})
+    here.store.pictures.clear()
+    here.process()
+    assert here.stored.reason == "The image is no longer stored. Submit it again."
+
+
+def test_a_store_that_stays_away_is_told(world):
+    here = world(ONE_STEP, {})
+    here.store.away = True
+    with pytest.raises(StoreUnavailable):
+        here.process()
+
+
+@pytest.mark.parametrize("model", [{"digit": 7, "score": 0.9}, ModelRefused("The image is damaged.")])
+def test_a_store_that_goes_away_in_mid_run_costs_no_lease(world, model):
+    """However often: an orchestrator that lives hands back what it could not write, with all that it knows."""
+    here = world(ONE_STEP, {"digit_recognizer": model})
+    keeper = LeaseKeeper(here.store, here.held, here.clock, 10)
+    predict = here.models.predict
+
+    def go_away(*arguments):
+        here.store.away = True
+        return predict(*arguments)
+
+    here.models.predict = go_away
+    with pytest.raises(StoreUnavailable):
+        here.process()
+    keeper.once()
+    assert here.held.left()
+    here.store.away = False
+    keeper.once()
+    assert here.held.left() == here.held.all() == []
+    assert (here.stored.state, here.stored.lost_leases) == (SubmissionState.QUEUED, 0)
+    here.process()
+    assert here.models.calls == ["digit_recognizer"]
+    refused = "The step recognition failed: The image is damaged."
+    assert here.stored.reason == (refused if isinstance(model, Exception) else None)
+    assert here.stored.state.terminal
+
+
+def test_what_was_left_and_taken_over_meanwhile_is_forgotten(world):
+    here = world(ONE_STEP, {"digit_recognizer": {"digit": 7, "score": 0.9}})
+    keeper = LeaseKeeper(here.store, here.held, here.clock, 10)
+    succeed = here.store.succeed
+
+    def succeed_unheard(*arguments):
+        succeed(*arguments)
+        raise StoreUnavailable("The answer was lost.")
+
+    here.store.succeed = succeed_unheard
+    with pytest.raises(StoreUnavailable):
+        here.process()
+    keeper.once()
+    assert here.held.left() == []
+    assert here.stored.state is SubmissionState.SUCCEEDED
+
+
+def test_a_step_handed_back_before_its_picture_is_stored_is_called_again(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    save = here.store.save_artifact
+
+    def stop(*_):
+        ((claim, journey),) = here.held.all()
+        here.store.set_aside(claim, journey.progress(NOW, SubmissionState.QUEUED), "stopped", 0)
+        raise KeyboardInterrupt
+
+    here.store.save_artifact = stop
+    with pytest.raises(KeyboardInterrupt):
+        here.process()
+    here.store.save_artifact = save
+    here.process(here.new_engine("second"))
+    assert here.stored.result == {"label": "abnormality", "image": {"artifact": "mask.png"}}
+    assert here.store.picture(here.submission.id, "mask.png").data == PICTURE
+
+
+def test_a_stopping_process_sets_aside_at_once(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
+    here.clock.stopped = True
+    assert here.process() == RingAgain(0)
+    assert len(here.models.calls) == 1
+
+
+def told(here):
+    return [(notice.first, [event.type for event in notice.events]) for notice in here.announcer.notices]
+
+
+def test_every_move_is_told_once_after_it_is_written(world):
+    here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
+    here.process()
+    assert told(here) == [
+        (1, ["submission.running", "step.running"]),
+        (3, ["step.succeeded", "step.running"]),
+        (5, ["step.succeeded", "submission.succeeded"]),
+    ]
+    assert [event for notice in here.announcer.notices for event in notice.events] == here.stored.events
+    assert here.stored.moves == 6
+
+
+def test_a_skipped_step_is_told_with_its_gate(world):
+    here = world(GATED, {"classifier": {"label": "no_abnormality"}})
+    here.process()
+    (skipped,) = [event for event in here.stored.events if event.type == "step.skipped"]
+    assert (skipped.step, skipped.gate.value) == ("segmentation", False)
+    assert here.stored.events[-1].type == "submission.succeeded"
+
+
+def test_a_later_owner_goes_on_counting(world):
+    here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
+    here.process()
+    assert here.stored.events[-1].type == "submission.queued"
+    assert here.stored.events[-1].reason == here.stored.reason
+    here.models.answers = {"digit_recognizer": {"digit": 7, "score": 1.0}}
+    before = here.stored.moves
+    here.announcer.notices.clear()
+    here.process(here.new_engine("second"))
+    assert told(here)[0][0] == before + 1
+    assert here.stored.moves == before + 4
+
+
+def test_what_could_not_be_written_is_not_told(world):
+    here = world(ONE_STEP, {"digit_recognizer": lambda _: steal()})
+
+    def steal():
+        here.clock.advance(11)
+        (due,) = here.store.due(10)
+        here.store.take_back(due, 30)
+        return {"digit": 7, "score": 1.0}
+
+    here.process()
+    assert told(here) == [(1, ["submission.running", "step.running"])]

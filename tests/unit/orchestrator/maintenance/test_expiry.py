@@ -1,0 +1,116 @@
+"""Whatever expires has its tombstone before it is deleted, and each is looked at a few times, not at every turn."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from contracts.errors import StoreUnavailable
+from contracts.submissions.tombstones import KEPT, GoneReason, Tombstone
+from orchestrator.maintenance.expiry import AHEAD, Expiry
+from tests.support.factories import NOW, make_submission
+from tests.support.fake_data import MemoryTombstones
+from tests.support.fakes import FakeClock, MemoryStore
+
+
+class Setting:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = MemoryStore(self.clock)
+        self.graves = MemoryTombstones(self.store)
+        self.expiry = Expiry(self.graves, self.clock)
+
+    def kept(self, seconds):
+        submission = make_submission(expires_at=self.clock.now() + timedelta(seconds=seconds))
+        self.store.accept(submission, b"")
+        return submission.id
+
+
+def test_what_expires_within_a_minute_is_buried_ahead_and_stays_until_then():
+    setting = Setting()
+    soon, later = setting.kept(30), setting.kept(300)
+    assert setting.expiry.once() == 0
+    assert setting.graves.stones.keys() == {soon}
+    stone = setting.graves.stones[soon]
+    assert (stone.reason, stone.at) == (GoneReason.EXPIRED, NOW + timedelta(seconds=30))
+    assert stone.expires_at == stone.at + KEPT
+    assert setting.store.documents.keys() == {soon, later}
+    setting.clock.advance(31)
+    assert setting.expiry.once() == 1
+    assert setting.store.documents.keys() == {later}
+
+
+@pytest.mark.parametrize("days", [0.001, 1, 39.9, 41, 4000])
+def test_what_expired_while_nobody_looked_is_buried_and_deleted(days):
+    setting = Setting()
+    past = setting.kept(-86400 * days)
+    assert setting.expiry.once() == 1
+    assert not setting.store.documents
+    assert (past in setting.graves.stones) == (timedelta(days=days) < KEPT)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 3.0, 7.0, 59.0, 61.0, 119.0])
+def test_each_is_buried_before_it_is_deleted_whenever_it_came(seconds):
+    setting = Setting()
+    for _ in range(5):
+        setting.clock.advance(2)
+        setting.expiry.once()
+    key = setting.kept(seconds)
+    for _ in range(65):
+        setting.clock.advance(2)
+        setting.expiry.once()
+    assert key in setting.graves.stones
+    assert not setting.store.documents
+
+
+def test_a_tombstone_goes_when_its_own_time_has_come():
+    setting = Setting()
+    key = setting.kept(1)
+    setting.clock.advance(2)
+    setting.expiry.once()
+    setting.clock.advance(KEPT.total_seconds() - 2)
+    setting.expiry.once()
+    assert key in setting.graves.stones
+    setting.clock.advance(2)
+    setting.expiry.once()
+    assert not setting.graves.stones
+
+
+def test_nothing_is_looked_at_twice_and_none_is_left_out_when_the_database_was_away():
+    setting = Setting()
+    setting.expiry.once()
+    key = setting.kept(70)
+    setting.clock.advance(30)
+    setting.store.away = True
+    with pytest.raises(StoreUnavailable):
+        setting.expiry.once()
+    setting.clock.advance(60)
+    setting.store.away = False
+    assert setting.expiry.once() == 1
+    assert key in setting.graves.stones
+
+
+def test_a_deletion_that_somebody_wrote_down_is_not_overwritten():
+    setting = Setting()
+    key = setting.kept(10)
+    setting.graves.bury(Tombstone.of(key, GoneReason.DELETED, NOW))
+    setting.expiry.once()
+    assert setting.graves.stones[key].reason is GoneReason.DELETED
+
+
+def test_the_loop_outlives_a_database_that_is_away():
+    setting = Setting()
+    key = setting.kept(AHEAD.total_seconds() / 2)
+    setting.store.away = True
+
+    def sleep(seconds):
+        sleeps.append(seconds)
+        setting.store.away = len(sleeps) < 3
+        return len(sleeps) < 4
+
+    sleeps: list[float] = []
+    setting.clock.sleep = sleep
+    setting.expiry.run(2.0)
+    assert key in setting.graves.stones
+    assert sleeps == [2.0] * 4

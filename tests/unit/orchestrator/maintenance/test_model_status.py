@@ -1,0 +1,94 @@
+"""What is told of the models' servers: no secret, no call for it, and not more often than it changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.models.status import shown_address
+from contracts.submissions.documents import ModelRef
+from contracts.submissions.states import ServedState
+from contracts.workflows.catalogue import Catalogue
+from orchestrator.execution.circuit_breakers import FAILURES, Breakers
+from orchestrator.maintenance.model_status import TELL_SECONDS, Teller
+from tests.support.factories import GATED, ONE_STEP, make_workflow
+from tests.support.fakes import FakeClock, MemoryStore
+
+SERVERS = {"classifier": "http://user:secret@one:8080/models?token=secret#secret", "segmenter": "https://two"}
+CLASSIFIER = "classifier@1.2.0"
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = MemoryStore(self.clock)
+        self.breakers = Breakers()
+        catalogue = Catalogue([make_workflow(GATED), make_workflow(ONE_STEP)])
+        self.teller = Teller(
+            self.store, catalogue, SERVERS.get, lambda model: self.breakers.state(str(model)), self.clock.monotonic
+        )
+
+    def told(self) -> dict[str, tuple[str, ServedState]]:
+        return {name: (each.address, each.state) for name, each in self.store.served_models.items()}
+
+
+def test_every_pinned_model_with_a_server_is_told_without_secrets() -> None:
+    scene = Scene()
+    scene.teller.once()
+    assert scene.told() == {
+        CLASSIFIER: ("http://one:8080/models", ServedState.UNTRIED),
+        "segmenter@1.0.0": ("https://two", ServedState.UNTRIED),
+    }
+
+
+def test_a_change_is_told_at_once_and_all_else_now_and_then() -> None:
+    scene = Scene()
+    scene.teller.once()
+    first = scene.store.served_models[CLASSIFIER].seen_at
+    scene.clock.advance(TELL_SECONDS / 2)
+    scene.teller.once()
+    assert scene.store.served_models[CLASSIFIER].seen_at == first
+    scene.breakers.failed(CLASSIFIER, scene.clock.monotonic())
+    scene.teller.once()
+    assert scene.told()[CLASSIFIER][1] is ServedState.FAILING
+    scene.breakers.answered(CLASSIFIER)
+    scene.teller.once()
+    assert scene.told()[CLASSIFIER][1] is ServedState.ANSWERING
+    scene.clock.advance(TELL_SECONDS)
+    scene.teller.once()
+    assert scene.store.served_models[CLASSIFIER].seen_at == scene.clock.now()
+
+
+def test_a_model_that_is_away_is_failing_until_it_answers() -> None:
+    breakers = Breakers()
+    assert breakers.state("m") is ServedState.UNTRIED
+    for number in range(FAILURES + 2):
+        breakers.failed("m", float(number))
+        assert breakers.state("m") is ServedState.FAILING
+    breakers.answered("m")
+    assert breakers.state("m") is ServedState.ANSWERING
+
+
+def test_what_the_database_missed_is_told_again() -> None:
+    scene = Scene()
+    scene.store.away = True
+    with pytest.raises(Exception, match="does not answer"):
+        scene.teller.once()
+    scene.store.away = False
+    scene.teller.once()
+    assert CLASSIFIER in scene.told()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://host:8080", "http://host:8080"),
+        ("http://u:p@host/", "http://host/"),
+        ("https://u@p@[::1]:8080/a?b=c#d", "https://[::1]:8080/a"),
+    ],
+)
+def test_an_address_is_shown_without_credentials(url: str, shown: str) -> None:
+    assert shown_address(url) == shown
+
+
+def test_a_pin_reads_as_name_and_version() -> None:
+    assert str(ModelRef(name="classifier", version="1.2.0")) == CLASSIFIER

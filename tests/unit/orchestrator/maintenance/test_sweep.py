@@ -1,0 +1,187 @@
+"""The sweep rings for what was forgotten, takes over what was left, and buries what kills."""
+
+import pytest
+
+from contracts.errors import BrokerUnavailable, StoreUnavailable
+from contracts.submissions.states import SubmissionState
+from orchestrator.execution.engine import HeldClaims
+from orchestrator.execution.leases import LeaseKeeper
+from orchestrator.maintenance.sweep import BUSY_QUEUE_PATIENCE, Sweep
+from orchestrator.ports import Progress
+from tests.support.factories import make_submission
+from tests.support.fakes import FakeAnnouncer, FakeBell, FakeClock, MemoryStore
+
+
+class World:
+    def __init__(self):
+        self.clock, self.bell, self.announcer = FakeClock(), FakeBell(), FakeAnnouncer()
+        self.store = MemoryStore(self.clock)
+        self.sweep = Sweep(
+            self.store,
+            self.bell,
+            self.announcer,
+            self.clock,
+            ring_again_seconds=30,
+            lost_leases_limit=3,
+            lease_seconds=10,
+        )
+        self.submission = make_submission()
+        self.store.accept(self.submission, b"img")
+
+    @property
+    def stored(self):
+        return self.store.read(self.submission.id)
+
+    def claim(self):
+        submission = self.stored
+        return self.store.claim(submission, "owner", 10, Progress(submission.steps))
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def test_what_was_just_accepted_is_left_to_the_doorbell(world):
+    assert world.sweep.once() == 0
+    assert world.bell.rings == []
+
+
+def test_what_nobody_rang_for_is_rung_for_once(world):
+    world.clock.advance(6)
+    assert world.sweep.once() == 1
+    assert world.sweep.once() == 0
+    assert world.bell.rings == [(world.submission.id, 0.0)]
+    assert world.stored.rung_at == world.clock.now()
+
+
+def test_what_was_rung_for_in_vain_is_rung_for_again(world):
+    world.store.mark_rung([world.submission.id])
+    world.clock.advance(31)
+    assert world.sweep.once() == 1
+
+
+def test_in_a_busy_queue_its_message_is_waited_for(world):
+    world.bell.waits["digits"] = 5
+    world.store.mark_rung([world.submission.id])
+    world.clock.advance(31)
+    assert world.sweep.once() == 0
+    assert world.stored.due_at > world.clock.now()
+
+
+def test_even_a_busy_queue_may_have_lost_it(world):
+    world.bell.waits["digits"] = 5
+    world.store.mark_rung([world.submission.id])
+    world.clock.advance(30 * BUSY_QUEUE_PATIENCE + 1)
+    assert world.sweep.once() == 1
+
+
+def test_what_was_never_rung_for_rings_in_a_busy_queue_too(world):
+    world.bell.waits["digits"] = 5
+    world.clock.advance(6)
+    assert world.sweep.once() == 1
+
+
+def test_a_delay_message_that_was_lost_is_made_up_for(world):
+    world.store.mark_rung([world.submission.id])
+    claim = world.claim()
+    world.clock.advance(1)
+    world.store.set_aside(claim, Progress(world.stored.steps), "away", 5)
+    world.bell.waits["digits"] = 5
+    world.clock.advance(8)
+    assert world.sweep.once() == 1
+
+
+def test_a_running_one_with_a_lease_is_left_alone(world):
+    world.claim()
+    world.clock.advance(9)
+    assert world.sweep.once() == 0
+    assert world.stored.state is SubmissionState.RUNNING
+
+
+def test_a_lost_lease_is_taken_over_and_rung_for(world):
+    world.claim()
+    world.clock.advance(11)
+    assert world.sweep.once() == 1
+    stored = world.stored
+    assert (stored.state, stored.fence, stored.lost_leases) == (SubmissionState.QUEUED, 2, 1)
+
+
+def test_after_an_outage_of_the_store_the_living_have_a_leases_time_to_say_so(world):
+    claim = world.claim()
+    world.store.away = True
+    world.clock.advance(60)
+    with pytest.raises(StoreUnavailable):
+        world.sweep.once()
+    world.store.away = False
+    assert world.sweep.once() == 0
+    world.clock.advance(9)
+    assert world.sweep.once() == 0
+    world.store.renew(claim, 10)
+    world.clock.advance(1)
+    assert world.sweep.once() == 0
+    assert (world.stored.state, world.stored.lost_leases) == (SubmissionState.RUNNING, 0)
+    world.clock.advance(10)
+    assert world.sweep.once() == 1
+
+
+def test_a_renewed_lease_is_not_taken_over(world):
+    claim = world.claim()
+    held = HeldClaims()
+    held.add(claim, None)
+    keeper = LeaseKeeper(world.store, held, world.clock, 10)
+    for _ in range(5):
+        world.clock.advance(8)
+        keeper.once()
+    assert world.sweep.once() == 0
+
+
+def test_the_keeper_forgets_a_claim_that_was_lost(world):
+    held = HeldClaims()
+    held.add(world.claim(), None)
+    world.store.documents[world.submission.id]["fence"] = 9
+    LeaseKeeper(world.store, held, world.clock, 10).once()
+    assert held.all() == []
+
+
+def test_a_lost_claim_takes_no_later_one_with_it(world):
+    """One process may claim again what it lost while it was slow; its first try ends while the second one works."""
+    held = HeldClaims()
+    lost = world.claim()
+    held.add(lost, None)
+    world.clock.advance(11)
+    world.sweep.once()
+    claim = world.claim()
+    held.add(claim, None)
+    held.drop(lost)
+    assert held.all() == [(claim, None)]
+
+
+def test_what_outlives_its_owners_is_buried(world):
+    for _ in range(3):
+        world.claim()
+        world.clock.advance(11)
+        world.sweep.once()
+    stored = world.stored
+    assert stored.state is SubmissionState.FAILED
+    assert "poison" in stored.reason
+    assert world.bell.buried == [world.submission.id]
+    assert stored.due_at is None
+
+
+def test_without_a_broker_everything_stays_due(world):
+    world.clock.advance(6)
+    world.bell.away = True
+    with pytest.raises(BrokerUnavailable):
+        world.sweep.once()
+    world.bell.away = False
+    assert world.sweep.once() == 1
+
+
+def test_a_sweep_that_breaks_goes_on(world):
+    world.store.away = True
+    ticks = iter([True, True, False])
+    world.clock.sleep = lambda seconds: next(ticks)
+    world.sweep.run(2)
+    world.store.away = False
+    assert next(ticks, "spent") == "spent"

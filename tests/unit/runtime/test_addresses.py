@@ -1,0 +1,37 @@
+"""An address that a library cannot read is told in one sentence that names the setting, and never with its password."""
+
+from __future__ import annotations
+
+import pytest
+
+import gateway.mongo
+import orchestrator.mongo
+from contracts.errors import InvalidSetting
+from contracts.messaging.topology import topology
+from gateway.adapters.rabbitmq.job_publisher import RabbitDoorbell
+from orchestrator.adapters.rabbitmq.broker import Broker
+from orchestrator.settings import parse_servers
+
+WRONG = "u:secret@host:port/"
+
+
+@pytest.mark.parametrize(
+    ("make", "setting"),
+    [
+        (lambda: gateway.mongo.connect(f"mongodb://{WRONG}", 1.0), "SHOWCASE_MONGO_URL"),
+        (lambda: orchestrator.mongo.connect(f"mongodb://{WRONG}", 1.0), "SHOWCASE_MONGO_URL"),
+        (lambda: RabbitDoorbell(f"amqp://{WRONG}", topology([]), [], print), "SHOWCASE_AMQP_URL"),
+        (lambda: Broker(f"amqp://{WRONG}", topology([]), [], 1), "SHOWCASE_AMQP_URL"),
+    ],
+    ids=["gateway store", "orchestrator store", "doorbell", "broker"],
+)
+def test_a_wrong_address_names_its_setting(make, setting):
+    with pytest.raises(InvalidSetting, match=setting) as caught:
+        make()
+    assert "secret" not in caught.value.message
+
+
+def test_a_wrong_model_server_is_told_by_its_place():
+    with pytest.raises(ValueError, match="entry 2") as caught:
+        parse_servers(f"*=http://host, http://{WRONG}")
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,27 @@
+"""Between two looks the database's time goes on by a clock that nobody sets."""
+
+from datetime import UTC, datetime, timedelta
+
+from runtime.clock import DatabaseTime
+
+TOLD = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def test_what_was_never_told_is_not_guessed():
+    assert DatabaseTime().now() is None
+
+
+def test_it_goes_on_from_what_was_told_last():
+    seconds = [100.0]
+    followed = DatabaseTime(lambda: seconds[0])
+    assert followed.measured(TOLD) == TOLD
+    seconds[0] = 130.5
+    assert followed.now() == TOLD + timedelta(seconds=30.5)
+    followed.measured(TOLD + timedelta(hours=1))
+    assert followed.now() == TOLD + timedelta(hours=1)
+
+
+def test_a_time_without_a_zone_is_utc():
+    followed = DatabaseTime(lambda: 0.0)
+    assert followed.measured(TOLD.replace(tzinfo=None)) == TOLD
+    assert followed.now() == TOLD
