@@ -95,7 +95,7 @@ def finished(at: datetime, rng: random.Random) -> Submission:
         artifacts=[Artifact(name="mask.png", media_type="image/png", bytes=900)],
         fence=1,
         created_at=at,
-        rung_at=at,
+        published_at=at,
         started_at=at,
         ended_at=ended,
         expires_at=at + timedelta(days=60),
@@ -103,7 +103,7 @@ def finished(at: datetime, rng: random.Random) -> Submission:
         + [Event(type=kind, at=at, step="classification") for kind in ("step.running", "step.succeeded")]
         + [Event(type="step.succeeded", at=ended, step="segmentation", gate=GATE)]
         + [Event(type="submission.succeeded", at=ended)],
-        moves=6,
+        event_count=6,
         metadata={"ward": str(rng.randrange(10))},
     )
 

@@ -25,18 +25,18 @@ from gateway.adapters.mongo.submissions import MongoStore
 from gateway.adapters.mongo.tombstones import MongoTombstones
 from gateway.adapters.mongo.webhook_replays import MongoReplays
 from gateway.adapters.rabbitmq.event_subscriber import RabbitListener
-from gateway.adapters.rabbitmq.job_publisher import RabbitDoorbell
+from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
-from gateway.events.subscriptions import Hub
-from gateway.housekeeping import Upkeep
+from gateway.events.subscriptions import EventBroadcaster
+from gateway.housekeeping import Housekeeping
 from gateway.images.validation import Limits
 from gateway.mongo import connect
 from gateway.server import make_server
 from gateway.settings import GatewaySettings
 from gateway.submissions.lifecycle import Lifecycle
 from runtime.logs import configure_logging
-from runtime.settings import leave, read_settings
+from runtime.settings import exit_with_error, read_settings
 
 PROGRAM = "python -m gateway"
 PURPOSE = "Serves the public REST API and the web page."
@@ -53,7 +53,7 @@ def command(arguments: list[str]) -> int:
     try:
         client = connect(settings.mongo_url, settings.store_timeout_seconds)
     except InvalidSetting as error:
-        leave(PROGRAM, error.message)
+        exit_with_error(PROGRAM, error.message)
     with client:
         return operator_commands.run(PROGRAM, given, MongoStore(client, settings.mongo_database), catalogue)
 
@@ -65,21 +65,23 @@ def main() -> None:
     settings = read_settings(GatewaySettings, PROGRAM, f"{PURPOSE}\n\n{operator_commands.COMMANDS}", arguments)
     configure_logging("gateway", settings.log_format, settings.log_level)
     catalogue = _catalogue(settings)
-    hub = Hub(settings.watchers)
+    broadcaster = EventBroadcaster(settings.watchers)
     try:
         models = ModelDirectory(catalogue, load_descriptions(settings.model_descriptions))
         database = connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database
         store = MongoStore(*database)
-        doorbell = RabbitDoorbell(settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_rung)
-        listener = RabbitListener(settings.amqp_url, hub)
+        job_publisher = RabbitJobPublisher(
+            settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_published
+        )
+        listener = RabbitListener(settings.amqp_url, broadcaster)
     except InvalidSetting as error:
-        leave(PROGRAM, error.message)
-    owners = Lifecycle(store, MongoLifecycleStore(*database), doorbell)
-    upkeep = Upkeep(store, catalogue, models, owners)
+        exit_with_error(PROGRAM, error.message)
+    lifecycle = Lifecycle(store, MongoLifecycleStore(*database), job_publisher)
+    housekeeping = Housekeeping(store, catalogue, models, lifecycle)
     app = create_app(
         store=store,
-        doorbell=doorbell,
-        hub=hub,
+        job_publisher=job_publisher,
+        broadcaster=broadcaster,
         listing=MongoListing(*database),
         tombstones=MongoTombstones(*database),
         catalogue=catalogue,
@@ -90,7 +92,7 @@ def main() -> None:
         webhook_policy=WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow),
         replays=MongoReplays(*database),
         keys=MongoIdempotencyStore(*database),
-        owners=owners,
+        lifecycle_use_case=lifecycle,
     )
     try:
         server = make_server(
@@ -102,30 +104,32 @@ def main() -> None:
             idle_seconds=settings.idle_seconds,
         )
     except OSError as error:
-        leave(PROGRAM, f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}). Set SHOWCASE_PORT.")
-    doorbell.start()
+        exit_with_error(
+            PROGRAM, f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}). Set SHOWCASE_PORT."
+        )
+    job_publisher.start()
     listener.start()
     # The first turn is taken before the first request is: what an operator set is followed from the beginning.
-    seconds = _turn(upkeep)
-    threading.Thread(target=_keep_up, args=(upkeep, seconds), name="upkeep", daemon=True).start()
-    signal.signal(signal.SIGTERM, _leave)
+    seconds = _run_housekeeping(housekeeping)
+    threading.Thread(target=_keep_house, args=(housekeeping, seconds), name="upkeep", daemon=True).start()
+    signal.signal(signal.SIGTERM, _stop)
     log.info("gateway started", url=f"http://{settings.host}:{settings.port}", workflows=catalogue.names)
     server.run()  # returns after SIGTERM or an interrupt, when the requests under way are answered
-    doorbell.stop()
+    job_publisher.stop()
     listener.stop()
     log.info("gateway stopped")
 
 
-def _keep_up(upkeep: Upkeep, seconds: float) -> None:
+def _keep_house(housekeeping: Housekeeping, seconds: float) -> None:
     """Take the turns after the first one, which said ``seconds``."""
     while True:
         time.sleep(seconds)
-        seconds = _turn(upkeep)
+        seconds = _run_housekeeping(housekeeping)
 
 
-def _turn(upkeep: Upkeep) -> float:
+def _run_housekeeping(housekeeping: Housekeeping) -> float:
     try:
-        return upkeep.turn()
+        return housekeeping.run_once()
     except InvalidWorkflow as error:
         log.critical("workflow changed", error=error.message)
         sys.stderr.write(f"{PROGRAM}: {error.message}\n")
@@ -136,10 +140,10 @@ def _catalogue(settings: GatewaySettings) -> Catalogue:
     try:
         return load_catalogue(settings.workflows)
     except InvalidWorkflow as error:
-        leave(PROGRAM, error.message)
+        exit_with_error(PROGRAM, error.message)
 
 
-def _leave(*_: object) -> None:
+def _stop(*_: object) -> None:
     raise SystemExit(0)
 
 

@@ -14,26 +14,26 @@ from gateway.api.v2 import (
     exports,
     lifecycle,
     lists,
-    lookup,
     pictures,
     records,
-    sending,
+    submission_lookup,
     submissions,
+    submit_request,
     watching,
     webhooks,
     workflows,
 )
 from gateway.api.v2 import models as models_api
 from gateway.catalogue.models import ModelDirectory
-from gateway.events.subscriptions import Hub
+from gateway.events.subscriptions import EventBroadcaster
 from gateway.images.validation import Limits
 from gateway.pages import docs, routes
 from gateway.submissions.accept import Acceptance
-from gateway.submissions.admission import Intake
+from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.idempotency import Idempotency
 from gateway.submissions.lifecycle import Lifecycle
 from gateway.submissions.listing import Source
-from gateway.submissions.ports import Doorbell, IdempotencyStore, Store
+from gateway.submissions.ports import IdempotencyStore, JobPublisher, Store
 from gateway.submissions.retention import Tombstones
 from gateway.timers import Timers
 
@@ -54,8 +54,8 @@ SECURITY_HEADERS = {
 def create_app(
     *,
     store: Store,
-    doorbell: Doorbell,
-    hub: Hub,
+    job_publisher: JobPublisher,
+    broadcaster: EventBroadcaster,
     listing: Source,
     tombstones: Tombstones,
     catalogue: Catalogue,
@@ -66,7 +66,7 @@ def create_app(
     webhook_policy: WebhookPolicy,
     replays: webhooks.Replays,
     keys: IdempotencyStore,
-    owners: Lifecycle,
+    lifecycle_use_case: Lifecycle,
 ) -> Flask:
     """Return the application.
 
@@ -80,22 +80,24 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base has not
     app.url_map.merge_slashes = False  # its redirect would be an HTML page
     errors.register(app, limits.bytes)
-    intake = Intake(doorbell, catalogue.names, queue_limit)
-    acceptance = Acceptance(store, doorbell, intake, limits, retention, webhook_policy)
+    admission = AdmissionControl(job_publisher, catalogue.names, queue_limit)
+    acceptance = Acceptance(store, job_publisher, admission, limits, retention, webhook_policy)
     app.register_blueprint(v1.blueprint(store, catalogue, acceptance))
-    shown, timers = lookup.Submissions(store, doorbell, tombstones), Timers()
-    sent = sending.Sending(acceptance, Idempotency(store, keys, acceptance, shown.find), catalogue)
-    app.register_api(submissions.blueprint(shown, sent, watching.Waiting(store, hub, timers)))
-    app.register_api(lifecycle.blueprint(shown, owners))
-    app.register_api(watching.blueprint(shown, store, hub, timers))
-    app.register_api(webhooks.blueprint(shown, replays))
-    app.register_api(lists.blueprint(shown, listing, store))
-    app.register_api(exports.blueprint(shown, listing, store, catalogue))
-    app.register_api(pictures.blueprint(shown, pictures.Pictures(store)))
-    app.register_api(records.blueprint(shown))
+    found_submissions, timers = submission_lookup.Submissions(store, job_publisher, tombstones), Timers()
+    sent = submit_request.SubmitRequest(
+        acceptance, Idempotency(store, keys, acceptance, found_submissions.find), catalogue
+    )
+    app.register_api(submissions.blueprint(found_submissions, sent, watching.Waiting(store, broadcaster, timers)))
+    app.register_api(lifecycle.blueprint(found_submissions, lifecycle_use_case))
+    app.register_api(watching.blueprint(found_submissions, store, broadcaster, timers))
+    app.register_api(webhooks.blueprint(found_submissions, replays))
+    app.register_api(lists.blueprint(found_submissions, listing, store))
+    app.register_api(exports.blueprint(found_submissions, listing, store, catalogue))
+    app.register_api(pictures.blueprint(found_submissions, pictures.Pictures(store)))
+    app.register_api(records.blueprint(found_submissions))
     app.register_api(workflows.blueprint(catalogue, limits))
     app.register_api(models_api.blueprint(models))
-    app.register_blueprint(health.blueprint(store, doorbell, intake))
+    app.register_blueprint(health.blueprint(store, job_publisher, admission))
     app.register_blueprint(routes.blueprint(catalogue))
     app.register_blueprint(docs.blueprint(document.ADDRESS))
 

@@ -10,7 +10,7 @@ from typing import NoReturn, Protocol
 
 from contracts.errors import StoreUnavailable, UnknownWorkflow
 from contracts.workflows.catalogue import ALIAS, STABLE, Catalogue
-from runtime.settings import leave
+from runtime.settings import exit_with_error
 
 COMMANDS = """commands (none runs the gateway; each has its own --help):
   aliases list                         what the workflows' aliases mean
@@ -35,7 +35,7 @@ class Store(Protocol):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        leave(self.prog, f"{message[:1].upper()}{message[1:]}. {self.prog} --help says more.")
+        exit_with_error(self.prog, f"{message[:1].upper()}{message[1:]}. {self.prog} --help says more.")
 
 
 def parse(program: str, arguments: Sequence[str]) -> argparse.Namespace:

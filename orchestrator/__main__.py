@@ -22,7 +22,7 @@ from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue, load_catalogue
 from orchestrator import operator_commands
 from orchestrator.adapters.model_servers.torchserve import TorchServeModels
-from orchestrator.adapters.mongo.expiry import MongoGraves
+from orchestrator.adapters.mongo.expiry import MongoExpiryStore
 from orchestrator.adapters.mongo.model_status import MongoServedModels
 from orchestrator.adapters.mongo.submissions import MongoStore
 from orchestrator.adapters.mongo.webhook_outbox import MongoOutbox
@@ -35,7 +35,7 @@ from orchestrator.execution.leases import LeaseKeeper
 from orchestrator.execution.model_calls import Caller
 from orchestrator.health import touch
 from orchestrator.maintenance.expiry import Expiry
-from orchestrator.maintenance.model_status import Teller
+from orchestrator.maintenance.model_status import ModelStatusReporter
 from orchestrator.maintenance.sweep import Sweep
 from orchestrator.mongo import connect
 from orchestrator.planning.retries import Policy
@@ -44,7 +44,7 @@ from orchestrator.webhooks.delivery import THREADS as WEBHOOK_THREADS
 from orchestrator.webhooks.delivery import Deliverer
 from orchestrator.webhooks.sender import HttpSender
 from runtime.logs import configure_logging
-from runtime.settings import leave, read_settings
+from runtime.settings import exit_with_error, read_settings
 
 PROGRAM = "python -m orchestrator"
 CLOSING_SECONDS = 3.0
@@ -63,7 +63,7 @@ def command(arguments: list[str]) -> int:
         letters = RabbitDeadLetters(settings.amqp_url)
         client = connect(settings.mongo_url, settings.store_timeout_seconds)
     except InvalidSetting as error:
-        leave(PROGRAM, error.message)
+        exit_with_error(PROGRAM, error.message)
     store = MongoStore(client, settings.mongo_database)
     with client:
         parts = operator_commands.Parts(store, lambda: letters)
@@ -79,7 +79,7 @@ class Process:
         database = connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database
         self.store = MongoStore(*database)
         self.clock, self.lease_clock = SystemClock(self.store.now), SystemClock(self.store.now)
-        self.expiry = Expiry(MongoGraves(*database), self.clock)
+        self.expiry = Expiry(MongoExpiryStore(*database), self.clock)
         webhooks = WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow)
         self.deliverer = Deliverer(
             MongoOutbox(*database, self.store.now),
@@ -96,7 +96,7 @@ class Process:
         )
         models = TorchServeModels(parse_servers(settings.model_servers))
         caller = Caller(models, self.clock, policy)
-        self.teller = Teller(
+        self.model_status_reporter = ModelStatusReporter(
             MongoServedModels(*database, self.store.now),
             catalogue,
             models.server,
@@ -112,7 +112,7 @@ class Process:
             lease_seconds=settings.lease_seconds,
             held=self.held,
             step_threads=ThreadPoolExecutor(settings.threads * 2, thread_name_prefix="step"),
-            announcer=self.broker,
+            event_publisher=self.broker,
             ended=self._ended,
         )
         self.consumer = Consumer(self.engine, self.broker, settings.threads)
@@ -121,7 +121,7 @@ class Process:
             self.broker,
             self.broker,
             self.clock,
-            ring_again_seconds=settings.ring_again_seconds,
+            republish_seconds=settings.republish_seconds,
             lost_leases_limit=settings.lost_leases_limit,
             lease_seconds=settings.lease_seconds,
         )
@@ -149,16 +149,16 @@ class Process:
     def _swept(self) -> None:
         if self.settings.health_file and self.broker.connected:
             touch(Path(self.settings.health_file))
-        self.teller.once()
+        self.model_status_reporter.once()
 
     def drain(self) -> None:
         """Finish what is under way, or hand it back for another orchestrator to go on from its last checkpoint."""
         self.clock.stop()
         self.broker.drain()
-        unfinished = [] if self.consumer.drain(self.settings.drain_seconds) else self.held.all()
-        for claim, journey in [*unfinished, *self.held.left()]:
+        under_way = [] if self.consumer.drain(self.settings.drain_seconds) else self.held.all()
+        for claim, run in [*under_way, *self.held.unfinished()]:
             try:
-                self.keeper.hand_back(claim, journey, "Its orchestrator was stopped; another one goes on.")
+                self.keeper.hand_back(claim, run, "Its orchestrator was stopped; another one goes on.")
             except ShowcaseError as error:
                 log.warning("not handed back", submission_id=claim.submission_id, error=error.message)
         self.deliverer.stop(CLOSING_SECONDS)
@@ -176,14 +176,14 @@ def main() -> None:
     try:
         catalogue = load_catalogue(settings.workflows)
     except InvalidWorkflow as error:
-        leave(PROGRAM, error.message)
+        exit_with_error(PROGRAM, error.message)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
         process = Process(settings, catalogue)
     except InvalidSetting as error:
-        leave(PROGRAM, error.message)
+        exit_with_error(PROGRAM, error.message)
     process.start()
     log.info("orchestrator started", workflows=catalogue.names, threads=settings.threads)
     stopping.wait()

@@ -20,19 +20,19 @@ WHY = {
 
 
 @dataclass(frozen=True)
-class Stay:
+class NotRequeueable:
     """The letter stays where it is; ``sentence`` says why and what to do instead."""
 
     sentence: str
 
 
 @dataclass(frozen=True)
-class Case:
-    """``lack`` says why there is no ``submission`` here: nothing is stored, or this release cannot read it."""
+class DeadLetterReport:
+    """``missing_reason`` says why ``submission`` is None: nothing is stored, or this release cannot read it."""
 
     letter: DeadLetter
     submission: Submission | None = None
-    lack: str = ""
+    missing_reason: str = ""
 
     @property
     def job(self) -> Job | None:
@@ -67,25 +67,25 @@ class Case:
         """The submission's state, or why none is known."""
         if self.submission is not None:
             return self.submission.state.value
-        return self.lack or "-"
+        return self.missing_reason or "-"
 
-    def requeue(self) -> Job | Stay:
+    def requeue(self) -> Job | NotRequeueable:
         """Return the job to ring for, or why there is none. Only its owner's word moves one that has ended."""
         job, submission = self.job, self.submission
         if job is None:
-            return Stay(self._unreadable())
+            return NotRequeueable(self._unreadable())
         if submission is None:
-            return Stay(f"no submission {job.submission_id} can be rung for ({self.lack}).")
+            return NotRequeueable(f"no submission {job.submission_id} can be rung for ({self.missing_reason}).")
         if submission.state is SubmissionState.QUEUED:
             return Job(submission.id, submission.workflow.name, submission.workflow.version)
         if submission.state is SubmissionState.RUNNING:
-            return Stay("an orchestrator works on it already; if that one stops, a sweep takes it over.")
+            return NotRequeueable("an orchestrator works on it already; if that one stops, a sweep takes it over.")
         if submission.state is SubmissionState.FAILED:
-            return Stay(
+            return NotRequeueable(
                 f"the submission has failed. POST /api/v2/submissions/{submission.id}/retry runs what failed again. "
                 f"It failed with: {submission.reason or 'no reason.'}"
             )
-        return Stay(f"the submission is {submission.state.value}: nothing is left to do.")
+        return NotRequeueable(f"the submission is {submission.state.value}: nothing is left to do.")
 
     def _unreadable(self) -> str:
         try:

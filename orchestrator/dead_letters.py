@@ -93,7 +93,7 @@ class RabbitDeadLetters:
             self._reading.basic_ack(letter.tag)
         del self._held[letter.tag]
 
-    def ring(self, job: Job) -> None:
+    def publish(self, job: Job) -> None:
         with _translated():
             try:
                 self._publish(JOBS_EXCHANGE, job.workflow, encode_job(job), job_properties(job.submission_id))

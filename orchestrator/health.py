@@ -22,7 +22,7 @@ def touch(path: Path) -> None:
     path.touch()
 
 
-def lacking(path: Path, now: float) -> str | None:
+def missing_reason(path: Path, now: float) -> str | None:
     """Return what is wrong, or None."""
     try:
         age = now - path.stat().st_mtime
@@ -35,10 +35,10 @@ def main() -> int:
     """Check once; what is wrong goes to standard error."""
     name = variable("health_file")
     path = os.environ.get(name)
-    lack = lacking(Path(path), time.time()) if path else f"{name} names no file"
-    if lack:
-        sys.stderr.write(f"python -m orchestrator.health: {lack}.\n")
-    return int(lack is not None)
+    reason = missing_reason(Path(path), time.time()) if path else f"{name} names no file"
+    if reason:
+        sys.stderr.write(f"python -m orchestrator.health: {reason}.\n")
+    return int(reason is not None)
 
 
 if __name__ == "__main__":

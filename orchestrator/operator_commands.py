@@ -13,10 +13,16 @@ from typing import NoReturn, Protocol
 from contracts.errors import BrokerUnavailable, InvalidDocument, StoreUnavailable, UnknownSchema, UnknownWorkflow
 from contracts.messaging.topology import DEAD_QUEUE_LENGTH
 from contracts.submissions.documents import Submission
-from orchestrator.cases import Case, Stay
+from orchestrator.cases import DeadLetterReport, NotRequeueable
 from orchestrator.ports import DeadLetter, DeadLetters
-from orchestrator.reports import letter_text, letter_values, letters_table, record_text, record_values
-from runtime.settings import leave
+from orchestrator.reports import (
+    letter_text,
+    letter_values,
+    letters_table,
+    record_text,
+    record_values,
+)
+from runtime.settings import exit_with_error
 
 COMMANDS = """commands (none runs the orchestrator; each has its own --help):
   dead-letters list        what nobody could work with: since when, of whom, and why
@@ -56,7 +62,7 @@ class Parts:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        leave(self.prog, f"{message[:1].upper()}{message[1:]}. {self.prog} --help says more.")
+        exit_with_error(self.prog, f"{message[:1].upper()}{message[1:]}. {self.prog} --help says more.")
 
 
 def parse(program: str, arguments: Sequence[str]) -> argparse.Namespace:
@@ -119,56 +125,56 @@ def _list(given: argparse.Namespace, parts: Parts) -> int:
         found = letters.read(DEAD_QUEUE_LENGTH if given.newest else given.limit)
     if given.newest:
         found = found[::-1][: given.limit]
-    cases = [_case(letter, parts.store) for letter in found]
+    reports = [_report(letter, parts.store) for letter in found]
     if given.json:
-        _write(json.dumps({"waiting": waiting, "letters": [letter_values(case) for case in cases]}, indent=2))
+        _write(json.dumps({"waiting": waiting, "letters": [letter_values(report) for report in reports]}, indent=2))
     else:
-        _write(letters_table(cases, waiting, "newest" if given.newest else "oldest"))
+        _write(letters_table(reports, waiting, "newest" if given.newest else "oldest"))
     return 0
 
 
 def _show(given: argparse.Namespace, parts: Parts) -> int:
     with parts.open_letters() as letters:
         found = letters.read(DEAD_QUEUE_LENGTH)
-    cases = [_case(letter, parts.store) for letter in found if _is_about(letter, given.id)]
-    if not cases:
+    reports = [_report(letter, parts.store) for letter in found if _is_about(letter, given.id)]
+    if not reports:
         raise _Nothing(f"No dead letter is about {given.id}. `submissions show {given.id}` shows its record.")
-    submission = cases[0].submission
+    submission = reports[0].submission
     if given.json:
-        values = [letter_values(case) for case in cases]
+        values = [letter_values(report) for report in reports]
         record = record_values(submission) if submission else None
         _write(json.dumps({"letters": values, "submission": record}, indent=2))
     else:
-        record_part = record_text(submission) if submission else f"No record: {cases[0].lack or 'no id'}."
-        _write("\n\n".join([*map(letter_text, cases), record_part]))
+        record_part = record_text(submission) if submission else f"No record: {reports[0].missing_reason or 'no id'}."
+        _write("\n\n".join([*map(letter_text, reports), record_part]))
     return 0
 
 
 def _requeue(given: argparse.Namespace, parts: Parts) -> int:
-    rung, stays = 0, []
+    requeued, kept = 0, []
     with parts.open_letters() as letters:
         for letter in letters.read(DEAD_QUEUE_LENGTH):
             if not given.all and not _is_about(letter, given.id):
                 continue
-            case = _case(letter, parts.store)
-            job = case.requeue()
-            name = case.submission_id or "a message without an id"
+            report = _report(letter, parts.store)
+            job = report.requeue()
+            name = report.submission_id or "a message without an id"
             try:
-                if isinstance(job, Stay):
+                if isinstance(job, NotRequeueable):
                     raise _Nothing(job.sentence)
-                letters.ring(job)
+                letters.publish(job)
             except (_Nothing, UnknownWorkflow) as reason:
-                stays.append(f"{name} stays: {reason}")
+                kept.append(f"{name} stays: {reason}")
                 continue
             letters.remove(letter)  # after the broker has the new message: at worst there are two
-            rung += 1
+            requeued += 1
             _write(f"{name}: rung for again.")
-    if not given.all and not rung:
-        raise _Nothing(" ".join(stays) or f"No dead letter is about {given.id}.")
-    for sentence in stays:
+    if not given.all and not requeued:
+        raise _Nothing(" ".join(kept) or f"No dead letter is about {given.id}.")
+    for sentence in kept:
         _write(sentence)
     if given.all:
-        _write(f"{rung} rung for again, {len(stays)} stay.")
+        _write(f"{requeued} requeued, {len(kept)} stay.")
     return 0
 
 
@@ -180,21 +186,21 @@ def _record(given: argparse.Namespace, parts: Parts) -> int:
     return 0
 
 
-def _case(letter: DeadLetter, store: Store) -> Case:
-    key = Case(letter).submission_id
+def _report(letter: DeadLetter, store: Store) -> DeadLetterReport:
+    key = DeadLetterReport(letter).submission_id
     if not key:
-        return Case(letter)
+        return DeadLetterReport(letter)
     try:
         submission = store.read(key)
     except UnknownSchema:
-        return Case(letter, lack="of a newer release")
+        return DeadLetterReport(letter, missing_reason="of a newer release")
     except InvalidDocument:
-        return Case(letter, lack="unreadable")
-    return Case(letter, submission, lack="" if submission else "not stored")
+        return DeadLetterReport(letter, missing_reason="unreadable")
+    return DeadLetterReport(letter, submission, missing_reason="" if submission else "not stored")
 
 
 def _is_about(letter: DeadLetter, submission_id: str) -> bool:
-    return Case(letter).submission_id == submission_id
+    return DeadLetterReport(letter).submission_id == submission_id
 
 
 def _count(text: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import Artifact, Event, ModelRef, Step, Submission
-from contracts.submissions.events import Notice
+from contracts.submissions.events import SubmissionChanged
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Store(Protocol):
 
     def fail(self, claim: Claim, progress: Progress, reason: str) -> None: ...
 
-    def set_aside(self, claim: Claim, progress: Progress, reason: str, seconds: float) -> None:
+    def defer(self, claim: Claim, progress: Progress, reason: str, seconds: float) -> None:
         """Running to queued, not before so many seconds from now."""
 
     def due(self, limit: int) -> list[Submission]:
@@ -76,19 +76,19 @@ class Store(Protocol):
         What this release cannot read is left out, and put off where it would stand before all else.
         """
 
-    def mark_rung(self, submission: Submission, due_in_seconds: float) -> None:
+    def mark_published(self, submission: Submission, due_in_seconds: float) -> None:
         """Record that it was rung for, and when to look again if nothing happens."""
 
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
         """Look again later, nothing else."""
 
-    def put_off(self, submissions: list[Submission], due_in_seconds: float) -> None:
+    def postpone_all(self, submissions: list[Submission], due_in_seconds: float) -> None:
         """Look again later at those that are queued and still due."""
 
     def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
         """Running to queued, because its lease ran out. False: somebody else wrote in the meantime."""
 
-    def bury(self, submission: Submission, reason: str) -> bool:
+    def fail_as_poison(self, submission: Submission, reason: str) -> bool:
         """Running to failed, because too many owners died on it. False as above."""
 
 
@@ -97,22 +97,22 @@ class Models(Protocol):
         """Return the model's JSON answer and the server that gave it. Raises ModelFault."""
 
 
-class Bell(Protocol):
+class JobPublisher(Protocol):
     """Rings for submissions. Raises BrokerUnavailable."""
 
-    def ring(self, job: Job, delay_seconds: float = 0.0) -> None: ...
+    def publish(self, job: Job, delay_seconds: float = 0.0) -> None: ...
 
-    def bury(self, job: Job) -> None:
+    def dead_letter_job(self, job: Job) -> None:
         """Put a job among the dead letters, for an operator to read."""
 
     def waiting(self, workflow: str) -> int:
         """Return how many messages wait in the workflow's queue."""
 
 
-class Announcer(Protocol):
+class EventPublisher(Protocol):
     """Tells whoever waits what has happened. Never blocks and never fails: a notice is a hint."""
 
-    def announce(self, notice: Notice) -> None: ...
+    def publish_event(self, change: SubmissionChanged) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class DeadLetters(Protocol):
 
     def remove(self, letter: DeadLetter) -> None: ...
 
-    def ring(self, job: Job) -> None:
+    def publish(self, job: Job) -> None:
         """Publish a job and wait until the broker has it. Raises UnknownWorkflow when no queue takes it."""
 
 

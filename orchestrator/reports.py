@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts.submissions.documents import Attempt, Gate, Step, Submission, Webhook
-from orchestrator.cases import Case
+from orchestrator.cases import DeadLetterReport
 
 TEXT_KEPT = 400
 """Characters shown of one value; JSON holds it whole."""
@@ -16,43 +16,43 @@ TEXT_KEPT = 400
 _COLUMNS = ("WHEN", "SUBMISSION", "WORKFLOW", "STATE", "WHY")
 
 
-def letters_table(cases: list[Case], waiting: int, order: str) -> str:
+def letters_table(reports: list[DeadLetterReport], waiting: int, order: str) -> str:
     """Return a line a letter, aligned, with a head and a foot."""
-    if not waiting and not cases:
+    if not waiting and not reports:
         return "No dead letters."
-    rows = [_COLUMNS, *map(_row, cases)]
+    rows = [_COLUMNS, *map(_row, reports)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
     ]
-    return "\n".join([*lines, f"{len(cases)} of {max(waiting, len(cases))} shown, {order} first."])
+    return "\n".join([*lines, f"{len(reports)} of {max(waiting, len(reports))} shown, {order} first."])
 
 
-def letter_values(case: Case) -> dict[str, Any]:
+def letter_values(report: DeadLetterReport) -> dict[str, Any]:
     """Return a letter for JSON; what is not known is null."""
-    job = case.job
+    job = report.job
     return {
-        "submission_id": case.submission_id or None,
+        "submission_id": report.submission_id or None,
         "workflow": job.workflow if job else None,
         "version": job.version if job else None,
-        "since": case.letter.since.isoformat() if case.letter.since else None,
-        "reason": case.letter.reason or None,
-        "why": case.why,
-        "queue": case.letter.queue or None,
-        "state": case.submission.state.value if case.submission else None,
-        "lack": case.lack or None,
+        "since": report.letter.since.isoformat() if report.letter.since else None,
+        "reason": report.letter.reason or None,
+        "why": report.why,
+        "queue": report.letter.queue or None,
+        "state": report.submission.state.value if report.submission else None,
+        "lack": report.missing_reason or None,
     }
 
 
-def letter_text(case: Case) -> str:
+def letter_text(report: DeadLetterReport) -> str:
     """Return one letter in full: where it comes from, why it lies there, and its body as it is."""
-    body = case.letter.body.decode("utf-8", "backslashreplace")
+    body = report.letter.body.decode("utf-8", "backslashreplace")
     rows = [
-        ("dead letter", f"since {_moment(case.letter.since)}"),
-        ("about", case.submission_id or "no submission that it names"),
-        ("came from", case.letter.queue or "no queue that is recorded"),
-        ("why", case.why),
-        ("body", f"{len(case.letter.body)} bytes: {body}"),
+        ("dead letter", f"since {_moment(report.letter.since)}"),
+        ("about", report.submission_id or "no submission that it names"),
+        ("came from", report.letter.queue or "no queue that is recorded"),
+        ("why", report.why),
+        ("body", f"{len(report.letter.body)} bytes: {body}"),
     ]
     return "\n".join(_pairs(rows))
 
@@ -73,7 +73,7 @@ def record_text(submission: Submission) -> str:
         ("reason", submission.reason),
         ("image", f"{given.file_name} ({given.media_type}, {given.width} x {given.height}, {given.bytes} bytes)"),
         ("created", _moment(submission.created_at)),
-        ("rung for", _moment(submission.rung_at) if submission.rung_at else None),
+        ("rung for", _moment(submission.published_at) if submission.published_at else None),
         ("not before", _moment(submission.not_before) if submission.not_before else None),
         ("started", _moment(submission.started_at) if submission.started_at else None),
         ("ended", _moment(submission.ended_at) if submission.ended_at else None),
@@ -89,14 +89,14 @@ def record_text(submission: Submission) -> str:
     return "\n\n".join(["\n".join(_pairs(rows)), *("\n".join(_step(step)) for step in submission.steps)])
 
 
-def _row(case: Case) -> tuple[str, ...]:
-    job = case.job
+def _row(report: DeadLetterReport) -> tuple[str, ...]:
+    job = report.job
     cells = (
-        _moment(case.letter.since, "seconds"),
-        case.submission_id or "-",
+        _moment(report.letter.since, "seconds"),
+        report.submission_id or "-",
         job.workflow if job else "-",
-        case.state,
-        case.why,
+        report.state,
+        report.why,
     )
     return tuple(map(_plain, cells))
 

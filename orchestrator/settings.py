@@ -21,7 +21,7 @@ class OrchestratorSettings(SharedSettings):
     sweep_seconds: float = Field(
         default=2.0, gt=0, le=60, description="Seconds between two looks for submissions that nobody rang for."
     )
-    ring_again_seconds: float = Field(
+    republish_seconds: float = Field(
         default=30.0, ge=1, le=3600, description="Seconds that a rung-for submission may stay queued in an idle queue."
     )
     lost_leases_limit: int = Field(

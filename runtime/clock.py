@@ -19,13 +19,13 @@ class DatabaseTime:
 
     def measured(self, answer: datetime) -> datetime:
         """Take the time that the database has just told, and return it with its zone."""
-        told = answer if answer.tzinfo else answer.replace(tzinfo=UTC)
-        self._measured = (told, self._monotonic())
-        return told
+        time_of_database = answer if answer.tzinfo else answer.replace(tzinfo=UTC)
+        self._measured = (time_of_database, self._monotonic())
+        return time_of_database
 
     def now(self) -> datetime | None:
         """Return the database's time, in error by what the last answer took; None when it was never told."""
         if self._measured is None:
             return None
-        told, at = self._measured
-        return told + timedelta(seconds=self._monotonic() - at)
+        time_of_database, at = self._measured
+        return time_of_database + timedelta(seconds=self._monotonic() - at)

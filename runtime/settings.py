@@ -148,21 +148,21 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
         if name.startswith(PREFIX) and name not in known and not name.startswith(tuple(f"{k}_" for k in known)):
             close = difflib.get_close_matches(name, known, n=1, cutoff=SLIP)
             if close:
-                leave(program, f"{name} is not a setting. Did you mean {close[0]}?")
+                exit_with_error(program, f"{name} is not a setting. Did you mean {close[0]}?")
     try:
         held = values_from_files(os.environ, known)
     except InvalidSetting as error:
-        leave(program, error.message)
+        exit_with_error(program, error.message)
     try:
         values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, value in held.items()}
         return settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         name = variable(str(first["loc"][0])) if first["loc"] else PREFIX
-        leave(program, f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}.")
+        exit_with_error(program, f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}.")
 
 
-def leave(program: str, sentence: str) -> NoReturn:
+def exit_with_error(program: str, sentence: str) -> NoReturn:
     """End the process with status 2 and one sentence."""
     sys.stderr.write(f"{program}: {sentence}\n")
     raise SystemExit(2)

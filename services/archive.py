@@ -26,7 +26,7 @@ import yaml
 
 from services.common import descriptions
 
-HOUSE = Path(__file__).resolve().parent
+SERVICES_DIR = Path(__file__).resolve().parent
 ARCHIVER = "torch-model-archiver"
 KEYS = {"name": str, "version": str, "handler": str, "weights": str, "serving": dict}
 
@@ -122,7 +122,7 @@ def digest_of(service: Service, files: dict[str, bytes]) -> str:
     return state.hexdigest()
 
 
-def build(service: Service, store: Path, root: Path = HOUSE.parent) -> bool:
+def build(service: Service, store: Path, root: Path = SERVICES_DIR.parent) -> bool:
     """Write ``store/<name>_<version>.mar``, whole or not at all. Returns False when it was up to date.
 
     Raises :class:`ArchiveError` with the archiver's own words when it fails.
@@ -177,7 +177,7 @@ def describe(folders: Mapping[str, Path], store: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Build what was asked for. Returns the process's exit status."""
-    folders = {path.parent.name: path.parent for path in sorted(HOUSE.glob("*/service.yaml"))}
+    folders = {path.parent.name: path.parent for path in sorted(SERVICES_DIR.glob("*/service.yaml"))}
     parser = argparse.ArgumentParser(
         prog="python -m services.archive", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

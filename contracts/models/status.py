@@ -21,7 +21,7 @@ class ServedModel:
     seen_at: datetime
 
 
-def told_of(served: ServedModel) -> dict[str, Any]:
+def to_document(served: ServedModel) -> dict[str, Any]:
     """Return what is stored under the model's name and version."""
     return {"address": served.address, "state": served.state.value, "seen_at": served.seen_at}
 

@@ -38,7 +38,7 @@ class Concern(TypedDict, total=False):
 JOURNALED: Concern = {"w": "majority", "j": True}
 """The write concern of what a client is told, or another process builds on: in the journal of a majority."""
 
-AHEAD: Concern = {"w": "majority"}
+UNJOURNALED: Concern = {"w": "majority"}
 """The write concern of what a journaled write follows before anybody builds on it (a picture, and then the document
 that names it), or whose loss costs a look (when to look again). A journal is one log in order: the later write's
 flush holds the earlier one too, and one flush less is the largest part of an embedded database's answer."""

@@ -33,5 +33,5 @@ def appended(events: Sequence[Event]) -> Document:
     together = {"$concatArrays": [{"$ifNull": ["$events", []]}, literal(events)]}
     return {
         "events": {"$slice": [together, -EVENTS_KEPT]},
-        "moves": {"$add": [{"$ifNull": ["$moves", 0]}, len(events)]},
+        "event_count": {"$add": [{"$ifNull": ["$event_count", 0]}, len(events)]},
     }

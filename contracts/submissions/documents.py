@@ -17,7 +17,7 @@ ATTEMPTS_KEPT = 20
 """A step's record keeps its latest attempts; ``tries`` counts them all. A document must not grow without end."""
 
 EVENTS_KEPT = 200
-"""A submission keeps its latest events; ``moves`` counts them all."""
+"""A submission keeps its latest events; ``event_count`` counts them all."""
 
 
 class _Document(BaseModel):
@@ -76,14 +76,14 @@ class Step(_Document):
     state: StepState = StepState.PENDING
     gate: Gate | None = None
     tries: int = 0
-    forgiven: int = 0  # of the tries, those before the latest retry: they count against it no more
+    tries_before_retry: int = 0  # of the tries, those before the latest retry: they count against it no more
     attempts: list[Attempt] = Field(default_factory=list)
     output: dict[str, Any] | None = None
 
     @property
     def tries_that_count(self) -> int:
         """Calls made in this run, over all its owners: what the retry rule goes by."""
-        return self.tries - self.forgiven
+        return self.tries - self.tries_before_retry
 
     def record(self, attempt: Attempt) -> None:
         self.tries += 1
@@ -141,9 +141,9 @@ class Submission(_Document):
     ``due_at`` is when a sweep should look at it next: every submission that is not in a terminal state has one, so
     that one sparse index finds all that was not rung for, was rung for in vain, or lost its orchestrator.
     ``fence`` counts the claims: a write that carries an older one changes nothing. ``lost_leases`` counts the
-    orchestrators that vanished while they held it. ``ahead`` is how many of its workflow waited when it was queued.
-    ``events`` are the latest moves, ``moves`` is the number of the last one. ``retries`` counts how often it was queued
-    again after it had ended, ``retried_at`` is when that was last.
+    orchestrators that vanished while they held it. ``queue_depth_at_submit`` is how many of its workflow waited when it
+    was queued. ``events`` are the latest events, ``event_count`` is the number of the last one. ``retries`` counts how
+    often it was queued again after it had ended, ``retried_at`` is when that was last.
     """
 
     id: str = Field(alias="_id")
@@ -160,17 +160,17 @@ class Submission(_Document):
     fence: int = 0
     lost_leases: int = 0
     created_at: datetime
-    rung_at: datetime | None = None
+    published_at: datetime | None = None
     due_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     not_before: datetime | None = None
     expires_at: datetime | None = None
-    ahead: int = 0
+    queue_depth_at_submit: int = 0
     retries: int = 0
     retried_at: datetime | None = None
     events: list[Event] = Field(default_factory=list)
-    moves: int = 0
+    event_count: int = 0
     tenant: str = "default"
     metadata: dict[str, str] = Field(default_factory=dict)
     webhook: Webhook | None = None
@@ -184,7 +184,9 @@ class Submission(_Document):
         """Return the steps for another run: what succeeded or was skipped stays, the rest is called anew."""
         kept = {StepState.SUCCEEDED, StepState.SKIPPED}
         return [
-            step if step.state in kept else step.model_copy(update={"state": StepState.PENDING, "forgiven": step.tries})
+            step
+            if step.state in kept
+            else step.model_copy(update={"state": StepState.PENDING, "tries_before_retry": step.tries})
             for step in self.steps
         ]
 

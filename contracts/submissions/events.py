@@ -22,7 +22,7 @@ MAX_BYTES = 256 * 1024
 
 
 @checked(frozen=True)
-class Notice:
+class SubmissionChanged:
     """``events`` of a submission that is in ``state`` now. ``first`` is the number of the first, counted from 1.
 
     ``first`` is None when the sender does not know it, and no events are then sent: look at the document.
@@ -35,19 +35,19 @@ class Notice:
     events: tuple[Event, ...] = ()
 
 
-_NOTICE: TypeAdapter[Notice] = TypeAdapter(Notice)
+_CHANGE: TypeAdapter[SubmissionChanged] = TypeAdapter(SubmissionChanged)
 
 
-def encode_notice(notice: Notice) -> bytes:
-    return _NOTICE.dump_json(notice, exclude_none=True)
+def encode_change(change: SubmissionChanged) -> bytes:
+    return _CHANGE.dump_json(change, exclude_none=True)
 
 
-def decode_notice(body: bytes) -> Notice:
+def decode_change(body: bytes) -> SubmissionChanged:
     """Read a notice. Raises InvalidMessage; a field that a newer release added is left out."""
     if len(body) > MAX_BYTES:
         raise InvalidMessage(f"A notice has at most {MAX_BYTES} bytes, this one has {len(body)}.")
     try:
-        return _NOTICE.validate_json(b"%s" % body)
+        return _CHANGE.validate_json(b"%s" % body)
     except ValidationError as error:
         raise InvalidMessage("The message is no notice of ours.") from error
 
@@ -62,7 +62,7 @@ class Numbered:
 
 def numbered(submission: Submission) -> list[Numbered]:
     """Return the events that the document still holds, oldest first."""
-    before = submission.moves - len(submission.events)
+    before = submission.event_count - len(submission.events)
     return [Numbered(before + place, event) for place, event in enumerate(submission.events, 1)]
 
 

@@ -19,9 +19,9 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from deploy.local.disk_guard import START_MEGABYTES, STOP_MEGABYTES, lacking_space
 from deploy.local.errors import ClusterError
 from deploy.local.reporting import pid_of
-from deploy.local.room import START_MEGABYTES, STOP_MEGABYTES, lack
 
 PART = "database"
 PAUSE_SECONDS = 2.0
@@ -116,11 +116,11 @@ def watch(home: Path, ask: Callable[[], bool]) -> None:
             continue  # it is being started or stopped
         answered = ask()
         busy = pace.busy(pid, time.monotonic(), cpu_seconds(pid))
-        if sentence := lack(folder, STOP_MEGABYTES):
+        if sentence := lacking_space(folder, STOP_MEGABYTES):
             if answered:  # else it waits for room already
                 print(sentence, flush=True)
                 os.kill(pid, signal.SIGTERM)
-        elif lack(folder, START_MEGABYTES) and not answered:
+        elif lacking_space(folder, START_MEGABYTES) and not answered:
             continue  # it waits for room
         elif state.judge(pid, answered, busy):
             print(f"the database (process {pid}) does not answer: ending it", flush=True)

@@ -102,7 +102,7 @@ def status_of(error: errors.ShowcaseError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
-def told(error: errors.ShowcaseError) -> Failed:
+def to_response(error: errors.ShowcaseError) -> Failed:
     """Return what a client is told of an error of ours: its own words, unless they are for the operator."""
     status = status_of(error)
     if status < 500:
@@ -124,7 +124,7 @@ def register(app: Flask, upload_bytes: int) -> None:
 
     @app.errorhandler(errors.ShowcaseError)
     def ours(error: errors.ShowcaseError) -> Response:
-        return told(error).response()
+        return to_response(error).response()
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_error: RequestEntityTooLarge) -> Response:

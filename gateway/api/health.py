@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from contracts.errors import StoreUnavailable
-from gateway.submissions.admission import Intake
-from gateway.submissions.ports import Doorbell, Store
+from gateway.submissions.admission import AdmissionControl
+from gateway.submissions.ports import JobPublisher, Store
 
 MEANING = {
     "store": "The database does not answer: nothing can be accepted or read.",
@@ -15,7 +15,7 @@ MEANING = {
 }
 
 
-def blueprint(store: Store, doorbell: Doorbell, intake: Intake) -> Blueprint:
+def blueprint(store: Store, job_publisher: JobPublisher, admission: AdmissionControl) -> Blueprint:
     health = Blueprint("health", __name__, url_prefix="/health")
 
     @health.get("/live", strict_slashes=False)
@@ -34,11 +34,11 @@ def blueprint(store: Store, doorbell: Doorbell, intake: Intake) -> Blueprint:
             stored = True
         except StoreUnavailable:
             stored = False
-        parts = {"store": stored, "broker": doorbell.connected, "orchestrator": doorbell.answered}
+        parts = {"store": stored, "broker": job_publisher.connected, "orchestrator": job_publisher.answered}
         missing = [name for name, there in parts.items() if not there]
         if "broker" in missing:
             missing = [name for name in missing if name != "orchestrator"]  # without a broker nobody knows
-        full = intake.full()
+        full = admission.full()
         body: dict[str, object] = {
             "status": "not ready" if missing else "ready",
             "accepting": stored and not full,

@@ -32,7 +32,7 @@ def blueprint(store: Store, catalogue: Catalogue, acceptance: Acceptance) -> Blu
             workflow = catalogue.stable(name)
         except UnknownWorkflow:
             return failure("Incorrect 'workflow_name' included in the request.", 404)
-        submission = acceptance.take(workflow, Upload(upload.stream.read, upload.filename))
+        submission = acceptance.accept(workflow, Upload(upload.stream.read, upload.filename))
         return jsonify(
             {
                 "file_type": submission.input.media_type,

@@ -43,7 +43,7 @@ class ModelDirectory:
         return [ModelRef(name=name, version=version) for name in self.names for version in self.versions(name)]
 
     @property
-    def untold(self) -> bool:
+    def unreported(self) -> bool:
         """Whether there is a model of which no orchestrator has told yet."""
         return any((pin.name, pin.version) not in self._served for pin in self.pins)
 

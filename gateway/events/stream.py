@@ -15,9 +15,9 @@ from pydantic import BaseModel
 
 from contracts.errors import ShowcaseError
 from contracts.submissions.documents import Event, Submission
-from contracts.submissions.events import Notice, numbered
+from contracts.submissions.events import SubmissionChanged, numbered
 from contracts.submissions.states import SubmissionState
-from gateway.events.subscriptions import Detached, Hub
+from gateway.events.subscriptions import Detached, EventBroadcaster
 from gateway.timers import Timer, Timers
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class EventStream:
         *,
         look: Look,
         extra: Extra,
-        hub: Hub,
+        broadcaster: EventBroadcaster,
         timers: Timers,
         looks: Executor,
         detachable: bool,
@@ -57,7 +57,7 @@ class EventStream:
         self._last = after
         self._look = look
         self._extra = extra
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._timers = timers
         self._looks = looks
         self._detachable = detachable
@@ -68,7 +68,7 @@ class EventStream:
         self._looking = self._closed = self._detached = False
         self._timer: Timer | None = None
         # Before the first look: what happens between the two is heard.
-        self._subscription = hub.subscribe(submission_id, self._hear)
+        self._subscription = broadcaster.subscribe(submission_id, self._on_change)
 
     def __iter__(self) -> Iterator[bytes]:
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
@@ -97,14 +97,14 @@ class EventStream:
             return
         self._end()
 
-    def _hear(self, notice: Notice) -> None:
+    def _on_change(self, change: SubmissionChanged) -> None:
         with self._lock:
             if self._closed:
                 return
-            if notice.first is None or notice.first > self._last + 1:
+            if change.first is None or change.first > self._last + 1:
                 self._catch_up_soon()  # something was missed: the document knows
             else:
-                self._send(notice.first, notice.events)
+                self._send(change.first, change.events)
 
     def _send(self, first: int, events: tuple[Event, ...]) -> None:
         for number, event in enumerate(events, first):
@@ -135,10 +135,10 @@ class EventStream:
                 self._emit('event: submission.deleted\ndata: {"type": "submission.deleted"}\n\n')
                 self._last_word()
             elif submission is not None:
-                self._tell(submission)
+                self._send_document(submission)
             self._beat_later()
 
-    def _tell(self, submission: Submission) -> None:
+    def _send_document(self, submission: Submission) -> None:
         extra = self._extra(submission)
         if extra is not None:
             self._emit(f"event: queue\ndata: {extra.model_dump_json()}\n\n")
@@ -157,7 +157,7 @@ class EventStream:
         if self._timer is not None:
             self._timer.cancel()
         if not self._closed:
-            seconds = HEARTBEAT_SECONDS if self._hub.listening else AWAY_SECONDS
+            seconds = HEARTBEAT_SECONDS if self._broadcaster.listening else AWAY_SECONDS
             self._timer = self._timers.later(seconds, self._beat)
 
     def _beat(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import structlog
 
 from contracts.errors import TooManyWatchers
-from contracts.submissions.events import Notice
+from contracts.submissions.events import SubmissionChanged
 
 log = structlog.get_logger()
 
@@ -60,16 +60,18 @@ class Detached(BaseException):
 
 
 class Subscription:
-    def __init__(self, hub: Hub, submission_id: str, hear: Callable[[Notice], object]) -> None:
-        self._hub = hub
+    def __init__(
+        self, broadcaster: EventBroadcaster, submission_id: str, callback: Callable[[SubmissionChanged], object]
+    ) -> None:
+        self._broadcaster = broadcaster
         self.submission_id = submission_id
-        self.hear = hear
+        self.callback = callback
 
     def cancel(self) -> None:
-        self._hub.drop(self)
+        self._broadcaster.drop(self)
 
 
-class Hub:
+class EventBroadcaster:
     """Passes notices on. Thread-safe. ``limit`` bounds how many wait at the same time."""
 
     def __init__(self, limit: int) -> None:
@@ -80,12 +82,12 @@ class Hub:
         self.listening = False
         """Whether notices come in. While they do not, whoever waits has to look."""
 
-    def subscribe(self, submission_id: str, hear: Callable[[Notice], object]) -> Subscription:
-        """Call ``hear`` with every notice of the submission, on the listener's thread: it must return at once.
+    def subscribe(self, submission_id: str, callback: Callable[[SubmissionChanged], object]) -> Subscription:
+        """Call ``callback`` with every notice of the submission, on the listener's thread: it must return at once.
 
         Raises TooManyWatchers.
         """
-        subscription = Subscription(self, submission_id, hear)
+        subscription = Subscription(self, submission_id, callback)
         with self._lock:
             if self._count >= self._limit:
                 raise TooManyWatchers(
@@ -104,11 +106,11 @@ class Hub:
                 if not waiting:
                     del self._waiting[subscription.submission_id]
 
-    def tell(self, notice: Notice) -> None:
+    def publish(self, change: SubmissionChanged) -> None:
         with self._lock:
-            waiting = list(self._waiting.get(notice.submission_id, ()))
+            waiting = list(self._waiting.get(change.submission_id, ()))
         for subscription in waiting:
             try:
-                subscription.hear(notice)
+                subscription.callback(change)
             except Exception:
-                log.exception("watcher broke", submission_id=notice.submission_id)
+                log.exception("watcher broke", submission_id=change.submission_id)

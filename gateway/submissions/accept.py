@@ -14,10 +14,10 @@ from contracts.submissions.states import SubmissionState
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.workflow_file import Workflow
 from gateway.images.validation import Limits, examine
-from gateway.submissions.admission import Intake
-from gateway.submissions.ports import Doorbell, Store
+from gateway.submissions.admission import AdmissionControl
+from gateway.submissions.ports import JobPublisher, Store
 
-UNRUNG_DUE_SECONDS = 5
+UNPUBLISHED_DUE_SECONDS = 5
 """A submission that nobody could ring for is looked at by the sweep after so many seconds."""
 
 
@@ -38,36 +38,34 @@ class Acceptance:
     def __init__(
         self,
         store: Store,
-        doorbell: Doorbell,
-        intake: Intake,
+        job_publisher: JobPublisher,
+        admission: AdmissionControl,
         limits: Limits,
         retention: timedelta | None,
         webhooks: WebhookPolicy,
     ) -> None:
         self._store = store
-        self._doorbell = doorbell
-        self._intake = intake
+        self._job_publisher = job_publisher
+        self._admission = admission
         self._limits = limits
         self._webhooks = webhooks
         self.retention = retention
 
-    def take(self, workflow: Workflow, upload: Upload) -> Submission:
+    def accept(self, workflow: Workflow, upload: Upload) -> Submission:
         """Store what was sent and ring for it; when this returns, it is on disk.
 
         Raises QueueFull (before the image is looked at: who is overloaded has no time for that), WebhooksOff and
         InvalidWebhook (before it, too), RejectedUpload and StoreUnavailable.
         """
-        submission, data = self.examined(workflow, upload)
+        submission, data = self.prepare(workflow, upload)
         self._store.accept(submission, data)
-        self.ring(submission)
+        self.publish(submission)
         return submission
 
-    def examined(
-        self, workflow: Workflow, upload: Upload, submission_id: str | None = None
-    ) -> tuple[Submission, bytes]:
-        """Return what ``take`` would store, with its image: nothing is stored, and nobody is rung for."""
-        self._intake.check(workflow.name)
-        told = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
+    def prepare(self, workflow: Workflow, upload: Upload, submission_id: str | None = None) -> tuple[Submission, bytes]:
+        """Return what ``accept`` would store, with its image: nothing is stored, and nobody is rung for."""
+        self._admission.check(workflow.name)
+        webhook = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
         data = upload.read()
         info = examine(data, upload.file_name, self._limits, workflow.formats)
         now = self._store.now()
@@ -79,15 +77,15 @@ class Acceptance:
             input=info,
             steps=workflow.fresh_steps(),
             created_at=now,
-            due_at=now + timedelta(seconds=UNRUNG_DUE_SECONDS),
+            due_at=now + timedelta(seconds=UNPUBLISHED_DUE_SECONDS),
             expires_at=now + kept if kept else None,
-            ahead=self._doorbell.backlog(workflow.name).waiting,
+            queue_depth_at_submit=self._job_publisher.backlog(workflow.name).waiting,
             events=[submission_event(SubmissionState.QUEUED, now)],
-            moves=1,
+            event_count=1,
             metadata=dict(upload.metadata),
-            webhook=told,
+            webhook=webhook,
         )
         return submission, data
 
-    def ring(self, submission: Submission) -> None:
-        self._doorbell.ring(Job(submission.id, submission.workflow.name, submission.workflow.version))
+    def publish(self, submission: Submission) -> None:
+        self._job_publisher.publish(Job(submission.id, submission.workflow.name, submission.workflow.version))

@@ -7,7 +7,7 @@ import math
 import structlog
 
 from contracts.errors import QueueFull
-from gateway.submissions.ports import Backlog, Doorbell
+from gateway.submissions.ports import Backlog, JobPublisher
 
 log = structlog.get_logger()
 
@@ -43,15 +43,15 @@ def retry_after_seconds(backlog: Backlog, limit: int) -> int:
     return max(1, math.ceil(surplus / backlog.drained_per_second))
 
 
-class Intake:
+class AdmissionControl:
     """Says whether more is taken. Costs a look at numbers in memory: it asks neither the broker nor the store.
 
     ``limit`` is how many submissions of one workflow may wait; 0 is no limit. The numbers are up to some seconds old,
     so that a burst may pass by what arrives in them.
     """
 
-    def __init__(self, doorbell: Doorbell, workflows: list[str], limit: int) -> None:
-        self._doorbell = doorbell
+    def __init__(self, job_publisher: JobPublisher, workflows: list[str], limit: int) -> None:
+        self._job_publisher = job_publisher
         self._workflows = workflows
         self._limit = limit
         self._refusing: set[str] = set()
@@ -60,7 +60,7 @@ class Intake:
         """Raise QueueFull when no more of ``workflow`` is taken."""
         if not self._limit:
             return
-        backlog = self._doorbell.backlog(workflow)
+        backlog = self._job_publisher.backlog(workflow)
         if backlog.waiting < self._limit:
             if workflow in self._refusing:
                 self._refusing.discard(workflow)
@@ -78,4 +78,6 @@ class Intake:
 
     def full(self) -> list[str]:
         """Return the workflows of which no more is taken."""
-        return [name for name in self._workflows if self._limit and self._doorbell.backlog(name).waiting >= self._limit]
+        return [
+            name for name in self._workflows if self._limit and self._job_publisher.backlog(name).waiting >= self._limit
+        ]

@@ -51,7 +51,7 @@ class Slots:
         self._sentence = sentence
         self._retry_after_seconds = retry_after_seconds
 
-    def take(self, wait_seconds: float = 0.0) -> Slot:
+    def acquire(self, wait_seconds: float = 0.0) -> Slot:
         """Return a slot that is held until it is left. Raises Busy when none is free in time."""
         if not self._free.acquire(timeout=wait_seconds) if wait_seconds else not self._free.acquire(blocking=False):
             raise Busy(self._sentence, self._retry_after_seconds)
@@ -64,7 +64,7 @@ class Slot:
         self._lock = threading.Lock()
         self._held = True
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give it back; a second time does nothing."""
         with self._lock:
             held, self._held = self._held, False
@@ -75,7 +75,7 @@ class Slot:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.leave()
+        self.release()
 
 
 def result_fields(catalogue: Catalogue, workflow: str | None = None) -> list[str]:

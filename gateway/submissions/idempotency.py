@@ -33,7 +33,7 @@ Find = Callable[[str], Submission]
 
 
 @dataclass(frozen=True)
-class Taken:
+class Accepted:
     """``replayed``: the submission was stored by an earlier request with this key."""
 
     submission: Submission
@@ -50,7 +50,7 @@ def checked_key(text: str) -> str:
     return text
 
 
-def fingerprint(image: bytes, fields: dict[str, object]) -> str:
+def fingerprint_of(image: bytes, fields: dict[str, object]) -> str:
     """Return what two requests have in common that ask for the same."""
     digest = hashlib.sha256(hashlib.sha256(image).digest())
     digest.update(json.dumps(fields, sort_keys=True).encode())
@@ -64,31 +64,31 @@ class Idempotency:
         self._acceptance = acceptance
         self._find = find
 
-    def take(self, key: str, print_: str, examined: Callable[[str], tuple[Submission, bytes]]) -> Taken:
+    def accept(self, key: str, fingerprint: str, prepare: Callable[[str], tuple[Submission, bytes]]) -> Accepted:
         """Return the key's submission, which is stored when this returns.
 
-        ``examined`` makes what is to be stored under the id that it is given; what it refuses uses no key up. Raises
-        IdempotencyConflict, SubmissionGone, StoreUnavailable, and what ``examined`` raises.
+        ``prepare`` makes what is to be stored under the id that it is given; what it refuses uses no key up. Raises
+        IdempotencyConflict, SubmissionGone, StoreUnavailable, and what ``prepare`` raises.
         """
         key_id = hashlib.sha256(key.encode()).hexdigest()
         for _ in range(TRIES):
             known = self._known(key_id)
             if known is not None:
-                if known.fingerprint != print_:
+                if known.fingerprint != fingerprint:
                     raise IdempotencyConflict(
                         "The Idempotency-Key was used for another request in the last 24 hours. Send this one with a "
                         "key of its own."
                     )
                 try:
-                    return Taken(self._find(known.submission_id), replayed=True)
+                    return Accepted(self._find(known.submission_id), replayed=True)
                 except UnknownSubmission:
                     pass  # not yet, or never: this request stores it. One that was deleted is not made again.
-            submission, image = examined(known.submission_id if known else str(uuid.uuid4()))
-            if known is None and not self._keys.claim(self._key(key_id, print_, submission)):
+            submission, image = prepare(known.submission_id if known else str(uuid.uuid4()))
+            if known is None and not self._keys.claim(self._key(key_id, fingerprint, submission)):
                 continue
             if self._keys.accept_once(submission, image):
-                self._acceptance.ring(submission)
-                return Taken(submission, replayed=False)
+                self._acceptance.publish(submission)
+                return Accepted(submission, replayed=False)
         raise StoreUnavailable("Others store and delete submissions of this Idempotency-Key again and again.")
 
     def _known(self, key_id: str) -> RequestKey | None:
@@ -99,8 +99,8 @@ class Idempotency:
             return None
         return known
 
-    def _key(self, key_id: str, print_: str, submission: Submission) -> RequestKey:
+    def _key(self, key_id: str, fingerprint: str, submission: Submission) -> RequestKey:
         end = submission.created_at + KEPT
         if submission.expires_at is not None:
             end = min(end, submission.expires_at)  # a key without its submission would have it made again
-        return RequestKey(key_id, print_, submission.id, end)
+        return RequestKey(key_id, fingerprint, submission.id, end)

@@ -9,9 +9,9 @@ import structlog
 from contracts.errors import IllegalMove, SubmissionGone
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import INPUT_NAME, Submission
-from contracts.submissions.events import Notice
+from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.states import SubmissionState
-from gateway.submissions.ports import Deletion, Doorbell, LifecycleStore, Store
+from gateway.submissions.ports import Deletion, JobPublisher, LifecycleStore, Store
 
 log = structlog.get_logger()
 
@@ -26,10 +26,10 @@ CANCELED = "It was canceled on request."
 
 
 class Lifecycle:
-    def __init__(self, store: Store, moves: LifecycleStore, doorbell: Doorbell) -> None:
+    def __init__(self, store: Store, lifecycle_store: LifecycleStore, job_publisher: JobPublisher) -> None:
         self._store = store
-        self._moves = moves
-        self._doorbell = doorbell
+        self._lifecycle_store = lifecycle_store
+        self._job_publisher = job_publisher
 
     def cancel(self, submission: Submission) -> Submission:
         """Cancel what has not ended; canceling twice changes nothing.
@@ -37,31 +37,31 @@ class Lifecycle:
         Raises IllegalMove, SubmissionGone and StoreUnavailable.
         """
 
-        def move(found: Submission) -> bool:
+        def change(found: Submission) -> bool:
             if found.state is SubmissionState.CANCELED:
                 return True
             if found.state.terminal:
                 raise IllegalMove(f"The submission has {found.state}: there is nothing left to cancel.")
             return self._cancel(found)
 
-        return self._moved(submission, move)
+        return self._changed(submission, change)
 
     def retry(self, submission: Submission) -> Submission:
         """Queue what failed or was canceled, and ring for it. Raises as ``cancel`` does."""
 
-        def move(found: Submission) -> bool:
+        def change(found: Submission) -> bool:
             if not found.state.retryable:
                 raise IllegalMove(f"The submission is {found.state}: only what failed or was canceled is retried.")
             workflow = found.workflow
-            ahead = self._doorbell.backlog(workflow.name).waiting
-            if not self._moves.retry(found, ahead, RETRY_DUE_SECONDS, self._store.now()):
+            queue_depth = self._job_publisher.backlog(workflow.name).waiting
+            if not self._lifecycle_store.retry(found, queue_depth, RETRY_DUE_SECONDS, self._store.now()):
                 return False
-            self._tell(found, SubmissionState.QUEUED)
-            self._doorbell.ring(Job(found.id, workflow.name, workflow.version))
+            self._publish_event(found, SubmissionState.QUEUED)
+            self._job_publisher.publish(Job(found.id, workflow.name, workflow.version))
             log.info("submission retried", submission_id=found.id)
             return True
 
-        return self._moved(submission, move)
+        return self._changed(submission, change)
 
     def delete(self, submission: Submission) -> None:
         """Delete a submission and its pictures, after canceling it if need be.
@@ -82,10 +82,10 @@ class Lifecycle:
 
     def finish_deletions(self) -> None:
         """Finish what a gateway that stopped had begun. Raises StoreUnavailable."""
-        for deletion in self._moves.unfinished(FINISHED_TOGETHER, self._store.now()):
+        for deletion in self._lifecycle_store.unfinished(FINISHED_TOGETHER, self._store.now()):
             left = self._store.fetch(deletion.submission_id)
             if left is None:
-                self._moves.clear(deletion)
+                self._lifecycle_store.clear(deletion)
                 continue
             try:
                 self.delete(left)
@@ -95,36 +95,36 @@ class Lifecycle:
     def _delete(self, submission: Submission) -> bool:
         names = (INPUT_NAME, *(artifact.name for artifact in submission.artifacts))
         deletion = Deletion(submission.id, names)
-        self._moves.bury(deletion, self._store.now())
-        if not self._moves.remove(submission):
+        self._lifecycle_store.write_tombstone(deletion, self._store.now())
+        if not self._lifecycle_store.remove(submission):
             return False
-        self._moves.clear(deletion)
+        self._lifecycle_store.clear(deletion)
         log.info("submission deleted", submission_id=submission.id)
         return True
 
     def _cancel(self, submission: Submission) -> bool:
-        if not self._moves.cancel(submission, CANCELED, self._store.now()):
+        if not self._lifecycle_store.cancel(submission, CANCELED, self._store.now()):
             return False
-        self._tell(submission, SubmissionState.CANCELED)
+        self._publish_event(submission, SubmissionState.CANCELED)
         log.info("submission canceled", submission_id=submission.id, was=submission.state.value)
         return True
 
-    def _moved(self, submission: Submission, move: Callable[[Submission], bool]) -> Submission:
+    def _changed(self, submission: Submission, change: Callable[[Submission], bool]) -> Submission:
         """Move it and return it as it stands then. Who is overtaken looks and tries again, a few times."""
-        moved = False
+        changed = False
         for _ in range(TRIES):
-            moved = move(submission)
+            changed = change(submission)
             found = self._store.fetch(submission.id)
             if found is None:
                 raise SubmissionGone(f"The submission {submission.id} was deleted at this moment.")
             submission = found
-            if moved:
+            if changed:
                 return submission
         raise _contended(submission)
 
-    def _tell(self, submission: Submission, state: SubmissionState) -> None:
+    def _publish_event(self, submission: Submission, state: SubmissionState) -> None:
         # An orchestrator may have written since our look: only the document knows the event's number.
-        self._doorbell.announce(Notice(submission.id, submission.workflow.name, state, None))
+        self._job_publisher.publish_event(SubmissionChanged(submission.id, submission.workflow.name, state, None))
 
 
 def _contended(submission: Submission) -> IllegalMove:

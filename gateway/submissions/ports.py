@@ -9,7 +9,7 @@ from typing import Protocol
 from contracts.messaging.jobs import Job
 from contracts.models.status import ServedModel
 from contracts.submissions.documents import ModelRef, Submission
-from contracts.submissions.events import Notice
+from contracts.submissions.events import SubmissionChanged
 from contracts.workflows.workflow_file import Workflow
 
 
@@ -57,7 +57,7 @@ class Store(Protocol):
 
     def picture(self, submission_id: str, name: str) -> Picture | None: ...
 
-    def mark_rung(self, submission_ids: list[str]) -> None:
+    def mark_published(self, submission_ids: list[str]) -> None:
         """Record that the queue has a message for these, unless somebody works on them already."""
 
     def now(self) -> datetime:
@@ -106,10 +106,10 @@ class LifecycleStore(Protocol):
     def cancel(self, submission: Submission, reason: str, at: datetime) -> bool:
         """Queued or running to canceled, under the next fence: whoever works on it can write nothing more."""
 
-    def retry(self, submission: Submission, ahead: int, due_in_seconds: float, at: datetime) -> bool:
+    def retry(self, submission: Submission, queue_depth: int, due_in_seconds: float, at: datetime) -> bool:
         """Failed or canceled to queued: what succeeded or was skipped stays, the rest is called again."""
 
-    def bury(self, deletion: Deletion, at: datetime) -> None:
+    def write_tombstone(self, deletion: Deletion, at: datetime) -> None:
         """Put up its tombstone: from now on it will be deleted, whatever stops in between."""
 
     def remove(self, submission: Submission) -> bool:
@@ -122,15 +122,15 @@ class LifecycleStore(Protocol):
         """Return what was buried a minute ago or before and may not be gone altogether."""
 
 
-class Doorbell(Protocol):
+class JobPublisher(Protocol):
     """Rings the orchestrators, and tells whoever waits.
 
     Never blocks and never fails: what it misses, the sweep rings for.
     """
 
-    def ring(self, job: Job) -> None: ...
+    def publish(self, job: Job) -> None: ...
 
-    def announce(self, notice: Notice) -> None:
+    def publish_event(self, change: SubmissionChanged) -> None:
         """Tell whoever waits what has happened. A notice is a hint: it may be lost."""
 
     def backlog(self, workflow: str) -> Backlog:

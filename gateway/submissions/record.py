@@ -82,7 +82,7 @@ class Record(BaseModel):
 
 
 def record(submission: Submission) -> Record:
-    first = submission.moves - len(submission.events) + 1
+    first = submission.event_count - len(submission.events) + 1
     return Record(
         id=submission.id,
         workflow=submission.workflow,

@@ -13,7 +13,7 @@ from contracts.submissions.tombstones import GoneReason, Tombstone
 class Tombstones(Protocol):
     """What is left of submissions that are no more. Every method raises StoreUnavailable."""
 
-    def bury(self, tombstone: Tombstone) -> None:
+    def write_tombstone(self, tombstone: Tombstone) -> None:
         """Store it in place of one that is there; when this returns, it is on disk."""
 
     def find(self, submission_id: str) -> Tombstone | None: ...

@@ -11,8 +11,8 @@ import structlog
 
 from contracts.errors import BrokerUnavailable, InvalidDocument, InvalidMessage, StoreUnavailable, UnknownSchema
 from contracts.messaging.jobs import Job, decode_job
-from orchestrator.execution.engine import Engine, RingAgain
-from orchestrator.ports import Bell
+from orchestrator.execution.engine import Engine, PublishLater
+from orchestrator.ports import JobPublisher
 
 log = structlog.get_logger()
 
@@ -44,9 +44,9 @@ class Delivery(Protocol):
 class Consumer:
     """Hands deliveries to ``threads`` workers. RabbitMQ's prefetch bounds how many wait here."""
 
-    def __init__(self, engine: Engine, bell: Bell, threads: int) -> None:
+    def __init__(self, engine: Engine, job_publisher: JobPublisher, threads: int) -> None:
         self._engine = engine
-        self._bell = bell
+        self._job_publisher = job_publisher
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="submission")
         self._draining = threading.Event()
         self._lock = threading.Lock()
@@ -99,14 +99,14 @@ class Consumer:
             return
         except StoreUnavailable as error:
             log.warning("store away", error=error.message)
-            outcome = RingAgain(STORE_AWAY_DELAY_SECONDS)
+            outcome = PublishLater(STORE_AWAY_DELAY_SECONDS)
         except Exception:
             # A fault of ours: its lease runs out, the sweep rings again, and after a few rounds it is buried.
             log.exception("submission broke the engine")
             delivery.acknowledge()
             return
-        if isinstance(outcome, RingAgain):
-            self._ring_again(job, outcome.seconds)
+        if isinstance(outcome, PublishLater):
+            self._republish(job, outcome.seconds)
         delivery.acknowledge()
 
     def _pass_on(self, delivery: Delivery, error: UnknownSchema) -> None:
@@ -118,9 +118,9 @@ class Consumer:
             log.info("left to a newer release", error=error.message, passes=delivery.passes)
             delivery.pass_on()
 
-    def _ring_again(self, job: Job, seconds: float) -> None:
+    def _republish(self, job: Job, seconds: float) -> None:
         try:
-            self._bell.ring(job, seconds)
+            self._job_publisher.publish(job, seconds)
         except BrokerUnavailable as error:
             # Whatever is not rung for here, the sweep rings for: the store knows when it is due.
             log.warning("could not ring", error=error.message)

@@ -12,14 +12,14 @@ import structlog
 from contracts.errors import LeaseLost, StoreUnavailable, UnknownWorkflow
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import INPUT_NAME, Submission
-from contracts.submissions.events import Notice
+from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.states import SubmissionState
 from contracts.workflows.catalogue import Catalogue
 from contracts.workflows.workflow_file import StepSpec
 from orchestrator.execution.model_calls import Caller, CallOutcome
-from orchestrator.execution.workflow_run import Journey
+from orchestrator.execution.workflow_run import WorkflowRun
 from orchestrator.planning.plan import Plan
-from orchestrator.ports import Announcer, Claim, Clock, Picture, Progress, Store
+from orchestrator.ports import Claim, Clock, EventPublisher, Picture, Progress, Store
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class RingAgain:
+class PublishLater:
     """The message's submission should be rung for after so many seconds."""
 
     seconds: float
@@ -48,18 +48,18 @@ class RingAgain:
 class HeldClaims:
     """The claims that this process holds: the lease keeper renews them, a shutdown hands them back.
 
-    Those that were ``left`` nobody works on any more, because the store went away; they are handed back once it is
-    there. There are never more of them than threads: without a store nothing new is claimed.
+    The unfinished ones were left because the store went away; they are handed back once it is there again. There are
+    never more of them than threads: without a store nothing new is claimed.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[str, tuple[Claim, Journey]] = {}
-        self._left: dict[Claim, Journey] = {}
+        self._held: dict[str, tuple[Claim, WorkflowRun]] = {}
+        self._unfinished: dict[Claim, WorkflowRun] = {}
 
-    def add(self, claim: Claim, journey: Journey) -> None:
+    def add(self, claim: Claim, run: WorkflowRun) -> None:
         with self._lock:
-            self._held[claim.submission_id] = (claim, journey)
+            self._held[claim.submission_id] = (claim, run)
 
     def drop(self, claim: Claim) -> None:
         """Forget this claim, and no later one of the same submission: that one's lease is still to be renewed."""
@@ -68,23 +68,23 @@ class HeldClaims:
             if held is not None and held[0] == claim:
                 del self._held[claim.submission_id]
 
-    def all(self) -> list[tuple[Claim, Journey]]:
+    def all(self) -> list[tuple[Claim, WorkflowRun]]:
         """Return those that are worked on."""
         with self._lock:
             return list(self._held.values())
 
-    def leave(self, claim: Claim, journey: Journey) -> None:
+    def leave_unfinished(self, claim: Claim, run: WorkflowRun) -> None:
         with self._lock:
-            self._left[claim] = journey
+            self._unfinished[claim] = run
 
-    def left(self) -> list[tuple[Claim, Journey]]:
+    def unfinished(self) -> list[tuple[Claim, WorkflowRun]]:
         with self._lock:
-            return list(self._left.items())
+            return list(self._unfinished.items())
 
     def forget(self, claim: Claim) -> None:
         """Forget one that was left."""
         with self._lock:
-            self._left.pop(claim, None)
+            self._unfinished.pop(claim, None)
 
 
 class Engine:
@@ -101,7 +101,7 @@ class Engine:
         lease_seconds: float,
         held: HeldClaims,
         step_threads: ThreadPoolExecutor,
-        announcer: Announcer,
+        event_publisher: EventPublisher,
         ended: Callable[[Submission], None] = lambda _: None,
     ) -> None:
         """``ended`` hears of each submission that this engine has made final. It must not block, nor raise."""
@@ -113,10 +113,10 @@ class Engine:
         self._lease_seconds = lease_seconds
         self._held = held
         self._step_threads = step_threads
-        self._announcer = announcer
+        self._event_publisher = event_publisher
         self._ended = ended
 
-    def process(self, job: Job) -> Done | RingAgain:
+    def process(self, job: Job) -> Done | PublishLater:
         """Bring the job's submission as far as it goes. Safe to call twice, late, or for nothing.
 
         Raises StoreUnavailable when the store stays away; the message must then be seen again. Raises UnknownSchema for
@@ -133,98 +133,102 @@ class Engine:
             log.warning("unknown workflow version", submission_id=submission.id, workflow=submission.workflow.name)
             # The delay queue rings; a sweep that rang too would add a message that comes back for ever, each time.
             self._store.postpone(submission, UNKNOWN_WORKFLOW_DELAY_SECONDS + SWEEP_GRACE_SECONDS)
-            return RingAgain(UNKNOWN_WORKFLOW_DELAY_SECONDS)
-        journey = Journey(submission, workflow)
+            return PublishLater(UNKNOWN_WORKFLOW_DELAY_SECONDS)
+        run = WorkflowRun(submission, workflow)
         calls: Calls = {}
-        plan = journey.start()
-        begun = journey.progress(self._clock.now(), SubmissionState.RUNNING)
+        plan = run.start()
+        begun = run.progress(self._clock.now(), SubmissionState.RUNNING)
         claim = self._store.claim(submission, self._owner, self._lease_seconds, begun)
         if claim is None:
             return Done()
-        self._tell(journey, SubmissionState.RUNNING, begun)
-        self._held.add(claim, journey)
+        self._publish_event(run, SubmissionState.RUNNING, begun)
+        self._held.add(claim, run)
         try:
-            return self._drive(claim, journey, plan, calls)
+            return self._drive(claim, run, plan, calls)
         except LeaseLost:
             # Somebody took it over, canceled it or deleted it: what becomes of it is no concern of ours any more.
             log.warning("lease lost", submission_id=submission.id, fence=claim.fence)
-            self._leave(claim, journey)
+            self._discard_images(claim, run)
             return Done()
         except StoreUnavailable:
-            self._held.leave(claim, journey)
+            self._held.leave_unfinished(claim, run)
             raise
         finally:
             self._held.drop(claim)
             for future in calls:
                 future.cancel()  # what waits for a thread: nobody would read its answer
 
-    def _drive(self, claim: Claim, journey: Journey, plan: Plan, calls: Calls) -> Done | RingAgain:
+    def _drive(self, claim: Claim, run: WorkflowRun, plan: Plan, calls: Calls) -> Done | PublishLater:
         picture: Picture | None = None
         while plan.result is None and plan.failure is None:
             if plan.calls and picture is None:
                 picture = self._store.picture(claim.submission_id, INPUT_NAME)
                 if picture is None:
-                    journey.failure = "The image is no longer stored. Submit it again."
+                    run.failure = "The image is no longer stored. Submit it again."
                     break
             assert picture is not None
             if len(plan.calls) == 1 and not calls:
                 spec = plan.calls[0][0]  # the usual case: no thread is needed for one call at a time
-                self._settle(claim, journey, spec, self._call(claim, journey, spec, picture))
+                self._settle(claim, run, spec, self._call(claim, run, spec, picture))
             else:
                 for spec, _ in plan.calls:
-                    calls[self._step_threads.submit(self._call, claim, journey, spec, picture)] = spec
+                    calls[self._step_threads.submit(self._call, claim, run, spec, picture)] = spec
                 finished, _ = wait(calls, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    self._settle(claim, journey, calls.pop(future), future.result())
-            if journey.stopped:
+                    self._settle(claim, run, calls.pop(future), future.result())
+            if run.stopped:
                 for future in list(calls):
-                    self._settle(claim, journey, calls.pop(future), future.result())
+                    self._settle(claim, run, calls.pop(future), future.result())
                 break
-            plan = journey.next_plan(frozenset(spec.name for spec in calls.values()))
+            plan = run.next_plan(frozenset(spec.name for spec in calls.values()))
             if plan.result is None and plan.failure is None:
-                reached = journey.progress(self._clock.now())
+                reached = run.progress(self._clock.now())
                 self._store.checkpoint(claim, reached)
-                self._tell(journey, SubmissionState.RUNNING, reached)
-        return self._end(claim, journey, plan)
+                self._publish_event(run, SubmissionState.RUNNING, reached)
+        return self._end(claim, run, plan)
 
-    def _end(self, claim: Claim, journey: Journey, plan: Plan) -> Done | RingAgain:
-        failure = journey.failure or plan.failure
-        bound = log.bind(submission_id=claim.submission_id, workflow=journey.workflow.name)
+    def _end(self, claim: Claim, run: WorkflowRun, plan: Plan) -> Done | PublishLater:
+        failure = run.failure or plan.failure
+        bound = log.bind(submission_id=claim.submission_id, workflow=run.workflow.name)
         now = self._clock.now()
         if failure:
-            ended = journey.progress(now, SubmissionState.FAILED, failure)
+            ended = run.progress(now, SubmissionState.FAILED, failure)
             self._store.fail(claim, ended, failure)
-            self._tell(journey, SubmissionState.FAILED, ended)
+            self._publish_event(run, SubmissionState.FAILED, ended)
             bound.warning("submission failed", reason=failure)
-        elif journey.set_aside is not None:
-            seconds, reason = journey.set_aside
-            resting = journey.progress(now, SubmissionState.QUEUED, reason)
-            self._store.set_aside(claim, resting, reason, seconds)
-            self._tell(journey, SubmissionState.QUEUED, resting)
+        elif run.deferral is not None:
+            seconds, reason = run.deferral
+            resting = run.progress(now, SubmissionState.QUEUED, reason)
+            self._store.defer(claim, resting, reason, seconds)
+            self._publish_event(run, SubmissionState.QUEUED, resting)
             bound.warning("submission set aside", reason=reason, seconds=seconds)
-            return RingAgain(seconds)
+            return PublishLater(seconds)
         else:
             assert plan.result is not None
-            ended = journey.progress(now, SubmissionState.SUCCEEDED)
+            ended = run.progress(now, SubmissionState.SUCCEEDED)
             self._store.succeed(claim, ended, plan.result)
-            self._tell(journey, SubmissionState.SUCCEEDED, ended)
+            self._publish_event(run, SubmissionState.SUCCEEDED, ended)
             bound.info("submission succeeded")
-        self._ended(journey.submission)
+        self._ended(run.submission)
         return Done()
 
-    def _tell(self, journey: Journey, state: SubmissionState, progress: Progress) -> None:
+    def _publish_event(self, run: WorkflowRun, state: SubmissionState, progress: Progress) -> None:
         """Tell what was written. It was written first: whoever looks because of a notice must find it."""
         events = tuple(progress.events)
-        first, journey.moves = journey.moves + 1, journey.moves + len(events)
-        submission = journey.submission
-        self._announcer.announce(Notice(submission.id, submission.workflow.name, state, first, events))
+        first, run.event_count = run.event_count + 1, run.event_count + len(events)
+        submission = run.submission
+        self._event_publisher.publish_event(
+            SubmissionChanged(submission.id, submission.workflow.name, state, first, events)
+        )
 
-    def _call(self, claim: Claim, journey: Journey, spec: StepSpec, picture: Picture) -> CallOutcome:
-        age = (self._clock.now() - journey.submission.asked_at).total_seconds()
-        tries = journey.step(spec.name).tries_that_count
-        return self._caller.call(spec, picture, tries=tries, age_seconds=age, keep=lambda: self._keep(claim))
+    def _call(self, claim: Claim, run: WorkflowRun, spec: StepSpec, picture: Picture) -> CallOutcome:
+        age = (self._clock.now() - run.submission.asked_at).total_seconds()
+        tries = run.step(spec.name).tries_that_count
+        return self._caller.call(
+            spec, picture, tries=tries, age_seconds=age, renew_lease=lambda: self._renew_lease(claim)
+        )
 
-    def _keep(self, claim: Claim) -> None:
+    def _renew_lease(self, claim: Claim) -> None:
         """Renew the lease between two tries of a call: a submission that was canceled meanwhile is not called again.
 
         Raises LeaseLost.
@@ -234,17 +238,17 @@ class Engine:
         except StoreUnavailable as error:
             log.warning("lease not renewed", submission_id=claim.submission_id, error=error.message)
 
-    def _leave(self, claim: Claim, journey: Journey) -> None:
+    def _discard_images(self, claim: Claim, run: WorkflowRun) -> None:
         """Leave nothing behind that no submission names: nobody would ever delete it."""
         try:
-            if journey.stored:
-                self._store.discard(claim, journey.stored)
+            if run.stored:
+                self._store.discard(claim, run.stored)
         except StoreUnavailable as error:
             log.warning("pictures not discarded", submission_id=claim.submission_id, error=error.message)
 
-    def _settle(self, claim: Claim, journey: Journey, spec: StepSpec, outcome: CallOutcome) -> None:
+    def _settle(self, claim: Claim, run: WorkflowRun, spec: StepSpec, outcome: CallOutcome) -> None:
         # The pictures first: a shutdown hands the steps back as they stand, and whoever goes on must find what is said.
-        for artifact, data in journey.pictures(spec, outcome):
-            self._store.save_artifact(claim, journey.submission, artifact, data)
-            journey.stored.add(artifact.name)
-        journey.settle(spec, outcome)
+        for artifact, data in run.pictures(spec, outcome):
+            self._store.save_artifact(claim, run.submission, artifact, data)
+            run.stored.add(artifact.name)
+        run.settle(spec, outcome)

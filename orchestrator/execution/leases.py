@@ -7,7 +7,7 @@ import structlog
 from contracts.errors import LeaseLost, StoreUnavailable
 from contracts.submissions.states import SubmissionState
 from orchestrator.execution.engine import HeldClaims
-from orchestrator.execution.workflow_run import Journey
+from orchestrator.execution.workflow_run import WorkflowRun
 from orchestrator.ports import Claim, Clock, Store
 
 log = structlog.get_logger()
@@ -37,19 +37,19 @@ class LeaseKeeper:
             except StoreUnavailable as error:
                 log.warning("lease not renewed", submission_id=claim.submission_id, error=error.message)
                 return
-        for claim, journey in self._held.left():
+        for claim, run in self._held.unfinished():
             try:
-                self.hand_back(claim, journey, STORE_WAS_AWAY)
+                self.hand_back(claim, run, STORE_WAS_AWAY)
             except LeaseLost:
                 log.info("taken over", submission_id=claim.submission_id)  # or its last write had arrived after all
             except StoreUnavailable:
                 return
             self._held.forget(claim)
 
-    def hand_back(self, claim: Claim, journey: Journey, reason: str) -> None:
+    def hand_back(self, claim: Claim, run: WorkflowRun, reason: str) -> None:
         """Let another orchestrator, or this one, go on from what is known. Raises LeaseLost and StoreUnavailable."""
-        resting = journey.progress(self._clock.now(), SubmissionState.QUEUED, reason)
-        self._store.set_aside(claim, resting, reason, 0)
+        resting = run.progress(self._clock.now(), SubmissionState.QUEUED, reason)
+        self._store.defer(claim, resting, reason, 0)
         log.info("handed back", submission_id=claim.submission_id, reason=reason)
 
     def run(self) -> None:

@@ -14,7 +14,7 @@ from contracts.submissions.documents import Attempt, ModelRef
 from contracts.submissions.states import ServedState
 from contracts.workflows.workflow_file import StepSpec
 from orchestrator.execution.circuit_breakers import Breakers
-from orchestrator.planning.retries import Again, GiveUp, Policy, SetAside, decide
+from orchestrator.planning.retries import Again, Defer, GiveUp, Policy, decide
 from orchestrator.ports import Clock, Models, Picture
 
 
@@ -26,7 +26,7 @@ class CallOutcome:
     answer: dict[str, Any] | None = None
     pictures: list[Binary] = field(default_factory=list)
     fault: ModelFault | None = None
-    follows: SetAside | GiveUp | None = None
+    follows: Defer | GiveUp | None = None
 
 
 class Caller:
@@ -44,19 +44,19 @@ class Caller:
         return self._breakers.state(str(model))
 
     def call(
-        self, spec: StepSpec, picture: Picture, *, tries: int, age_seconds: float, keep: Callable[[], None]
+        self, spec: StepSpec, picture: Picture, *, tries: int, age_seconds: float, renew_lease: Callable[[], None]
     ) -> CallOutcome:
         """Call the step's model until it answers or the retry rule says otherwise. Raises nothing of a model's.
 
-        ``tries`` are the step's earlier calls; the loop is bounded by the policy's budget. ``keep`` is called before
-        each further try, and ends them by what it raises.
+        ``tries`` are the step's earlier calls; the loop is bounded by the policy's budget. ``renew_lease`` is called
+        before each further try, and ends them by what it raises.
         """
         outcome = CallOutcome()
         begun = self._clock.monotonic()
         while True:
             wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
             if wait > 0:
-                return self._left_alone(outcome, wait, age_seconds)
+                return self._deferred_by_breaker(outcome, wait, age_seconds)
             started = self._clock.now()
             try:
                 answer, server = self._predict(spec, picture)
@@ -75,10 +75,10 @@ class Caller:
                 if isinstance(decision, Again):
                     wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
                     if wait == 0 and self._clock.sleep(decision.after_seconds):
-                        keep()
+                        renew_lease()
                         continue
                     # Without a wait the process is to stop: whoever comes next goes on.
-                    decision = SetAside(shortest_delay(wait) if wait else 0)
+                    decision = Defer(shortest_delay(wait) if wait else 0)
                 outcome.fault, outcome.follows = fault, decision
                 return outcome
             outcome.attempts.append(self._attempt(started, None, server))
@@ -97,11 +97,11 @@ class Caller:
         self._breakers.answered(model)
         return answered
 
-    def _left_alone(self, outcome: CallOutcome, wait: float, age_seconds: float) -> CallOutcome:
+    def _deferred_by_breaker(self, outcome: CallOutcome, wait: float, age_seconds: float) -> CallOutcome:
         """Set the step aside without a call: its model is away, and one trial at a time finds out when it is back."""
         outcome.fault = ModelUnavailable("it has not answered several calls in a row and is left alone for a moment.")
         waited_enough = age_seconds >= self._policy.patience_seconds
-        outcome.follows = GiveUp() if waited_enough else SetAside(shortest_delay(wait))
+        outcome.follows = GiveUp() if waited_enough else Defer(shortest_delay(wait))
         return outcome
 
     def _attempt(self, started: Any, error: str | None, server: str) -> Attempt:

@@ -13,11 +13,11 @@ from contracts.submissions.states import StepState, SubmissionState
 from contracts.workflows.workflow_file import StepSpec, Workflow
 from orchestrator.execution.model_calls import CallOutcome
 from orchestrator.planning.plan import Plan, make_plan
-from orchestrator.planning.retries import SetAside
+from orchestrator.planning.retries import Defer
 from orchestrator.ports import Progress
 
 
-class Journey:
+class WorkflowRun:
     """The steps of one submission while this owner drives it: outcomes in, changed steps out."""
 
     def __init__(self, submission: Submission, workflow: Workflow) -> None:
@@ -25,15 +25,15 @@ class Journey:
         self.workflow = workflow
         self.steps = [step.model_copy(deep=True) for step in submission.steps]
         self.artifacts = list(submission.artifacts)
-        self._told = {step.name: step.state for step in self.steps}
+        self._published = {step.name: step.state for step in self.steps}
         self.stored: set[str] = set()  # names of the pictures that this owner has stored
-        self.moves = submission.moves  # the number of the last event that is written
+        self.event_count = submission.event_count  # the number of the last event that is written
         self.failure: str | None = None
-        self.set_aside: tuple[float, str] | None = None
+        self.deferral: tuple[float, str] | None = None
 
     @property
     def stopped(self) -> bool:
-        return self.failure is not None or self.set_aside is not None
+        return self.failure is not None or self.deferral is not None
 
     def step(self, name: str) -> Step:
         return next(step for step in self.steps if step.name == name)
@@ -43,8 +43,8 @@ class Journey:
 
         A submission's start comes before its steps', its end after them.
         """
-        events = step_events(self._told, self.steps, at)
-        self._told = {step.name: step.state for step in self.steps}
+        events = step_events(self._published, self.steps, at)
+        self._published = {step.name: step.state for step in self.steps}
         if state is not None:
             move = submission_event(state, at, reason)
             events = [move, *events] if state is SubmissionState.RUNNING else [*events, move]
@@ -84,10 +84,10 @@ class Journey:
             return
         fault, follows = outcome.fault, outcome.follows
         assert fault is not None
-        if isinstance(follows, SetAside):
+        if isinstance(follows, Defer):
             step.state = StepState.PENDING
             reason = f"Waiting for the model {spec.model}: {fault.message}"
-            self.set_aside = max(self.set_aside or (0.0, reason), (float(follows.seconds), reason))
+            self.deferral = max(self.deferral or (0.0, reason), (float(follows.seconds), reason))
         else:
             step.state = StepState.FAILED
             tries = f" after {step.tries} tries" if step.tries > 1 else ""

@@ -18,7 +18,7 @@ from orchestrator.ports import Clock
 
 log = structlog.get_logger()
 
-AHEAD = timedelta(seconds=60)
+HORIZON = timedelta(seconds=60)
 LAST_LOOK = timedelta(seconds=5)
 """What came to be after its expiry was looked at (it is kept for less than a minute) is found by this second look."""
 
@@ -27,7 +27,7 @@ WINDOW = timedelta(hours=1)
 """What expired while nobody looked, so far back, is read by so much at a time; what is older, at once."""
 
 
-class Graves(Protocol):
+class ExpiryStore(Protocol):
     """Every method raises StoreUnavailable."""
 
     def now(self) -> datetime:
@@ -39,7 +39,7 @@ class Graves(Protocol):
     def expiring(self, after: datetime | None, until: datetime) -> list[tuple[str, datetime]]:
         """Return ids and expiries of the submissions in (after, until], or of all until then."""
 
-    def bury(self, tombstones: list[Tombstone]) -> None:
+    def write_tombstones(self, tombstones: list[Tombstone]) -> None:
         """Store those of which there is none yet."""
 
     def remove(self, submission_ids: list[str]) -> None:
@@ -50,30 +50,30 @@ class Graves(Protocol):
 
 
 class Expiry:
-    def __init__(self, graves: Graves, clock: Clock) -> None:
-        self._graves = graves
+    def __init__(self, expiry_store: ExpiryStore, clock: Clock) -> None:
+        self._expiry_store = expiry_store
         self._clock = clock
         self._looked: datetime | None = None
         self._removed: datetime | None = None
-        self._buried: dict[str, datetime] = {}
+        self._written: dict[str, datetime] = {}
 
     def once(self) -> int:
         """Bury what is about to expire, delete what has; return how many were deleted. Raises StoreUnavailable."""
-        now = self._graves.now()
-        horizon = now + AHEAD
+        now = self._expiry_store.now()
+        horizon = now + HORIZON
         for found in self._walk(self._looked, horizon, now):
-            self._bury(found)
-        self._bury(self._graves.expiring(now, now + LAST_LOOK))
+            self._write_tombstones(found)
+        self._write_tombstones(self._expiry_store.expiring(now, now + LAST_LOOK))
         self._looked = max(horizon, self._looked or horizon)  # the database's clock may have been set back
         removed = 0
         again = None if self._removed is None else self._removed - LAST_LOOK  # clocks of gateways differ by a little
         for found in self._walk(again, now, now):
-            self._bury(found)  # before it is deleted, and not when that is repeated
-            self._graves.remove([key for key, _ in found])
+            self._write_tombstones(found)  # before it is deleted, and not when that is repeated
+            self._expiry_store.remove([key for key, _ in found])
             removed += len(found)
-        self._graves.tidy(now)
+        self._expiry_store.tidy(now)
         self._removed = max(now, self._removed or now)
-        self._buried = {key: at for key, at in self._buried.items() if at > now}
+        self._written = {key: at for key, at in self._written.items() if at > now}
         if removed:
             log.info("expired", submissions=removed)
         return removed
@@ -84,7 +84,7 @@ class Expiry:
         while self._clock.sleep(seconds):
             try:
                 if not prepared:
-                    self._graves.prepare()
+                    self._expiry_store.prepare()
                     prepared = True
                 self.once()
             except StoreUnavailable as error:
@@ -96,14 +96,14 @@ class Expiry:
         """Yield what expires in (after, until], oldest first; from the beginning of time without ``after``."""
         if after is None:
             after = now - BACKLOG
-            yield self._graves.expiring(None, after)
+            yield self._expiry_store.expiring(None, after)
         while after < until:
             end = min(after + WINDOW, until)
-            yield self._graves.expiring(after, end)
+            yield self._expiry_store.expiring(after, end)
             after = end
 
-    def _bury(self, found: list[tuple[str, datetime]]) -> None:
-        new = [(key, at) for key, at in found if self._buried.get(key) != at]
+    def _write_tombstones(self, found: list[tuple[str, datetime]]) -> None:
+        new = [(key, at) for key, at in found if self._written.get(key) != at]
         if new:
-            self._graves.bury([Tombstone.of(key, GoneReason.EXPIRED, at) for key, at in new])
-            self._buried |= dict(new)
+            self._expiry_store.write_tombstones([Tombstone.of(key, GoneReason.EXPIRED, at) for key, at in new])
+            self._written |= dict(new)

@@ -14,7 +14,7 @@ from contracts.submissions.documents import ModelRef
 from contracts.submissions.states import ServedState
 from contracts.workflows.catalogue import Catalogue
 
-TELL_SECONDS = 10.0
+REPORT_SECONDS = 10.0
 
 
 class Store(Protocol):
@@ -22,10 +22,10 @@ class Store(Protocol):
 
     def now(self) -> datetime: ...
 
-    def tell(self, served: Iterable[ServedModel]) -> None: ...
+    def report(self, served: Iterable[ServedModel]) -> None: ...
 
 
-class Teller:
+class ModelStatusReporter:
     """Used by one thread. ``server`` and ``state`` are asked by model; no server means that none is configured."""
 
     def __init__(
@@ -43,16 +43,16 @@ class Teller:
         self._store = store
         self._state = state
         self._monotonic = monotonic
-        self._told: dict[str, ServedState] = {}
+        self._reported: dict[str, ServedState] = {}
         self._due = 0.0
 
     def once(self) -> None:
         """Tell what has changed at once, and everything now and then. Raises StoreUnavailable."""
         states = {name: self._state(model) for name, (model, _) in self._addresses.items()}
-        if states == self._told and self._monotonic() < self._due:
+        if states == self._reported and self._monotonic() < self._due:
             return
         now = self._store.now()
-        self._store.tell(
+        self._store.report(
             ServedModel(model, address, states[name], now) for name, (model, address) in self._addresses.items()
         )
-        self._told, self._due = states, self._monotonic() + TELL_SECONDS
+        self._reported, self._due = states, self._monotonic() + REPORT_SECONDS

@@ -10,9 +10,9 @@ import structlog
 from contracts.errors import BrokerUnavailable, StoreUnavailable
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import Submission
-from contracts.submissions.events import Notice
+from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.states import SubmissionState
-from orchestrator.ports import Announcer, Bell, Clock, Store
+from orchestrator.ports import Clock, EventPublisher, JobPublisher, Store
 
 log = structlog.get_logger()
 
@@ -31,19 +31,19 @@ class Sweep:
     def __init__(
         self,
         store: Store,
-        bell: Bell,
-        announcer: Announcer,
+        job_publisher: JobPublisher,
+        event_publisher: EventPublisher,
         clock: Clock,
         *,
-        ring_again_seconds: float,
+        republish_seconds: float,
         lost_leases_limit: int,
         lease_seconds: float,
     ) -> None:
         self._store = store
-        self._bell = bell
-        self._announcer = announcer
+        self._job_publisher = job_publisher
+        self._event_publisher = event_publisher
         self._clock = clock
-        self._ring_again_seconds = ring_again_seconds
+        self._republish_seconds = republish_seconds
         self._lost_leases_limit = lost_leases_limit
         self._lease_seconds = lease_seconds
         self._store_was_away = False
@@ -51,27 +51,27 @@ class Sweep:
 
     def once(self) -> int:
         """Look at what is due and return how many were rung for. Raises StoreUnavailable and BrokerUnavailable."""
-        rung = 0
+        published = 0
         waiting: dict[str, int] = {}
-        put_off: dict[str, list[Submission]] = {}
+        postponed: dict[str, list[Submission]] = {}
         for submission in self._due():
             if submission.state is SubmissionState.RUNNING:
-                rung += self._take_over(submission)
+                published += self._take_over(submission)
             elif submission.state is SubmissionState.QUEUED:
                 name = submission.workflow.name
                 if name not in waiting:
-                    waiting[name] = self._bell.waiting(name)
+                    waiting[name] = self._job_publisher.waiting(name)
                 if self._message_waits(submission, waiting[name]):
-                    put_off.setdefault(name, []).append(submission)
+                    postponed.setdefault(name, []).append(submission)
                 else:
                     self._ring(submission)
-                    rung += 1
-        for name, submissions in put_off.items():
+                    published += 1
+        for name, submissions in postponed.items():
             # The longer the queue, the later its end is worth a look.
-            self._store.put_off(submissions, self._ring_again_seconds + waiting[name] / DRAINED_PER_SECOND)
-        if rung:
-            log.info("sweep rang", submissions=rung)
-        return rung
+            self._store.postpone_all(submissions, self._republish_seconds + waiting[name] / DRAINED_PER_SECOND)
+        if published:
+            log.info("sweep rang", submissions=published)
+        return published
 
     def run(self, seconds: float, swept: Callable[[], None] = lambda: None) -> None:
         """Sweep every so many seconds until the process is asked to stop; tell ``swept`` when one succeeded."""
@@ -112,33 +112,33 @@ class Sweep:
                 f"It was given up (poison): {submission.lost_leases + 1} orchestrators stopped while they had it. "
                 "Submit it again, or ask an operator to look at the dead letters."
             )
-            if self._store.bury(submission, reason):
+            if self._store.fail_as_poison(submission, reason):
                 log.error("submission buried", submission_id=submission.id)
-                self._tell(submission, SubmissionState.FAILED)
-                self._bell.bury(_job(submission))
+                self._publish_event(submission, SubmissionState.FAILED)
+                self._job_publisher.dead_letter_job(_job(submission))
             return 0
-        if not self._store.take_back(submission, self._ring_again_seconds):
+        if not self._store.take_back(submission, self._republish_seconds):
             return 0
         log.warning("lease ran out", submission_id=submission.id, owner=submission.lease and submission.lease.owner)
-        self._tell(submission, SubmissionState.QUEUED)
-        self._bell.ring(_job(submission))
+        self._publish_event(submission, SubmissionState.QUEUED)
+        self._job_publisher.publish(_job(submission))
         return 1
 
-    def _tell(self, submission: Submission, state: SubmissionState) -> None:
+    def _publish_event(self, submission: Submission, state: SubmissionState) -> None:
         # Its owner may have written since our look: only the document knows the event's number.
-        self._announcer.announce(Notice(submission.id, submission.workflow.name, state, None))
+        self._event_publisher.publish_event(SubmissionChanged(submission.id, submission.workflow.name, state, None))
 
     def _ring(self, submission: Submission) -> None:
-        self._bell.ring(_job(submission))
-        self._store.mark_rung(submission, self._ring_again_seconds)
+        self._job_publisher.publish(_job(submission))
+        self._store.mark_published(submission, self._republish_seconds)
 
     def _message_waits(self, submission: Submission, waiting: int) -> bool:
-        if submission.rung_at is None or waiting == 0:
+        if submission.published_at is None or waiting == 0:
             return False
-        if submission.not_before is not None and submission.not_before > submission.rung_at:
-            return False  # it was set aside since: the message of rung_at is gone
-        patience = timedelta(seconds=self._ring_again_seconds * BUSY_QUEUE_PATIENCE)
-        return self._clock.now() - submission.rung_at < patience
+        if submission.not_before is not None and submission.not_before > submission.published_at:
+            return False  # it was set aside since: the message of published_at is gone
+        patience = timedelta(seconds=self._republish_seconds * BUSY_QUEUE_PATIENCE)
+        return self._clock.now() - submission.published_at < patience
 
 
 def _job(submission: Submission) -> Job:

@@ -32,7 +32,7 @@ class Again:
 
 
 @dataclass(frozen=True)
-class SetAside:
+class Defer:
     """Give the thread back and ring again after so many seconds."""
 
     seconds: int
@@ -53,7 +53,7 @@ def backoff(tries: int, base_seconds: float, cap_seconds: float, chance: float) 
 
 def decide(
     fault: ModelFault, *, tries: int, elapsed_seconds: float, age_seconds: float, policy: Policy, chance: float
-) -> Again | SetAside | GiveUp:
+) -> Again | Defer | GiveUp:
     """Decide what follows ``fault``.
 
     ``tries`` counts the step's calls over all owners, ``elapsed_seconds`` is the time this thread has spent on the
@@ -68,9 +68,9 @@ def decide(
         return GiveUp()
     if not waiting_helps and tries > 1:
         # A worker takes seconds to start again: the same call at once would only use up its tries.
-        return SetAside(DELAYS_SECONDS[min(tries - 2, len(DELAYS_SECONDS) - 1)])
+        return Defer(DELAYS_SECONDS[min(tries - 2, len(DELAYS_SECONDS) - 1)])
     wait = backoff(tries, policy.base_seconds, policy.cap_seconds, chance)
     if elapsed_seconds + wait <= policy.budget_seconds:
         return Again(wait)
     # The more often it was tried, the longer it waits; each budget's worth of tries is some five calls.
-    return SetAside(DELAYS_SECONDS[min(max(tries - 1, 0) // 5, len(DELAYS_SECONDS) - 1)])
+    return Defer(DELAYS_SECONDS[min(max(tries - 1, 0) // 5, len(DELAYS_SECONDS) - 1)])

@@ -100,7 +100,7 @@ class Deliverer:
                 crowded.append(due)
         self._left_some = begun < len(found)
         if len(found) >= BATCH and crowded:
-            self._outbox.put_off(crowded, CROWDED_SECONDS)
+            self._outbox.postpone_all(crowded, CROWDED_SECONDS)
         return begun
 
     def stop(self, seconds: float) -> None:

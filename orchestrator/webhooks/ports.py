@@ -56,7 +56,7 @@ class Outbox(Protocol):
     def drop(self, submission: Submission) -> None:
         """Send nothing, because nothing has ended."""
 
-    def put_off(self, dues: list[Due], seconds: float) -> None:
+    def postpone_all(self, dues: list[Due], seconds: float) -> None:
         """Look at these later, nothing else, unless somebody else has taken one."""
 
 

@@ -32,7 +32,7 @@ class Memory:
     def __init__(self):
         self.store = MemoryStore()
         self.listing = MemoryListing(self.store)
-        self.tombstones = self.graves = MemoryTombstones(self.store)
+        self.tombstones = self.expiry_store = MemoryTombstones(self.store)
 
     def add(self, submissions):
         for each in submissions:
@@ -53,8 +53,8 @@ class Mongo:
         self.store.publish([])
         self.listing = gateway.adapters.mongo.listing.MongoListing(client, name)
         self.tombstones = gateway.adapters.mongo.tombstones.MongoTombstones(client, name)
-        self.graves = orchestrator.adapters.mongo.expiry.MongoGraves(client, name)
-        self.graves.prepare()
+        self.expiry_store = orchestrator.adapters.mongo.expiry.MongoExpiryStore(client, name)
+        self.expiry_store.prepare()
 
     def add(self, submissions):
         if submissions:
@@ -178,19 +178,21 @@ def test_what_cannot_be_read_has_its_place_and_no_submission(kept):
 def test_a_tombstone_is_found_until_it_is_replaced_or_tidied(kept):
     key, at = str(uuid.uuid4()), NOW
     assert kept.tombstones.find(key) is None
-    kept.graves.bury([Tombstone.of(key, GoneReason.EXPIRED, at)])
-    kept.tombstones.bury(Tombstone.of(key, GoneReason.DELETED, at))
-    kept.graves.bury([Tombstone.of(key, GoneReason.EXPIRED, at), Tombstone.of("other", GoneReason.EXPIRED, at)])
+    kept.expiry_store.write_tombstones([Tombstone.of(key, GoneReason.EXPIRED, at)])
+    kept.tombstones.write_tombstone(Tombstone.of(key, GoneReason.DELETED, at))
+    kept.expiry_store.write_tombstones(
+        [Tombstone.of(key, GoneReason.EXPIRED, at), Tombstone.of("other", GoneReason.EXPIRED, at)]
+    )
     assert kept.tombstones.find(key) == Tombstone.of(key, GoneReason.DELETED, at)
     assert kept.tombstones.find("other").reason is GoneReason.EXPIRED
-    kept.graves.tidy(at + KEPT - timedelta(seconds=1))
+    kept.expiry_store.tidy(at + KEPT - timedelta(seconds=1))
     assert kept.tombstones.find(key) is not None
-    kept.graves.tidy(at + KEPT)
+    kept.expiry_store.tidy(at + KEPT)
     assert kept.tombstones.find(key) is None
 
 
 def test_what_has_expired_is_deleted_and_leaves_its_tombstone(kept):
-    now = kept.graves.now()
+    now = kept.expiry_store.now()
     gone, soon, later, ever = (
         made(random.Random(seconds), 0, expires_at=end)
         for seconds, end in [
@@ -201,7 +203,7 @@ def test_what_has_expired_is_deleted_and_leaves_its_tombstone(kept):
         ]
     )
     kept.add([gone, soon, later, ever])
-    expiry = Expiry(kept.graves, FakeClock())
+    expiry = Expiry(kept.expiry_store, FakeClock())
     assert expiry.once() == 1
     assert kept.stored() == {soon.id, later.id, ever.id}
     assert abs(kept.tombstones.find(gone.id).at - gone.expires_at) < timedelta(milliseconds=1)
@@ -213,13 +215,13 @@ def test_what_has_expired_is_deleted_and_leaves_its_tombstone(kept):
 def test_pictures_and_keys_go_with_their_time(database):
     client, name = database
     kept = Mongo(client, name)
-    now = kept.graves.now()
+    now = kept.expiry_store.now()
     for collection in (layout.IMAGES, layout.TOMBSTONES):
         kept.database[collection].insert_many(
             [{"_id": "old", "expires_at": now - timedelta(seconds=1)}, {"_id": "ever"}]
             + [{"_id": "young", "expires_at": now + timedelta(hours=1)}]
         )
-    kept.graves.tidy(now)
+    kept.expiry_store.tidy(now)
     for collection in (layout.IMAGES, layout.TOMBSTONES):
         assert {each["_id"] for each in kept.database[collection].find()} == {"ever", "young"}
 
@@ -263,7 +265,7 @@ def test_a_database_that_is_not_there_is_told_in_time():
         lambda: listing.at(0, "x", Filters(), 1),
         lambda: listing.sampled(0, 1),
         lambda: tombstones.find("x"),
-        lambda: tombstones.bury(Tombstone.of("x", GoneReason.DELETED, NOW)),
+        lambda: tombstones.write_tombstone(Tombstone.of("x", GoneReason.DELETED, NOW)),
     ):
         with pytest.raises(StoreUnavailable):
             call()

@@ -105,7 +105,7 @@ def test_what_is_rung_for_leaves_and_what_is_not_stays(amqp_url, channel):
         put(channel, encode_job(job(name)), name)
     with RabbitDeadLetters(amqp_url) as letters:
         first, _second = letters.read(10)
-        letters.ring(job("a"))
+        letters.publish(job("a"))
         letters.remove(first)
     eventually(lambda: [each.message_id for each in look(amqp_url)] == ["b"])
     _, _, body = channel.basic_get(job_queue(WORKFLOW), auto_ack=True)
@@ -115,8 +115,8 @@ def test_what_is_rung_for_leaves_and_what_is_not_stays(amqp_url, channel):
 def test_a_job_that_no_queue_takes_is_told(amqp_url, channel):
     with RabbitDeadLetters(amqp_url) as letters:
         with pytest.raises(UnknownWorkflow, match="workflow_999"):
-            letters.ring(Job("a", "workflow_999", "v1.0.0"))
-        letters.ring(job("a"))  # the channel has survived it
+            letters.publish(Job("a", "workflow_999", "v1.0.0"))
+        letters.publish(job("a"))  # the channel has survived it
 
 
 def test_a_lost_connection_is_told_and_the_letters_are_back(amqp_url, channel, parts):
@@ -125,7 +125,7 @@ def test_a_lost_connection_is_told_and_the_letters_are_back(amqp_url, channel, p
         assert len(letters.read(10)) == 1
         parts.rabbitmqctl("close_all_connections", "--vhost", amqp_url.rsplit("/", 1)[1], "a test closes it")
         with pytest.raises(BrokerUnavailable):
-            letters.ring(job("a"))
+            letters.publish(job("a"))
     eventually(lambda: [each.message_id for each in look(amqp_url)] == ["a"])
 
 

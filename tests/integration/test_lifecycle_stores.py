@@ -31,8 +31,8 @@ REASON = "$canceled"
 
 
 class Stores:
-    def __init__(self, front, back, moves, keys, tombstones):
-        self.front, self.back, self.moves, self.keys, self.tombstones = front, back, moves, keys, tombstones
+    def __init__(self, front, back, lifecycle, keys, tombstones):
+        self.front, self.back, self.lifecycle, self.keys, self.tombstones = front, back, lifecycle, keys, tombstones
         front.ping()
         front.publish([])
 
@@ -60,7 +60,7 @@ class Stores:
             submission.steps[1].state = StepState.FAILED
             self.back.fail(claim, progress, "away")
         else:
-            assert self.moves.cancel(submission, REASON, self.front.now())
+            assert self.lifecycle.cancel(submission, REASON, self.front.now())
         return self.read(submission)
 
     def read(self, submission):
@@ -71,8 +71,8 @@ class Stores:
 def stores(request):
     if request.param == "memory":
         store = MemoryStore()
-        stones = MemoryTombstones(store)
-        return Stores(store, store, MemoryLifecycleStore(store, stones), MemoryIdempotencyStore(store), stones)
+        tombstones = MemoryTombstones(store)
+        return Stores(store, store, MemoryLifecycleStore(store, tombstones), MemoryIdempotencyStore(store), tombstones)
     client, name = request.getfixturevalue("database")
     return Stores(
         gateway_submissions.MongoStore(client, name),
@@ -85,19 +85,19 @@ def stores(request):
 
 def test_a_queued_one_is_canceled_and_is_never_due(stores):
     submission = stores.accepted()
-    assert stores.moves.cancel(submission, REASON, stores.front.now())
+    assert stores.lifecycle.cancel(submission, REASON, stores.front.now())
     after = stores.read(submission)
     assert (after.state, after.reason, after.fence, after.due_at) == (SubmissionState.CANCELED, REASON, 1, None)
     assert after.ended_at is not None
     (event,) = [each for each in numbered(after) if each.event.type == "submission.canceled"]
-    assert (event.number, event.event.reason) == (after.moves, REASON)
+    assert (event.number, event.event.reason) == (after.event_count, REASON)
     assert stores.back.due(10) == []
     assert stores.back.claim(submission, "late", 60, Progress(submission.steps)) is None
 
 
 def test_whoever_works_on_a_canceled_one_can_write_nothing(stores):
     submission, claim = stores.claimed()
-    assert stores.moves.cancel(submission, REASON, stores.front.now())
+    assert stores.lifecycle.cancel(submission, REASON, stores.front.now())
     before = stores.read(submission)
     assert [step.state for step in before.steps] == [StepState.SUCCEEDED, StepState.PENDING]
     assert before.steps[0].output == {"label": "$NOW"}
@@ -107,12 +107,12 @@ def test_whoever_works_on_a_canceled_one_can_write_nothing(stores):
         lambda: stores.back.checkpoint(claim, progress),
         lambda: stores.back.succeed(claim, progress, {}),
         lambda: stores.back.fail(claim, progress, "late"),
-        lambda: stores.back.set_aside(claim, progress, "late", 0),
+        lambda: stores.back.defer(claim, progress, "late", 0),
     ):
         with pytest.raises(LeaseLost):
             write()
     assert not stores.back.take_back(submission, 5)
-    assert not stores.back.bury(submission, "late")
+    assert not stores.back.write_tombstone(submission, "late")
     assert stores.read(submission) == before
 
 
@@ -121,7 +121,7 @@ def test_a_cancel_keeps_what_was_checkpointed_since_the_look(stores):
     steps = [step.model_copy(deep=True) for step in submission.steps]
     steps[1].state, steps[1].output = StepState.SUCCEEDED, {"area": 1}
     stores.back.checkpoint(claim, Progress(steps, [MASK]))
-    assert stores.moves.cancel(submission, REASON, stores.front.now())
+    assert stores.lifecycle.cancel(submission, REASON, stores.front.now())
     after = stores.read(submission)
     assert (after.steps[1].state, after.artifacts) == (StepState.SUCCEEDED, [MASK])
 
@@ -129,19 +129,19 @@ def test_a_cancel_keeps_what_was_checkpointed_since_the_look(stores):
 def test_who_looked_before_another_moved_it_moves_nothing(stores):
     submission = stores.accepted()
     stores.back.claim(submission, "owner", 60, Progress(submission.steps))
-    assert not stores.moves.cancel(submission, REASON, stores.front.now())
+    assert not stores.lifecycle.cancel(submission, REASON, stores.front.now())
     assert stores.read(submission).state is SubmissionState.RUNNING
     failed = stores.ended(SubmissionState.FAILED)
-    assert stores.moves.retry(failed, 0, 5, stores.front.now())
-    assert not stores.moves.retry(failed, 0, 5, stores.front.now())
-    assert not stores.moves.remove(failed)
+    assert stores.lifecycle.retry(failed, 0, 5, stores.front.now())
+    assert not stores.lifecycle.retry(failed, 0, 5, stores.front.now())
+    assert not stores.lifecycle.remove(failed)
     assert stores.read(failed).retries == 1
 
 
 def test_of_many_moves_at_once_one_is_made(stores):
     submission, _ = stores.claimed()
     with ThreadPoolExecutor(8) as pool:
-        moved = list(pool.map(lambda _: stores.moves.cancel(submission, REASON, stores.front.now()), range(16)))
+        moved = list(pool.map(lambda _: stores.lifecycle.cancel(submission, REASON, stores.front.now()), range(16)))
     assert moved.count(True) == 1
     assert stores.read(submission).fence == 2
 
@@ -149,15 +149,21 @@ def test_of_many_moves_at_once_one_is_made(stores):
 @pytest.mark.parametrize("state", [SubmissionState.FAILED, SubmissionState.CANCELED])
 def test_a_retried_one_is_queued_anew_from_its_checkpoints(stores, state):
     before = stores.ended(state)
-    assert stores.moves.retry(before, 9, -1, stores.front.now())
+    assert stores.lifecycle.retry(before, 9, -1, stores.front.now())
     after = stores.read(before)
     assert (after.state, after.fence, after.retries, after.lost_leases) == ("queued", before.fence + 1, 1, 0)
-    assert (after.reason, after.ended_at, after.lease, after.rung_at, after.ahead) == (None, None, None, None, 9)
+    assert (after.reason, after.ended_at, after.lease, after.published_at, after.queue_depth_at_submit) == (
+        None,
+        None,
+        None,
+        None,
+        9,
+    )
     assert after.retried_at == after.asked_at > after.created_at or isinstance(stores.back, MemoryStore)
     assert after.steps[0] == before.steps[0]
     assert (after.steps[1].state, after.steps[1].tries, after.steps[1].tries_that_count) == ("pending", 4, 0)
     assert numbered(after)[-1].event.type == "submission.queued"
-    assert after.moves == len(after.events)
+    assert after.event_count == len(after.events)
     if isinstance(stores.back, MemoryStore):
         stores.back.clock.advance(1)
     assert [each.id for each in stores.back.due(10)] == [before.id]
@@ -169,18 +175,18 @@ def test_a_retried_one_is_queued_anew_from_its_checkpoints(stores, state):
 def test_what_the_states_forbid_is_refused(stores):
     succeeded = stores.ended(SubmissionState.SUCCEEDED)
     with pytest.raises(IllegalMove):
-        stores.moves.cancel(succeeded, REASON, stores.front.now())
+        stores.lifecycle.cancel(succeeded, REASON, stores.front.now())
     with pytest.raises(IllegalMove):
-        stores.moves.retry(succeeded, 0, 5, stores.front.now())
+        stores.lifecycle.retry(succeeded, 0, 5, stores.front.now())
     assert stores.read(succeeded) == succeeded
 
 
 def test_who_asked_to_be_told_is_told_of_a_cancel_and_of_the_end_after_a_retry(stores):
     submission = stores.accepted(webhook=Webhook(url="https://example.org/"))
-    assert stores.moves.cancel(submission, REASON, stores.front.now())
+    assert stores.lifecycle.cancel(submission, REASON, stores.front.now())
     canceled = stores.read(submission)
     assert canceled.webhook.due_at is not None
-    assert stores.moves.retry(canceled, 0, 5, stores.front.now())
+    assert stores.lifecycle.retry(canceled, 0, 5, stores.front.now())
     again = stores.read(submission)
     assert (again.webhook.url, again.webhook.due_at) == ("https://example.org/", None)
     claim = stores.back.claim(again, "owner", 60, Progress(again.steps))
@@ -192,17 +198,17 @@ def test_a_deleted_one_leaves_a_tombstone_and_no_picture(stores):
     submission, claim = stores.claimed()
     stores.back.save_artifact(claim, submission, MASK, b"png")
     stores.back.checkpoint(claim, Progress(submission.steps, [MASK]))
-    stores.moves.cancel(submission, REASON, stores.front.now())
+    stores.lifecycle.cancel(submission, REASON, stores.front.now())
     deletion = Deletion(submission.id, ("input", "mask.png"))
     for _ in range(2):  # two requests may delete at the same time
-        stores.moves.bury(deletion, stores.front.now())
+        stores.lifecycle.write_tombstone(deletion, stores.front.now())
     assert stores.tombstones.find(submission.id).reason is GoneReason.DELETED
-    assert stores.moves.unfinished(10, stores.front.now()) == []
-    assert stores.moves.unfinished(10, stores.front.now() + timedelta(seconds=61)) == [deletion]
-    assert stores.moves.remove(stores.read(submission))
+    assert stores.lifecycle.unfinished(10, stores.front.now()) == []
+    assert stores.lifecycle.unfinished(10, stores.front.now() + timedelta(seconds=61)) == [deletion]
+    assert stores.lifecycle.remove(stores.read(submission))
     assert stores.read(submission) is None
-    stores.moves.clear(deletion)
-    assert stores.moves.unfinished(10, stores.front.now() + timedelta(seconds=61)) == []
+    stores.lifecycle.clear(deletion)
+    assert stores.lifecycle.unfinished(10, stores.front.now() + timedelta(seconds=61)) == []
     assert stores.tombstones.find(submission.id).reason is GoneReason.DELETED
     for name in deletion.pictures:
         assert stores.back.picture(submission.id, name) is None
@@ -212,8 +218,8 @@ def test_a_deleted_one_leaves_a_tombstone_and_no_picture(stores):
 
 def test_a_picture_that_comes_after_the_deletion_is_discarded(stores):
     submission, claim = stores.claimed()
-    stores.moves.cancel(submission, REASON, stores.front.now())
-    stores.moves.remove(stores.read(submission))
+    stores.lifecycle.cancel(submission, REASON, stores.front.now())
+    stores.lifecycle.remove(stores.read(submission))
     stores.back.save_artifact(claim, submission, MASK, b"png")
     stores.back.discard(claim, {"mask.png"})
     assert stores.back.picture(submission.id, "mask.png") is None
@@ -262,12 +268,12 @@ def test_a_database_that_is_not_there_is_told(stores):
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
     submission = make_submission()
     with client:
-        moves = gateway.adapters.mongo.lifecycle.MongoLifecycleStore(client, "test")
+        lifecycle = gateway.adapters.mongo.lifecycle.MongoLifecycleStore(client, "test")
         keys = gateway.adapters.mongo.idempotency_keys.MongoIdempotencyStore(client, "test")
         for call in (
-            lambda: moves.cancel(submission, REASON, submission.created_at),
-            lambda: moves.remove(submission),
-            lambda: moves.unfinished(1, submission.created_at),
+            lambda: lifecycle.cancel(submission, REASON, submission.created_at),
+            lambda: lifecycle.remove(submission),
+            lambda: lifecycle.unfinished(1, submission.created_at),
             lambda: keys.find("k"),
             lambda: keys.accept_once(submission, b""),
         ):

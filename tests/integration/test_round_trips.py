@@ -19,13 +19,13 @@ from orchestrator.clock import SystemClock
 from orchestrator.execution.engine import Done, Engine, HeldClaims
 from orchestrator.execution.leases import LeaseKeeper
 from orchestrator.execution.model_calls import Caller
-from orchestrator.execution.workflow_run import Journey
+from orchestrator.execution.workflow_run import WorkflowRun
 from orchestrator.maintenance.sweep import Sweep
 from orchestrator.planning.retries import Policy
 from orchestrator.ports import Progress
 from tests.support.checkout import CHECKOUT
 from tests.support.factories import png
-from tests.support.fakes import FakeAnnouncer, FakeBell, FakeModels
+from tests.support.fakes import FakeEventPublisher, FakeJobPublisher, FakeModels
 from tests.unit.gateway.conftest import make_app
 
 PAGE = CHECKOUT / "docs" / "how-it-works.md"
@@ -66,12 +66,12 @@ class Platform:
         self.catalogue = load_catalogue(CHECKOUT / "workflows")
         self.front = gateway_submissions.MongoStore(self.client, name)
         self.back = orchestrator_submissions.MongoStore(self.client, name)
-        self.models, self.bell, self.held = FakeModels({}), FakeBell(), HeldClaims()
+        self.models, self.job_publisher, self.held = FakeModels({}), FakeJobPublisher(), HeldClaims()
         self.threads = ThreadPoolExecutor(2)
         self.front.publish(self.catalogue.all())
         self.front.ping()
         self.back.due(1)
-        app = make_app(self.front, self.bell, self.catalogue)
+        app = make_app(self.front, self.job_publisher, self.catalogue)
         self.user = app.test_client()
         self.engine = Engine(
             store=self.back,
@@ -82,7 +82,7 @@ class Platform:
             lease_seconds=60,
             held=self.held,
             step_threads=self.threads,
-            announcer=FakeAnnouncer(),
+            event_publisher=FakeEventPublisher(),
         )
         calls.taken()
 
@@ -129,7 +129,7 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform):
         return done
 
     digit = count("accepting", platform.submit, "workflow_000")
-    count("recording that up to 10 were rung for", platform.front.mark_rung, [digit])
+    count("recording that up to 10 were rung for", platform.front.mark_published, [digit])
     count("running workflow_000", platform.run, digit, "workflow_000", {"digit_recognizer": DIGIT})
     count("fetching a result", platform.fetch, digit)
     slice_ = platform.submit("workflow_001")
@@ -144,17 +144,17 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform):
 
     held = platform.front.fetch(platform.submit("workflow_000"))
     claim = platform.back.claim(held, "counted", 60, Progress(held.steps))
-    platform.held.add(claim, Journey(held, platform.catalogue.stable("workflow_000")))
+    platform.held.add(claim, WorkflowRun(held, platform.catalogue.stable("workflow_000")))
     platform.calls.taken()
     clock = SystemClock(platform.back.now)
     keeper = LeaseKeeper(platform.back, platform.held, clock, 60)
     count("renewing a lease, every 2 s of a run", keeper.once)
     sweep = Sweep(
         platform.back,
-        platform.bell,
-        FakeAnnouncer(),
+        platform.job_publisher,
+        FakeEventPublisher(),
         clock,
-        ring_again_seconds=30,
+        republish_seconds=30,
         lost_leases_limit=5,
         lease_seconds=10,
     )

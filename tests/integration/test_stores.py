@@ -90,7 +90,7 @@ def test_where_models_are_served_is_told_and_kept_by_who_knows(stores):
 
     def told(state, seconds):
         at = now + timedelta(seconds=seconds)
-        stores.served.tell([ServedModel(pin, "http://server:8080", state, at)])
+        stores.served.report([ServedModel(pin, "http://server:8080", state, at)])
         (found,) = stores.front.served([pin, ModelRef(name="other", version="1")])
         assert (found.model, found.address, found.seen_at) == (pin, "http://server:8080", at)
         return found.state
@@ -155,7 +155,7 @@ def test_an_old_fence_writes_nothing(stores):
         lambda: stores.back.checkpoint(claim, Progress(submission.steps)),
         lambda: stores.back.succeed(claim, Progress(submission.steps), {}),
         lambda: stores.back.fail(claim, Progress(submission.steps), "x"),
-        lambda: stores.back.set_aside(claim, Progress(submission.steps), "x", 1),
+        lambda: stores.back.defer(claim, Progress(submission.steps), "x", 1),
         lambda: stores.back.renew(claim, 10),
     ):
         with pytest.raises(LeaseLost):
@@ -187,7 +187,7 @@ def test_a_checkpoint_keeps_steps_and_artifacts(stores):
 
 def test_a_later_owners_picture_is_not_replaced(stores):
     submission, first = stores.claimed()
-    stores.back.set_aside(first, Progress(submission.steps), "away", 0)
+    stores.back.defer(first, Progress(submission.steps), "away", 0)
     stored = stores.back.read(submission.id)
     second = stores.back.claim(stored, "other", 60, Progress(stored.steps))
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=3)
@@ -201,7 +201,7 @@ def test_a_later_owners_picture_is_not_replaced(stores):
 def test_what_is_set_aside_is_due_again_and_rests(stores):
     submission, claim = stores.claimed()
     submission.steps[0].state = StepState.RUNNING
-    stores.back.set_aside(claim, Progress(submission.steps), "away", 5)
+    stores.back.defer(claim, Progress(submission.steps), "away", 5)
     stored = stores.back.read(submission.id)
     assert (stored.state, stored.reason, stored.lease) == (SubmissionState.QUEUED, "away", None)
     assert stored.steps[0].state is StepState.PENDING
@@ -217,7 +217,7 @@ def test_a_renewed_lease_is_not_taken_back(stores):
     (due,) = stores.back.due(10)
     stores.back.renew(claim, 60)
     assert stores.back.take_back(due, 30) is False
-    assert stores.back.bury(due, "poison") is False
+    assert stores.back.fail_as_poison(due, "poison") is False
     assert stores.state(submission) is SubmissionState.RUNNING
 
 
@@ -231,23 +231,23 @@ def test_lost_leases_are_counted(stores):
     stores.back.claim(stored, "other", 0.0, Progress(stored.steps))
     _wait_until_due(stores)
     (due,) = stores.back.due(10)
-    assert stores.back.bury(due, "poison")
+    assert stores.back.fail_as_poison(due, "poison")
     assert stores.front.fetch(submission.id).state is SubmissionState.FAILED
 
 
 def test_what_was_rung_for_is_due_later(stores):
     first, second = stores.accepted(), stores.accepted()
-    stores.front.mark_rung([first.id])
+    stores.front.mark_published([first.id])
     assert [submission.id for submission in stores.back.due(10)] == [second.id]
-    stores.back.mark_rung(second, 30)
+    stores.back.mark_published(second, 30)
     assert stores.back.due(10) == []
-    assert stores.back.read(second.id).rung_at is not None
+    assert stores.back.read(second.id).published_at is not None
 
 
 def test_a_late_ring_does_not_touch_what_is_claimed(stores):
     submission, _ = stores.claimed()
     before = stores.back.read(submission.id).due_at
-    stores.front.mark_rung([submission.id])
+    stores.front.mark_published([submission.id])
     assert stores.back.read(submission.id).due_at == before
 
 
@@ -263,14 +263,14 @@ def test_a_pile_is_looked_at_piece_by_piece_and_as_a_whole(stores):
     looked = []
     while batch := stores.back.due(2):
         looked += [each.id for each in batch]
-        stores.back.put_off(batch, 60)
+        stores.back.postpone_all(batch, 60)
     assert sorted(looked) == sorted(pile)
 
 
 def test_what_is_left_of_a_pile_is_found_again(stores):
     now = stores.front.now()
     pile = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 20, 400)}
-    stores.back.put_off(stores.back.due(2)[:1], 60)  # and one of the two was not dealt with
+    stores.back.postpone_all(stores.back.due(2)[:1], 60)  # and one of the two was not dealt with
     found = [each.id for _ in range(4) for each in stores.back.due(2)]
     assert len(pile & set(found)) == 2
 
@@ -281,7 +281,7 @@ def test_what_is_claimed_or_was_put_off_meanwhile_is_not_put_off(stores):
     stores.back.claim(claimed, "owner", 600, Progress(claimed.steps))
     stores.back.postpone(later, 700)
     before = [stores.due_at(each) for each in (claimed, later)]
-    stores.back.put_off(due, 30)
+    stores.back.postpone_all(due, 30)
     assert [stores.due_at(each) for each in (claimed, later)] == before
 
 
@@ -352,14 +352,14 @@ def _wait_until_due(stores):
 
 def test_events_are_appended_counted_and_bounded(stores):
     submission, claim = stores.claimed()
-    moves = [submission_event(SubmissionState.RUNNING, NOW, f"${number}") for number in range(EVENTS_KEPT)]
-    stores.back.checkpoint(claim, Progress(submission.steps, [], moves[:3]))
+    event_count = [submission_event(SubmissionState.RUNNING, NOW, f"${number}") for number in range(EVENTS_KEPT)]
+    stores.back.checkpoint(claim, Progress(submission.steps, [], event_count[:3]))
     assert [event.reason for event in stores.back.read(submission.id).events] == ["$0", "$1", "$2"]
-    stores.back.checkpoint(claim, Progress(submission.steps, [], moves))
+    stores.back.checkpoint(claim, Progress(submission.steps, [], event_count))
     stores.back.checkpoint(claim, Progress(submission.steps))
     stored = stores.back.read(submission.id)
-    assert stored.moves == EVENTS_KEPT + 3
-    assert stored.events == moves
+    assert stored.event_count == EVENTS_KEPT + 3
+    assert stored.events == event_count
     assert numbered(stored)[0].number == 4
 
 
@@ -371,6 +371,6 @@ def test_an_expired_lease_leaves_an_event(stores):
     assert (stored.events[-1].type, stored.events[-1].reason) == ("submission.queued", stored.reason)
     stores.back.claim(stored, "other", -1.0, Progress(stored.steps))
     (due,) = stores.back.due(10)
-    stores.back.bury(due, "poison")
+    stores.back.fail_as_poison(due, "poison")
     stored = stores.back.read(submission.id)
-    assert (stored.events[-1].type, stored.moves) == ("submission.failed", 2)
+    assert (stored.events[-1].type, stored.event_count) == ("submission.failed", 2)

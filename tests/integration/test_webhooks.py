@@ -120,7 +120,7 @@ def test_failures_and_burials_are_ends(world):
     claim = world.back.claim(first, "owner", 60, Progress(first.steps))
     world.back.fail(claim, Progress(first.steps), "because")
     world.back.claim(second, "owner", 60, Progress(second.steps))
-    assert world.back.bury(world.back.read(second.id), "poison")
+    assert world.back.fail_as_poison(world.back.read(second.id), "poison")
     assert {due.submission_id for due in world.outbox.due(10)} == {first.id, second.id}
 
 
@@ -213,12 +213,12 @@ def test_what_is_put_off_is_due_later_unless_somebody_took_it(world):
     submissions = [world.ended() for _ in range(3)]
     dues = world.outbox.due(10)
     taken = world.outbox.claim(dues[0], 60)
-    world.outbox.put_off(dues, 30)
+    world.outbox.postpone_all(dues, 30)
     assert world.outbox.due(10) == []
     assert world.webhook(taken).due_at == taken.webhook.due_at
     others = [each for each in submissions if each.id != taken.id]
     assert all(world.webhook(each).due_at < taken.webhook.due_at for each in others)
-    world.outbox.put_off([], 30)
+    world.outbox.postpone_all([], 30)
 
 
 def test_what_is_found_is_bounded_and_the_newest_comes_first(world):

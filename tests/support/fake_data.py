@@ -52,20 +52,22 @@ class MemoryTombstones:
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self.stones: dict[str, Tombstone] = {}
+        self.tombstones: dict[str, Tombstone] = {}
 
     def find(self, submission_id: str) -> Tombstone | None:
         self._store._answer()
-        return self.stones.get(submission_id)
+        return self.tombstones.get(submission_id)
 
-    def bury(self, tombstone: Tombstone | Sequence[Tombstone]) -> None:
-        """Both processes' method of this name: the gateway's replaces, the orchestrator's does not."""
+    def write_tombstone(self, tombstone: Tombstone) -> None:
+        """The gateway's: a new one replaces what is there."""
         self._store._answer()
-        if isinstance(tombstone, Tombstone):
-            self.stones[tombstone.id] = tombstone
-            return
-        for each in tombstone:
-            self.stones.setdefault(each.id, each)
+        self.tombstones[tombstone.id] = tombstone
+
+    def write_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        """The orchestrator's: what is there stays."""
+        self._store._answer()
+        for each in tombstones:
+            self.tombstones.setdefault(each.id, each)
 
     def now(self) -> datetime:
         return self._store.now()
@@ -73,12 +75,12 @@ class MemoryTombstones:
     def remove(self, submission_ids: list[str]) -> None:
         self._store._answer()
         for key in submission_ids:
-            assert key in self.stones, "deleted before it had its tombstone"
+            assert key in self.tombstones, "deleted before it had its tombstone"
             self._store.documents.pop(key, None)
 
     def tidy(self, now: datetime) -> None:
         self._store._answer()
-        self.stones = {key: each for key, each in self.stones.items() if each.expires_at > now}
+        self.tombstones = {key: each for key, each in self.tombstones.items() if each.expires_at > now}
 
     def prepare(self) -> None:
         self._store._answer()

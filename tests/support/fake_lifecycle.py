@@ -38,7 +38,7 @@ class MemoryLifecycleStore:
             }
             return self.store._update(submission, changes, ("lease", "due_at", "not_before"))
 
-    def retry(self, submission: Submission, ahead: int, due_in_seconds: float, at: datetime) -> bool:
+    def retry(self, submission: Submission, queue_depth: int, due_in_seconds: float, at: datetime) -> bool:
         steps = submission.renewed_steps()
         known = {step.name: step.state for step in submission.steps}
         changes = {
@@ -48,18 +48,18 @@ class MemoryLifecycleStore:
             "lost_leases": 0,
             "retries": submission.retries + 1,
             "retried_at": at,
-            "ahead": ahead,
+            "queue_depth_at_submit": queue_depth,
             "due_at": at + timedelta(seconds=due_in_seconds),
             "events": [*step_events(known, steps, at), submission_event(SubmissionState.QUEUED, at, "again")],
         }
         webhook = self.store.documents.get(submission.id, {}).get("webhook")
         if webhook:
             changes["webhook"] = {name: webhook[name] for name in webhook if name not in {"due_at", "sent_at"}}
-        return self.store._update(submission, changes, ("reason", "ended_at", "not_before", "rung_at", "lease"))
+        return self.store._update(submission, changes, ("reason", "ended_at", "not_before", "published_at", "lease"))
 
-    def bury(self, deletion: Deletion, at: datetime) -> None:
+    def write_tombstone(self, deletion: Deletion, at: datetime) -> None:
         self.store._answer()
-        self.tombstones.bury(Tombstone.of(deletion.submission_id, GoneReason.DELETED, at))
+        self.tombstones.write_tombstone(Tombstone.of(deletion.submission_id, GoneReason.DELETED, at))
         self.due[deletion.submission_id] = (at + timedelta(seconds=UNFINISHED_SECONDS), deletion)
 
     def remove(self, submission: Submission) -> bool:

@@ -67,7 +67,7 @@ class MemoryOutbox:
         if webhook.get("due_at") == submission.webhook.due_at:
             del webhook["due_at"]
 
-    def put_off(self, dues: list[Due], seconds: float) -> None:
+    def postpone_all(self, dues: list[Due], seconds: float) -> None:
         self._store._answer()
         for due in dues:
             webhook = self._webhook(due.submission_id)

@@ -29,7 +29,7 @@ from contracts.submissions.documents import (
     from_document,
     to_document,
 )
-from contracts.submissions.events import Notice, submission_event
+from contracts.submissions.events import SubmissionChanged, submission_event
 from contracts.submissions.states import ServedState, StepState, SubmissionState
 from contracts.workflows.workflow_file import Workflow
 from gateway.submissions.ports import Backlog
@@ -85,16 +85,16 @@ class MemoryStore:
         self.pictures[f"{submission.id}/{INPUT_NAME}"] = ports.Picture(submission.input.media_type, image)
         self.documents[submission.id] = to_document(submission)
 
-    def mark_rung(self, submission: Any, due_in_seconds: float = 30.0) -> None:
+    def mark_published(self, submission: Any, due_in_seconds: float = 30.0) -> None:
         """Both processes' method of this name: the gateway gives ids, the orchestrator a submission."""
         self._answer()
         if isinstance(submission, Submission):
-            self._update(submission, {"rung_at": self.now(), "due_at": self._later(due_in_seconds)})
+            self._update(submission, {"published_at": self.now(), "due_at": self._later(due_in_seconds)})
             return
         for key in submission:
             document = self.documents.get(key)
             if document and document["state"] == SubmissionState.QUEUED and document["fence"] == 0:
-                document |= {"rung_at": self.now(), "due_at": self._later(due_in_seconds)}
+                document |= {"published_at": self.now(), "due_at": self._later(due_in_seconds)}
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -129,7 +129,7 @@ class MemoryStore:
         self._answer()
         return [self.served_models[str(model)] for model in models if str(model) in self.served_models]
 
-    def tell(self, served: Iterable[ServedModel]) -> None:
+    def report(self, served: Iterable[ServedModel]) -> None:
         """The orchestrator's side of ``served``."""
         self._answer()
         for each in served:
@@ -202,7 +202,7 @@ class MemoryStore:
     def fail(self, claim: ports.Claim, progress: ports.Progress, reason: str) -> None:
         self._finish(claim, progress, {"state": SubmissionState.FAILED, "reason": reason})
 
-    def set_aside(self, claim: ports.Claim, progress: ports.Progress, reason: str, seconds: float) -> None:
+    def defer(self, claim: ports.Claim, progress: ports.Progress, reason: str, seconds: float) -> None:
         resting = [
             step.model_copy(update={"state": StepState.PENDING}) if step.state is StepState.RUNNING else step
             for step in progress.steps
@@ -240,7 +240,7 @@ class MemoryStore:
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
         self._update(submission, {"due_at": self._later(due_in_seconds)})
 
-    def put_off(self, submissions: list[Submission], due_in_seconds: float) -> None:
+    def postpone_all(self, submissions: list[Submission], due_in_seconds: float) -> None:
         self._answer()
         for document in [self.documents[each.id] for each in submissions if each.id in self.documents]:
             if document["state"] == SubmissionState.QUEUED and document["due_at"] < self.now():
@@ -253,7 +253,7 @@ class MemoryStore:
         changes["events"] = [event]
         return self._expire(submission, changes, ("lease",))
 
-    def bury(self, submission: Submission, reason: str) -> bool:
+    def fail_as_poison(self, submission: Submission, reason: str) -> bool:
         submission.state.become(SubmissionState.FAILED)
         changes = {"state": SubmissionState.FAILED, "reason": reason, "ended_at": self.now()}
         changes["events"] = [submission_event(SubmissionState.FAILED, self.now(), reason)]
@@ -296,7 +296,7 @@ class MemoryStore:
         new = _dump(changes.pop("events", []))
         if new:
             document["events"] = [*document.get("events", []), *new][-EVENTS_KEPT:]
-            document["moves"] = document.get("moves", 0) + len(new)
+            document["event_count"] = document.get("event_count", 0) + len(new)
         document |= changes
         for name in unset:
             document.pop(name, None)
@@ -354,7 +354,7 @@ class FakeLetters:
 
     def __init__(self, *letters: ports.DeadLetter) -> None:
         self.letters = list(letters)
-        self.rings: list[Job] = []
+        self.published: list[Job] = []
         self.queues = {"digits", "gated"}
         self.away = False
         self._held: list[ports.DeadLetter] = []
@@ -375,42 +375,42 @@ class FakeLetters:
         return list(self._held)
 
     def remove(self, letter: ports.DeadLetter) -> None:
-        assert letter.message_id in {job.submission_id for job in self.rings}, "removed before it was rung for"
+        assert letter.message_id in {job.submission_id for job in self.published}, "removed before it was rung for"
         self._held.remove(letter)
 
-    def ring(self, job: Job) -> None:
+    def publish(self, job: Job) -> None:
         if job.workflow not in self.queues:
             raise UnknownWorkflow(f"no queue takes jobs of {job.workflow}.")
-        self.rings.append(job)
+        self.published.append(job)
 
 
-class FakeAnnouncer:
+class FakeEventPublisher:
     """Remembers what was told."""
 
     def __init__(self) -> None:
-        self.notices: list[Notice] = []
+        self.changes: list[SubmissionChanged] = []
 
-    def announce(self, notice: Notice) -> None:
-        self.notices.append(notice)
+    def publish_event(self, change: SubmissionChanged) -> None:
+        self.changes.append(change)
 
 
-class FakeBell:
+class FakeJobPublisher:
     """Remembers the rings: (submission id, delay in seconds). ``away`` makes every call fail."""
 
     def __init__(self) -> None:
-        self.rings: list[tuple[str, float]] = []
-        self.buried: list[str] = []
+        self.published: list[tuple[str, float]] = []
+        self.dead_lettered: list[str] = []
         self.waits: dict[str, int] = {}
         self.drained_per_second = 0.0
         self.away = False
 
-    def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
+    def publish(self, job: Job, delay_seconds: float = 0.0) -> None:
         self._answer()
-        self.rings.append((job.submission_id, delay_seconds))
+        self.published.append((job.submission_id, delay_seconds))
 
-    def bury(self, job: Job) -> None:
+    def dead_letter_job(self, job: Job) -> None:
         self._answer()
-        self.buried.append(job.submission_id)
+        self.dead_lettered.append(job.submission_id)
 
     def waiting(self, workflow: str) -> int:
         self._answer()

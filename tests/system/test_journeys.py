@@ -78,7 +78,7 @@ def test_the_record_keeps_attempts_and_timings(client, samples):
     client.result(identifier)
     record = client.record(identifier)
     assert record.created_at <= record.started_at <= record.ended_at
-    assert record.rung_at is None or record.rung_at >= record.created_at
+    assert record.published_at is None or record.published_at >= record.created_at
     for step in record.steps:
         (attempt,) = step.attempts
         assert attempt.started_at <= attempt.ended_at

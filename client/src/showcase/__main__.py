@@ -7,7 +7,7 @@ import sys
 from typing import NoReturn
 
 from showcase.commands import app
-from showcase.commands.endings import DEFECT, INTERRUPTED, PIPE_CLOSED, code_of
+from showcase.commands.exit_codes import DEFECT, INTERRUPTED, PIPE_CLOSED, code_of
 from showcase.commands.output import complain
 from showcase.errors import ShowcaseError
 

@@ -19,10 +19,10 @@ class MongoIdempotencyStore:
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         journaled = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
-        ahead = WriteConcern(**layout.AHEAD)
+        unjournaled = WriteConcern(**layout.UNJOURNALED)
         # The submission follows before anybody is told anything, and its flush holds the key too.
-        self._keys = journaled[layout.IDEMPOTENCY_KEYS].with_options(write_concern=ahead)
-        self._images = journaled[layout.IMAGES].with_options(write_concern=ahead)
+        self._keys = journaled[layout.IDEMPOTENCY_KEYS].with_options(write_concern=unjournaled)
+        self._images = journaled[layout.IMAGES].with_options(write_concern=unjournaled)
         self._submissions = journaled[layout.SUBMISSIONS]
 
     def find(self, key_id: str) -> RequestKey | None:

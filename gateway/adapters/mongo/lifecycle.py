@@ -20,7 +20,7 @@ from gateway.submissions.ports import Deletion
 UNFINISHED_SECONDS = 60
 """A deletion that has not ended after so many seconds was left by a gateway that stopped."""
 
-UNTOLD = ("webhook.due_at", "webhook.sent_at")
+WEBHOOK_STATE = ("webhook.due_at", "webhook.sent_at")
 """Who was to be told of an end that is none any more is told of the next one."""
 
 RESTING: Document = {
@@ -45,10 +45,10 @@ class MongoLifecycleStore:
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         journaled = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
-        ahead = WriteConcern(**layout.AHEAD)
+        unjournaled = WriteConcern(**layout.UNJOURNALED)
         self._submissions = journaled[layout.SUBMISSIONS]
         self._tombstones = journaled[layout.TOMBSTONES]
-        self._images = journaled[layout.IMAGES].with_options(write_concern=ahead)
+        self._images = journaled[layout.IMAGES].with_options(write_concern=unjournaled)
 
     def cancel(self, submission: Submission, reason: str, at: datetime) -> bool:
         event = submission_event(submission.state.become(SubmissionState.CANCELED), at, reason)
@@ -61,7 +61,7 @@ class MongoLifecycleStore:
         }
         return self._move(submission, changes, unset=["lease", "due_at", "not_before"])
 
-    def retry(self, submission: Submission, ahead: int, due_in_seconds: float, at: datetime) -> bool:
+    def retry(self, submission: Submission, unjournaled: int, due_in_seconds: float, at: datetime) -> bool:
         event = submission_event(submission.state.become(SubmissionState.QUEUED), at, "It was asked for again.")
         # Nobody writes steps of a submission that has ended: those that were read are those that are stored.
         steps = submission.renewed_steps()
@@ -72,13 +72,15 @@ class MongoLifecycleStore:
             "lost_leases": 0,
             "retries": submission.retries + 1,
             "retried_at": "$$NOW",
-            "ahead": ahead,
+            "queue_depth_at_submit": unjournaled,
             "due_at": from_now(due_in_seconds),
             **appended([*events, event]),
         }
-        return self._move(submission, changes, unset=["reason", "ended_at", "not_before", "rung_at", "lease", *UNTOLD])
+        return self._move(
+            submission, changes, unset=["reason", "ended_at", "not_before", "published_at", "lease", *WEBHOOK_STATE]
+        )
 
-    def bury(self, deletion: Deletion, at: datetime) -> None:
+    def write_tombstone(self, deletion: Deletion, at: datetime) -> None:
         document: Document = Tombstone.of(deletion.submission_id, GoneReason.DELETED, at).document()
         document |= {"pictures": list(deletion.pictures), "due_at": at + timedelta(seconds=UNFINISHED_SECONDS)}
         with translated():

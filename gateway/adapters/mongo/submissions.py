@@ -25,7 +25,7 @@ from runtime.clock import DatabaseTime
 ACCEPTED_TOGETHER = 16
 """Submissions that are written together at most; with images of 10 MiB they pass in several messages."""
 
-RUNG_DUE_SECONDS = 30
+PUBLISHED_DUE_SECONDS = 30
 """A rung-for submission that is still queued after so many seconds is looked at by the sweep."""
 
 
@@ -35,10 +35,10 @@ class MongoStore:
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         journaled = WriteConcern(**layout.JOURNALED)
         self._database = client.get_database(database, write_concern=journaled)
-        ahead = WriteConcern(**layout.AHEAD)
+        unjournaled = WriteConcern(**layout.UNJOURNALED)
         self._submissions = self._database[layout.SUBMISSIONS]
-        self._marks = self._submissions.with_options(write_concern=ahead)
-        self._images = self._database[layout.IMAGES].with_options(write_concern=ahead)
+        self._marks = self._submissions.with_options(write_concern=unjournaled)
+        self._images = self._database[layout.IMAGES].with_options(write_concern=unjournaled)
         self._accepted = GroupCommit(self._insert, ACCEPTED_TOGETHER)
         self._time = DatabaseTime()
 
@@ -67,13 +67,13 @@ class MongoStore:
             document = self._images.find_one({"_id": image_key(submission_id, name)})
         return Picture(document["media_type"], bytes(document["data"])) if document else None
 
-    def mark_rung(self, submission_ids: list[str]) -> None:
-        due = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": RUNG_DUE_SECONDS}}
+    def mark_published(self, submission_ids: list[str]) -> None:
+        due = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": PUBLISHED_DUE_SECONDS}}
         with translated():
             self._marks.update_many(
                 # Fence 0: nobody has claimed it yet. A submission that was set aside keeps its own due time.
                 {"_id": {"$in": submission_ids}, "state": SubmissionState.QUEUED.value, "fence": 0},
-                [{"$set": {"rung_at": "$$NOW", "due_at": due}}],
+                [{"$set": {"published_at": "$$NOW", "due_at": due}}],
             )
 
     def now(self) -> datetime:

@@ -17,7 +17,7 @@ class MongoTombstones:
         kept = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
         self._tombstones = kept[layout.TOMBSTONES]
 
-    def bury(self, tombstone: Tombstone) -> None:
+    def write_tombstone(self, tombstone: Tombstone) -> None:
         document = tombstone.document()
         with translated():
             self._tombstones.replace_one({"_id": document.pop("_id")}, document, upsert=True)

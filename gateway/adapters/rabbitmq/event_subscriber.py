@@ -12,9 +12,9 @@ from pika.exceptions import AMQPError
 
 from contracts.errors import InvalidMessage
 from contracts.messaging.topology import EVENTS_BINDING, EVENTS_EXCHANGE, EVENTS_QUEUE
-from contracts.submissions.events import decode_notice
+from contracts.submissions.events import decode_change
 from gateway.amqp import connection_parameters
-from gateway.events.subscriptions import Hub
+from gateway.events.subscriptions import EventBroadcaster
 
 log = structlog.get_logger()
 
@@ -25,9 +25,9 @@ _POLL_SECONDS = 1.0
 class RabbitListener:
     """Feeds the hub from a queue of its own, which the broker removes when the connection ends."""
 
-    def __init__(self, url: str, hub: Hub) -> None:
+    def __init__(self, url: str, broadcaster: EventBroadcaster) -> None:
         self._parameters = connection_parameters(url)
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -45,7 +45,7 @@ class RabbitListener:
             except Exception:
                 # A peer that dies half-way makes pika raise more than its own errors; this thread must outlive them.
                 log.exception("events broke")
-            self._hub.listening = False
+            self._broadcaster.listening = False
             self._stopped.wait(RECONNECT_SECONDS * random.uniform(0.25, 1.0))
 
     def _listen(self) -> None:
@@ -54,16 +54,16 @@ class RabbitListener:
             channel.exchange_declare(EVENTS_EXCHANGE, "topic", durable=True)
             queue = channel.queue_declare("", exclusive=True, auto_delete=True, arguments=EVENTS_QUEUE).method.queue
             channel.queue_bind(queue, EVENTS_EXCHANGE, EVENTS_BINDING)
-            channel.basic_consume(queue, self._hear, auto_ack=True)
-            self._hub.listening = True
+            channel.basic_consume(queue, self._on_message, auto_ack=True)
+            self._broadcaster.listening = True
             log.info("listening to events")
             while not self._stopped.is_set():
                 connection.process_data_events(time_limit=_POLL_SECONDS)
 
-    def _hear(self, _channel: Any, _method: Any, _properties: Any, body: bytes) -> None:
+    def _on_message(self, _channel: Any, _method: Any, _properties: Any, body: bytes) -> None:
         try:
-            notice = decode_notice(body)
+            change = decode_change(body)
         except InvalidMessage as error:
             log.warning("notice refused", error=error.message)
             return
-        self._hub.tell(notice)
+        self._broadcaster.publish(change)

@@ -27,7 +27,7 @@ from contracts.messaging.topology import (
     event_key,
     job_queue,
 )
-from contracts.submissions.events import Notice, encode_notice
+from contracts.submissions.events import SubmissionChanged, encode_change
 from gateway.amqp import connection_parameters
 from gateway.submissions.admission import Tally
 from gateway.submissions.ports import Backlog
@@ -49,7 +49,7 @@ RECONNECT_SECONDS = 2.0
 COUNT_SECONDS = 2.0
 
 
-class RabbitDoorbell:
+class RabbitJobPublisher:
     """The doorbell port on RabbitMQ. ``confirmed`` is told, in batches, the ids that the broker has on disk."""
 
     def __init__(
@@ -58,7 +58,7 @@ class RabbitDoorbell:
         self._parameters = connection_parameters(url)
         self._topology = topology
         self._workflows = workflows
-        self._tell = confirmed
+        self._mark_published = confirmed
         self._jobs: deque[Job] = deque(maxlen=WAITING_LIMIT)
         self._confirmed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._listeners: dict[str, int] = {}
@@ -71,7 +71,7 @@ class RabbitDoorbell:
         self._tag = 0
         self._connection: Any = None
         self._channel: Any = None
-        self._announcing: Any = None
+        self._events: Any = None
         self._stopped = threading.Event()
 
     @property
@@ -91,20 +91,20 @@ class RabbitDoorbell:
         held = len(self._jobs) + len(self._unconfirmed) + self._missed
         return Backlog(tally.waiting + held, tally.drained_per_second)
 
-    def ring(self, job: Job) -> None:
+    def publish(self, job: Job) -> None:
         if len(self._jobs) >= WAITING_LIMIT:
             self._missed += 1  # the oldest falls out; the sweep rings for it, but it waits all the same
         self._jobs.append(job)
         connection = self._connection
         if connection is not None and self._channel is not None:
-            connection.ioloop.add_callback_threadsafe(self._publish)
+            connection.ioloop.add_callback_threadsafe(self._publish_waiting)
 
-    def announce(self, notice: Notice) -> None:
+    def publish_event(self, change: SubmissionChanged) -> None:
         """Publish what happened to a submission. Nobody waits for it, and it is on no disk."""
-        connection, channel = self._connection, self._announcing
+        connection, channel = self._connection, self._events
         if connection is None or channel is None:
             return
-        key, body = event_key(notice.submission_id, notice.state), encode_notice(notice)
+        key, body = event_key(change.submission_id, change.state), encode_change(change)
 
         def publish() -> None:
             if channel.is_open:
@@ -114,7 +114,7 @@ class RabbitDoorbell:
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="doorbell", daemon=True).start()
-        threading.Thread(target=self._mark, name="doorbell-marks", daemon=True).start()
+        threading.Thread(target=self._mark_confirmed, name="doorbell-marks", daemon=True).start()
 
     def stop(self) -> None:
         """Close the connection. What was not rung for stays due in the store."""
@@ -155,7 +155,7 @@ class RabbitDoorbell:
         try:
             connection.ioloop.start()
         finally:
-            self._connection = self._channel = self._announcing = None
+            self._connection = self._channel = self._events = None
             if not connection.is_closed and not connection.is_closing:
                 connection.close()
                 connection.ioloop.call_later(1.0, connection.ioloop.stop)
@@ -164,10 +164,10 @@ class RabbitDoorbell:
 
     def _connected(self, connection: Any) -> None:
         connection.channel(on_open_callback=self._opened)
-        connection.channel(on_open_callback=self._announcing_opened)  # without confirms: nothing waits for these
+        connection.channel(on_open_callback=self._events_opened)  # without confirms: nothing waits for these
 
-    def _announcing_opened(self, channel: Any) -> None:
-        self._announcing = channel
+    def _events_opened(self, channel: Any) -> None:
+        self._events = channel
 
     def _opened(self, channel: Any) -> None:
         self._tag = 0
@@ -177,10 +177,10 @@ class RabbitDoorbell:
         self._missed = 0
         self._counted_at = None
         log.info("broker connected")
-        self._publish()
+        self._publish_waiting()
         self._count()
 
-    def _publish(self) -> None:
+    def _publish_waiting(self) -> None:
         channel = self._channel
         while self._jobs and channel is not None and channel.is_open:
             job = self._jobs.popleft()
@@ -229,7 +229,7 @@ class RabbitDoorbell:
         published, self._published[workflow] = self._published[workflow], 0
         self._tallies[workflow].count(waiting, published, seconds)
 
-    def _mark(self) -> None:
+    def _mark_confirmed(self) -> None:
         """Tell the store what was rung for, a batch at a time and away from the connection's thread."""
         while True:
             confirmed = [self._confirmed.get()]
@@ -239,7 +239,7 @@ class RabbitDoorbell:
             ids = [item for item in confirmed if item is not None]
             try:
                 for first in range(0, len(ids), BATCH):
-                    self._tell(ids[first : first + BATCH])
+                    self._mark_published(ids[first : first + BATCH])
             except StoreUnavailable as error:
                 log.warning("rings not recorded", submissions=len(ids), error=error.message)
             if None in confirmed:

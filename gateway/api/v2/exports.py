@@ -15,7 +15,7 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.lists import FilterQuery
-from gateway.api.v2.lookup import SUBMISSIONS, Submissions
+from gateway.api.v2.submission_lookup import SUBMISSIONS, Submissions
 from gateway.submissions.export import BATCH, MOST_AT_A_TIME, Format, Slots, header, in_chunks, result_fields, row
 from gateway.submissions.listing import Source, read_all
 from gateway.submissions.ports import Store
@@ -54,11 +54,11 @@ def blueprint(submissions: Submissions, source: Source, store: Store, catalogue:
         `result.other`. A text that a spreadsheet would compute begins with an apostrophe there.
         """
         filters = query.filters()
-        slot = slots.take()
+        slot = slots.acquire()
         found = read_all(source, filters, BATCH, store.now(), layout.SAMPLE_OF)
         lines = _csv(found, result_fields(catalogue, query.workflow)) if query.format is Format.CSV else _ndjson(found)
         response = Response(in_chunks(lines), mimetype=MEDIA_TYPES[query.format].split(";")[0])
-        response.call_on_close(slot.leave)  # at its end, and when the client hangs up
+        response.call_on_close(slot.release)  # at its end, and when the client hangs up
         response.headers["Content-Type"] = MEDIA_TYPES[query.format]
         response.headers["Content-Disposition"] = f'attachment; filename="submissions.{query.format}"'
         response.headers["Cache-Control"] = "no-store"

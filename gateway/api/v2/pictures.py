@@ -16,8 +16,8 @@ from contracts.submissions.documents import INPUT_NAME, Submission
 from contracts.submissions.states import SubmissionState
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.api.v2.resources import address
+from gateway.api.v2.submission_lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.images import overlay
 from gateway.images.downloads import OVERLAY, download_name, has_overlay, shown_inline, stored_artifact
 from gateway.submissions.export import Slots
@@ -155,7 +155,7 @@ def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
                 return pictures.answer(
                     submission, b"", "image/png", etag, OVERLAY, fixed=fixed
                 )  # a 304 needs no drawing
-            with drawing.take(wait_seconds=DRAWING_SECONDS):
+            with drawing.acquire(wait_seconds=DRAWING_SECONDS):
                 drawn = overlay.draw(pictures.read(submission, INPUT_NAME).data, mask)
             return pictures.answer(submission, drawn, "image/png", etag, OVERLAY, fixed=fixed)
         named = stored_artifact(submission, path.name)

@@ -89,11 +89,11 @@ def address(submission_id: str, *parts: str) -> str:
 def position(submission: Submission, backlog: Backlog, now: datetime) -> QueuePosition:
     """Estimate from how many stood before it when it came, and how many a second were taken since."""
     age = max(0.0, (now - submission.asked_at).total_seconds())
-    ahead = max(0, min(round(submission.ahead - age * backlog.drained_per_second), backlog.waiting))
-    seconds = ahead / backlog.drained_per_second if backlog.drained_per_second > 0 else None
+    depth = max(0, min(round(submission.queue_depth_at_submit - age * backlog.drained_per_second), backlog.waiting))
+    seconds = depth / backlog.drained_per_second if backlog.drained_per_second > 0 else None
     if submission.not_before is not None:
         seconds = max(seconds or 0.0, (submission.not_before - now).total_seconds())
-    return QueuePosition(position=ahead, estimated_seconds=None if seconds is None else round(seconds, 1))
+    return QueuePosition(position=depth, estimated_seconds=None if seconds is None else round(seconds, 1))
 
 
 def resource(submission: Submission, backlog: Backlog, now: datetime) -> SubmissionResource:

@@ -8,13 +8,13 @@ from flask_openapi3 import APIBlueprint
 from contracts.submissions.documents import Submission
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.describing import ETAG, RETRY_AFTER, headed, reference
-from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.v2.openapi_schema import ETAG, RETRY_AFTER, headed, reference
 from gateway.api.v2.parsing import JsonSubmission, MultipartSubmission
 from gateway.api.v2.resources import SubmissionResource, address
-from gateway.api.v2.sending import Sending, SubmitHeaders
+from gateway.api.v2.submission_lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.v2.submit_request import SubmitHeaders, SubmitRequest
 from gateway.api.v2.watching import WaitHeaders, Waiting
-from gateway.submissions.idempotency import Taken
+from gateway.submissions.idempotency import Accepted
 
 RETRY_AFTER_SECONDS = 1
 
@@ -35,7 +35,7 @@ REPLAYED = {
 LOCATION = {"description": "The submission's address.", "schema": {"type": "string"}, "required": True}
 
 
-def blueprint(submissions: Submissions, sending: Sending, waiting: Waiting) -> APIBlueprint:
+def blueprint(submissions: Submissions, submit_request: SubmitRequest, waiting: Waiting) -> APIBlueprint:
     v2 = APIBlueprint("v2_submissions", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
 
     def answer_after_wait(submission: Submission, unfinished: int, *, replayed: bool = False) -> Response:
@@ -80,12 +80,12 @@ def blueprint(submissions: Submissions, sending: Sending, waiting: Waiting) -> A
         """
         left = waiting.resumed()
         if left:
-            taken = Taken(submissions.find(left.submission_id), left.replayed)
+            accepted = Accepted(submissions.find(left.submission_id), left.replayed)
         else:
-            taken = sending.take(header.idempotency_key)
-        response = answer_after_wait(taken.submission, 202, replayed=taken.replayed)
-        response.headers["Location"] = address(taken.submission.id)
-        if taken.replayed:
+            accepted = submit_request.accept(header.idempotency_key)
+        response = answer_after_wait(accepted.submission, 202, replayed=accepted.replayed)
+        response.headers["Location"] = address(accepted.submission.id)
+        if accepted.replayed:
             response.headers["Idempotency-Replayed"] = "true"
         if response.status_code == 202:
             response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

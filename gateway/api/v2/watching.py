@@ -14,15 +14,15 @@ from pydantic import BaseModel, Field
 
 from contracts.errors import InvalidRequest, TooManyWatchers
 from contracts.submissions.documents import Submission
-from contracts.submissions.events import Notice
+from contracts.submissions.events import SubmissionChanged
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.describing import reference
-from gateway.api.v2.lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.v2.openapi_schema import reference
 from gateway.api.v2.parsing import wait_seconds
 from gateway.api.v2.resources import QueuePosition
+from gateway.api.v2.submission_lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.events.stream import AWAY_SECONDS, EventStream
-from gateway.events.subscriptions import PARKING, RESUMED, Hub, Parked, Wake
+from gateway.events.subscriptions import PARKING, RESUMED, EventBroadcaster, Parked, Wake
 from gateway.submissions.ports import Store
 from gateway.timers import Timers
 
@@ -49,9 +49,9 @@ class Left:
 class Waiting:
     """``Prefer: wait=N``: the answer comes when the submission is final, or after N seconds as it then stands."""
 
-    def __init__(self, store: Store, hub: Hub, timers: Timers) -> None:
+    def __init__(self, store: Store, broadcaster: EventBroadcaster, timers: Timers) -> None:
         self._store = store
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._timers = timers
 
     def resumed(self) -> Left | None:
@@ -82,7 +82,7 @@ class Waiting:
         return self._store.fetch(submission.id) or submission, left.seconds
 
     def _arm(self, left: Left, wake: Wake) -> None:
-        pause = LOOK_SECONDS if self._hub.listening else AWAY_SECONDS
+        pause = LOOK_SECONDS if self._broadcaster.listening else AWAY_SECONDS
         pause = max(0.0, min(pause, left.deadline - time.monotonic()))
         over = threading.Event()
         undo: list[Callable[[], None]] = []
@@ -93,13 +93,13 @@ class Waiting:
                 cancel()
             wake()
 
-        def hear(notice: Notice) -> None:
-            if notice.state.terminal:
+        def callback(change: SubmissionChanged) -> None:
+            if change.state.terminal:
                 done()
 
         undo.append(self._timers.later(pause, done).cancel)
         try:
-            undo.append(self._hub.subscribe(left.submission_id, hear).cancel)
+            undo.append(self._broadcaster.subscribe(left.submission_id, callback).cancel)
         except TooManyWatchers:
             return  # it is accepted and cannot be told when it ends: the timer has it look now and then
         found = self._store.fetch(left.submission_id)  # what ended before the subscription was not heard
@@ -111,17 +111,17 @@ class Waiting:
     def _block(self, left: Left) -> None:
         over = threading.Event()
 
-        def hear(notice: Notice) -> None:
-            if notice.state.terminal:
+        def callback(change: SubmissionChanged) -> None:
+            if change.state.terminal:
                 over.set()
 
-        subscription = self._hub.subscribe(left.submission_id, hear)
+        subscription = self._broadcaster.subscribe(left.submission_id, callback)
         try:
             while time.monotonic() < left.deadline and not over.is_set():
                 found = self._store.fetch(left.submission_id)
                 if found is None or found.state.terminal:
                     return
-                pause = LOOK_SECONDS if self._hub.listening else AWAY_SECONDS
+                pause = LOOK_SECONDS if self._broadcaster.listening else AWAY_SECONDS
                 over.wait(min(pause, max(0.0, left.deadline - time.monotonic())))
         finally:
             subscription.cancel()
@@ -159,7 +159,7 @@ class ServerSentEvent(BaseModel):
     )
 
 
-def blueprint(submissions: Submissions, store: Store, hub: Hub, timers: Timers) -> APIBlueprint:
+def blueprint(submissions: Submissions, store: Store, broadcaster: EventBroadcaster, timers: Timers) -> APIBlueprint:
     v2 = APIBlueprint("v2_watching", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
     looks = ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="looks")
 
@@ -188,14 +188,14 @@ def blueprint(submissions: Submissions, store: Store, hub: Hub, timers: Timers) 
         """
         submission = submissions.find(path.submission_id)
         after = _number(header.last_event_id)
-        if submission.state.terminal and after >= submission.moves > 0:
+        if submission.state.terminal and after >= submission.event_count > 0:
             return Response(status=204)
         stream = EventStream(
             submission.id,
             after,
             look=lambda: store.fetch(submission.id),
             extra=place,
-            hub=hub,
+            broadcaster=broadcaster,
             timers=timers,
             looks=looks,
             detachable=bool(request.environ.get(PARKING)),

@@ -16,11 +16,11 @@ BATCH = 500
 DUPLICATE_KEY = 11000
 
 
-class MongoGraves:
+class MongoExpiryStore:
     """The port of Expiry on MongoDB's protocol."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._database = client.get_database(database, write_concern=WriteConcern(**layout.AHEAD))
+        self._database = client.get_database(database, write_concern=WriteConcern(**layout.UNJOURNALED))
         self._submissions = self._database[layout.SUBMISSIONS]
         self._tombstones = self._database[layout.TOMBSTONES]
 
@@ -40,7 +40,7 @@ class MongoGraves:
             found = self._submissions.find({"expires_at": window}, {"expires_at": 1})
             return [(str(each["_id"]), each["expires_at"]) for each in found]
 
-    def bury(self, tombstones: list[Tombstone]) -> None:
+    def write_tombstones(self, tombstones: list[Tombstone]) -> None:
         for begin in range(0, len(tombstones), BATCH):
             documents = [each.document() for each in tombstones[begin : begin + BATCH]]
             with translated():

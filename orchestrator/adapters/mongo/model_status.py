@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pymongo import MongoClient
 
-from contracts.models.status import ServedModel, told_of
+from contracts.models.status import ServedModel, to_document
 from contracts.storage import layout
 from contracts.submissions.states import ServedState
 from orchestrator.mongo import Document, translated
@@ -20,12 +20,12 @@ class MongoServedModels:
         self._kept = client[database][layout.SERVED_MODELS]
         self.now = now
 
-    def tell(self, served: Iterable[ServedModel]) -> None:
+    def report(self, served: Iterable[ServedModel]) -> None:
         """Raises StoreUnavailable. Who has not called a model leaves standing how it went for others."""
         with translated():
             for each in served:
-                told = told_of(each)
-                change: Document = {"$set": told}
+                document = to_document(each)
+                change: Document = {"$set": document}
                 if each.state is ServedState.UNTRIED:
-                    change = {"$setOnInsert": {"state": told.pop("state")}, "$set": told}
+                    change = {"$setOnInsert": {"state": document.pop("state")}, "$set": document}
                 self._kept.update_one({"_id": str(each.model)}, change, upsert=True)

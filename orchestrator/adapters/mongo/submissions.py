@@ -45,10 +45,10 @@ class MongoStore:
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         self._database = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
-        ahead = WriteConcern(**layout.AHEAD)
+        unjournaled = WriteConcern(**layout.UNJOURNALED)
         self._submissions = self._database[layout.SUBMISSIONS]
-        self._marks = self._submissions.with_options(write_concern=ahead)
-        self._images = self._database[layout.IMAGES].with_options(write_concern=ahead)
+        self._marks = self._submissions.with_options(write_concern=unjournaled)
+        self._images = self._database[layout.IMAGES].with_options(write_concern=unjournaled)
         self._time = DatabaseTime()
         self._looked_until: datetime | None = None
 
@@ -125,7 +125,7 @@ class MongoStore:
     def fail(self, claim: Claim, progress: Progress, reason: str) -> None:
         self._finish(claim, progress, {"state": SubmissionState.FAILED.value, "reason": {"$literal": reason}})
 
-    def set_aside(self, claim: Claim, progress: Progress, reason: str, seconds: float) -> None:
+    def defer(self, claim: Claim, progress: Progress, reason: str, seconds: float) -> None:
         resting = [
             step.model_copy(update={"state": StepState.PENDING}) if step.state is StepState.RUNNING else step
             for step in progress.steps
@@ -157,10 +157,10 @@ class MongoStore:
             except InvalidDocument as error:
                 log.warning("submission unreadable", error=error.message)
                 broken.append(document["_id"])
-        self._look_later(broken, now, BROKEN_DUE_SECONDS)
+        self._postpone_looks(broken, now, BROKEN_DUE_SECONDS)
         if len(found) == limit:
             # They would stand before all that is ours, look after look.
-            self._look_later(newer, now, NEWER_DUE_SECONDS)
+            self._postpone_looks(newer, now, NEWER_DUE_SECONDS)
         return submissions
 
     def _oldest_due(self, now: datetime, limit: int) -> list[Document]:
@@ -180,7 +180,7 @@ class MongoStore:
         self._looked_until = max(each["due_at"] for each in found) if len(found) >= limit else None
         return found
 
-    def put_off(self, submissions: list[Submission], due_in_seconds: float) -> None:
+    def postpone_all(self, submissions: list[Submission], due_in_seconds: float) -> None:
         now = self.now()
         for first in range(0, len(submissions), TOGETHER):
             chosen = {"$in": [each.id for each in submissions[first : first + TOGETHER]]}
@@ -188,7 +188,7 @@ class MongoStore:
             with translated():
                 self._marks.update_many(point, [{"$set": {"due_at": from_now(due_in_seconds)}}])
 
-    def _look_later(self, submission_ids: list[str], now: datetime, seconds: float) -> None:
+    def _postpone_looks(self, submission_ids: list[str], now: datetime, seconds: float) -> None:
         """Put off what this release cannot read, unless somebody has put it off since ``now``."""
         if submission_ids:
             with translated():
@@ -196,8 +196,8 @@ class MongoStore:
                     {"_id": {"$in": submission_ids}, "due_at": {"$lt": now}}, [{"$set": {"due_at": from_now(seconds)}}]
                 )
 
-    def mark_rung(self, submission: Submission, due_in_seconds: float) -> None:
-        changes = {"rung_at": "$$NOW", "due_at": from_now(due_in_seconds)}
+    def mark_published(self, submission: Submission, due_in_seconds: float) -> None:
+        changes = {"published_at": "$$NOW", "due_at": from_now(due_in_seconds)}
         self._update(Claim(submission.id, submission.fence), submission.state, changes, flush=False)
 
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
@@ -218,7 +218,7 @@ class MongoStore:
             unset=["lease"],
         )
 
-    def bury(self, submission: Submission, reason: str) -> bool:
+    def fail_as_poison(self, submission: Submission, reason: str) -> bool:
         submission.state.become(SubmissionState.FAILED)
         return self._expire(
             submission,

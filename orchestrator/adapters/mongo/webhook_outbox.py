@@ -34,7 +34,7 @@ class MongoOutbox:
         self._database = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
         self._submissions = self._database[layout.SUBMISSIONS]
         # When to look again: whose loss costs a second delivery, which receivers must bear anyway.
-        self._marks = self._submissions.with_options(write_concern=WriteConcern(**layout.AHEAD))
+        self._marks = self._submissions.with_options(write_concern=WriteConcern(**layout.UNJOURNALED))
 
     def prepare(self) -> None:
         with making_indexes(self._database):
@@ -92,7 +92,7 @@ class MongoOutbox:
         with translated():
             self._submissions.update_one(_as_claimed(submission), [{"$unset": [DUE]}])
 
-    def put_off(self, dues: list[Due], seconds: float) -> None:
+    def postpone_all(self, dues: list[Due], seconds: float) -> None:
         latest = max((due.due_at for due in dues), default=None)
         if latest is None:
             return

@@ -32,7 +32,7 @@ from contracts.messaging.topology import (
     job_queue,
     shortest_delay,
 )
-from contracts.submissions.events import Notice, encode_notice
+from contracts.submissions.events import SubmissionChanged, encode_change
 from orchestrator.amqp import connection_parameters, job_properties
 from orchestrator.planning.retries import backoff
 from runtime.connections import AMQP_CALL_SECONDS
@@ -79,7 +79,7 @@ class Delivery:
         """
         delay = DELAYS_SECONDS[min(self.passes, len(DELAYS_SECONDS) - 1)]
         try:
-            self._broker.ring_as_it_is(self._workflow, self.body, self._message_id, delay, self.passes + 1)
+            self._broker.publish_as_is(self._workflow, self.body, self._message_id, delay, self.passes + 1)
         except BrokerUnavailable:
             self.give_back()
         else:
@@ -103,7 +103,7 @@ class Broker:
         self._connection: pika.BlockingConnection | None = None
         self._consuming: BlockingChannel | None = None
         self._publishing: BlockingChannel | None = None
-        self._announcing: BlockingChannel | None = None
+        self._events: BlockingChannel | None = None
         self._draining = False
         self._stopped = threading.Event()
 
@@ -143,7 +143,7 @@ class Broker:
     def stop(self) -> None:
         self._stopped.set()
 
-    def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
+    def publish(self, job: Job, delay_seconds: float = 0.0) -> None:
         """Publish a job, at once or through a delay queue, and wait until RabbitMQ has it. Raises BrokerUnavailable."""
         if delay_seconds > 0:
             exchange, key = "", delay_queue(job.workflow, shortest_delay(delay_seconds))
@@ -151,23 +151,23 @@ class Broker:
             exchange, key = JOBS_EXCHANGE, job.workflow
         self._publish(exchange, key, encode_job(job), job_properties(job.submission_id))
 
-    def ring_as_it_is(
+    def publish_as_is(
         self, workflow: str, body: bytes, message_id: str | None, delay_seconds: int, passes: int
     ) -> None:
         """Publish a body that this release may not be able to read, through a delay queue. Raises BrokerUnavailable."""
         properties = job_properties(message_id, {PASSES_HEADER: passes})
         self._publish("", delay_queue(workflow, delay_seconds), body, properties)
 
-    def bury(self, job: Job) -> None:
+    def dead_letter_job(self, job: Job) -> None:
         """Put a job among the dead letters, for an operator to read. Raises BrokerUnavailable."""
         why = {REASON_HEADER: POISON}
         self._publish(DEAD_EXCHANGE, DEAD_QUEUE, encode_job(job), job_properties(job.submission_id, why))
 
-    def announce(self, notice: Notice) -> None:
+    def publish_event(self, change: SubmissionChanged) -> None:
         """Publish what happened to a submission. Nobody waits for it, and it is on no disk: it is a hint."""
-        channel = self._announcing
+        channel = self._events
         if channel is not None:
-            key, body = event_key(notice.submission_id, notice.state), encode_notice(notice)
+            key, body = event_key(change.submission_id, change.state), encode_change(change)
             self.on_channel(channel, lambda channel: channel.basic_publish(EVENTS_EXCHANGE, key, body))
 
     def waiting(self, workflow: str) -> int:
@@ -223,7 +223,7 @@ class Broker:
     def _connect(self, receive: Callable[[Delivery], None]) -> None:
         self._connection = pika.BlockingConnection(self._parameters)
         consuming, publishing = self._connection.channel(), self._connection.channel()
-        announcing = self._connection.channel()  # without confirms: nothing waits for these
+        events = self._connection.channel()  # without confirms: nothing waits for these
         publishing.confirm_delivery()
         declare(publishing, self._topology)
         consuming.basic_qos(prefetch_count=self._prefetch)
@@ -234,11 +234,11 @@ class Broker:
         if not self._draining:
             for workflow in self._workflows:
                 consuming.basic_consume(job_queue(workflow), functools.partial(deliver, workflow))
-        self._consuming, self._publishing, self._announcing = consuming, publishing, announcing
+        self._consuming, self._publishing, self._events = consuming, publishing, events
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
-        self._consuming = self._publishing = self._announcing = None
+        self._consuming = self._publishing = self._events = None
         if connection is not None and connection.is_open:
             try:
                 connection.close()

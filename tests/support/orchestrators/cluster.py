@@ -15,7 +15,7 @@ from contracts.workflows.workflow_file import Workflow
 from tests.support.factories import make_submission
 from tests.support.fakes import FakeClock
 from tests.support.orchestrators.processes import (
-    RING_AGAIN_SECONDS,
+    REPUBLISH_SECONDS,
     WORKING,
     Broker,
     Delivery,
@@ -52,16 +52,16 @@ class Cluster:
         self._owners += 1
         return Process(f"owner-{self._owners}", self)
 
-    def accept(self, workflow: Workflow, *, ring: bool) -> None:
+    def accept(self, workflow: Workflow, *, publish: bool) -> None:
         """Accept a submission as the gateway does: nothing but the store can refuse it."""
         now, identity = self.clock.now(), f"{workflow.name}-{len(self.store.documents)}"
         due = now + timedelta(seconds=5)
         submission = make_submission(workflow, id=identity, created_at=now, due_at=due)
         try:
             self.store.accept(submission, identity.encode())
-            if ring:
-                self.broker.ring(Job(identity, workflow.name, workflow.version))
-                self.store.mark_rung([identity])
+            if publish:
+                self.broker.publish(Job(identity, workflow.name, workflow.version))
+                self.store.mark_published([identity])
         except (StoreUnavailable, BrokerUnavailable):
             return
 
@@ -143,7 +143,7 @@ class Cluster:
         self.run_all()
         self.processes = [self._new() if process.stopping else process for process in self.processes]
         for _ in range(rounds):
-            self.clock.advance(RING_AGAIN_SECONDS + 1)
+            self.clock.advance(REPUBLISH_SECONDS + 1)
             for process in self.processes:
                 process.sweep()
                 self.run_all()

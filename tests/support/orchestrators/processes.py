@@ -15,18 +15,18 @@ from contracts.submissions.states import SubmissionState
 from contracts.workflows.catalogue import Catalogue
 from gateway.submissions.lifecycle import Lifecycle
 from orchestrator.execution.consumer import Consumer
-from orchestrator.execution.engine import Done, Engine, HeldClaims, RingAgain
+from orchestrator.execution.engine import Done, Engine, HeldClaims, PublishLater
 from orchestrator.execution.leases import LeaseKeeper
 from orchestrator.execution.model_calls import Caller
 from orchestrator.maintenance.sweep import Sweep
 from orchestrator.planning.retries import Policy
 from tests.support.fake_lifecycle import MemoryLifecycleStore
-from tests.support.fakes import FakeAnnouncer, FakeBell, FakeClock
-from tests.support.orchestrators.promises import ANNOUNCED, CLAIM, WatchedModels, WatchedStore
+from tests.support.fakes import FakeClock, FakeEventPublisher, FakeJobPublisher
+from tests.support.orchestrators.promises import CLAIM, PUBLISHED_EVENTS, WatchedModels, WatchedStore
 from tests.support.orchestrators.stage import Actor, Gated, Threads, here
 
 LEASE_SECONDS = 8.0
-RING_AGAIN_SECONDS = 30.0
+REPUBLISH_SECONDS = 30.0
 WORKING = "working"
 POLICY = Policy(patience_seconds=1200.0, fault_tries=3)
 
@@ -50,7 +50,7 @@ class Message:
     deliveries: int = 0
 
 
-class Broker(FakeBell):
+class Broker(FakeJobPublisher):
     """One queue with delays; what was delivered and not acknowledged comes back when its consumer is gone."""
 
     def __init__(self, clock: FakeClock) -> None:
@@ -64,8 +64,8 @@ class Broker(FakeBell):
         self.away, self.away_for = self.away_for > 0, max(0, self.away_for - 1)
         super()._answer()
 
-    def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
-        super().ring(job, delay_seconds)
+    def publish(self, job: Job, delay_seconds: float = 0.0) -> None:
+        super().publish(job, delay_seconds)
         delay = shortest_delay(delay_seconds) if delay_seconds > 0 else 0
         self.put(encode_job(job), job.workflow, delay)
 
@@ -141,7 +141,7 @@ class WatchedEngine:
     def __init__(self, engine: Engine, store: WatchedStore) -> None:
         self._engine, self._store = engine, store
 
-    def process(self, job: Job) -> Done | RingAgain:
+    def process(self, job: Job) -> Done | PublishLater:
         notes = here().notes
         notes[WORKING] = True
         try:
@@ -155,7 +155,7 @@ class WatchedEngine:
             self._store.broken.append(f"the engine raised {error!r}")
             raise
         finally:
-            notes[WORKING], notes[ANNOUNCED] = False, set()
+            notes[WORKING], notes[PUBLISHED_EVENTS] = False, set()
 
 
 def started(process: Process | Front, work: Callable[[], object]) -> Actor:
@@ -181,8 +181,8 @@ class Front:
         self._documents: Any = Gated(world.store, StoreUnavailable("lost"))
         self._documents.now = world.clock.now
         moves: Any = Gated(MemoryLifecycleStore(world.store), StoreUnavailable("lost"))
-        bell: Any = QuietBell(world.broker)
-        self._lifecycle = Lifecycle(self._documents, moves, bell)
+        job_publisher: Any = QuietJobPublisher(world.broker)
+        self._lifecycle = Lifecycle(self._documents, moves, job_publisher)
 
     def ask(self, identity: str, *, again: bool) -> Actor:
         def move() -> None:
@@ -196,7 +196,7 @@ class Front:
         return started(self, lambda: None)
 
 
-class QuietBell(FakeAnnouncer):
+class QuietJobPublisher(FakeEventPublisher):
     """The gateway's doorbell never fails: what it misses, the sweep rings for."""
 
     def __init__(self, broker: Broker) -> None:
@@ -204,9 +204,9 @@ class QuietBell(FakeAnnouncer):
         self._broker = broker
         self.backlog = broker.backlog
 
-    def ring(self, job: Job) -> None:
+    def publish(self, job: Job) -> None:
         with suppress(BrokerUnavailable):
-            self._broker.ring(job)
+            self._broker.publish(job)
 
 
 class Process:
@@ -218,7 +218,7 @@ class Process:
         self.held = HeldClaims()
         self.clock = StagedClock(world.clock)
         self._store: Any = Gated(world.store, StoreUnavailable("lost"))
-        bell: Any = Gated(world.broker, BrokerUnavailable("lost"))
+        job_publisher: Any = Gated(world.broker, BrokerUnavailable("lost"))
         threads: Any = Threads(self, world.actors)
         engine = Engine(
             store=self._store,
@@ -234,17 +234,17 @@ class Process:
             lease_seconds=LEASE_SECONDS,
             held=self.held,
             step_threads=threads,
-            announcer=FakeAnnouncer(),
+            event_publisher=FakeEventPublisher(),
         )
         watched: Any = WatchedEngine(engine, world.store)
-        self.consumer = Consumer(watched, bell, threads=1)
+        self.consumer = Consumer(watched, job_publisher, threads=1)
         self.consumer._pool = threads
         self._sweep = Sweep(
             self._store,
-            bell,
-            FakeAnnouncer(),
+            job_publisher,
+            FakeEventPublisher(),
             self.clock,
-            ring_again_seconds=RING_AGAIN_SECONDS,
+            republish_seconds=REPUBLISH_SECONDS,
             lost_leases_limit=4,
             lease_seconds=LEASE_SECONDS,
         )
@@ -266,9 +266,9 @@ class Process:
         return self.start(self._hand_back)
 
     def _hand_back(self) -> None:
-        for claim, journey in self.held.all():
+        for claim, run in self.held.all():
             try:
-                resting = journey.progress(self.clock.now(), SubmissionState.QUEUED, "stopped")
-                self._store.set_aside(claim, resting, "stopped", 0)
+                resting = run.progress(self.clock.now(), SubmissionState.QUEUED, "stopped")
+                self._store.defer(claim, resting, "stopped", 0)
             except (LeaseLost, StoreUnavailable):
                 continue

@@ -28,7 +28,7 @@ Outputs = dict[str, dict[str, Any]]
 """By name, what the steps that succeeded answered."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
-CLAIM, ANNOUNCED, CALLED, CALLING = "claim", "announced", "called", "calling"
+CLAIM, PUBLISHED_EVENTS, CALLED, CALLING = "claim", "announced", "called", "calling"
 
 
 class WatchedStore(MemoryStore):
@@ -50,7 +50,7 @@ class WatchedStore(MemoryStore):
     def claim(self, submission, owner, lease_seconds, progress):  # type: ignore[no-untyped-def]
         claim = super().claim(submission, owner, lease_seconds, progress)
         if claim is not None:
-            here().notes |= {CLAIM: claim, ANNOUNCED: _running(self.documents[submission.id]), CALLED: set()}
+            here().notes |= {CLAIM: claim, PUBLISHED_EVENTS: _running(self.documents[submission.id]), CALLED: set()}
         return claim
 
     def _write(self, claim: ports.Claim, changes: dict[str, Any], unset: tuple[str, ...] = ()) -> None:
@@ -67,8 +67,8 @@ class WatchedStore(MemoryStore):
         actor = current()
         if actor is not None and "steps" in changes and actor.root.notes.get(CLAIM) == claim:
             document = self.documents[claim.submission_id]
-            announced = _running(document) if document["state"] == SubmissionState.RUNNING else set()
-            actor.root.notes[ANNOUNCED] = announced
+            published_events = _running(document) if document["state"] == SubmissionState.RUNNING else set()
+            actor.root.notes[PUBLISHED_EVENTS] = published_events
             actor.root.notes.pop(CALLING, None)
 
     def _update(self, submission: Any, changes: dict[str, Any], unset: tuple[str, ...] = ()) -> bool:
@@ -110,7 +110,7 @@ def broken_by(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         called_again = again and (was["state"], became["state"]) == (StepState.FAILED, StepState.PENDING)
         if StepState(was["state"]).settled and became != was and not called_again:
             broken.append(f"the settled step {was['name']} changed")
-        if became["forgiven"] != was["forgiven"] and not again:
+        if became["tries_before_retry"] != was["tries_before_retry"] and not again:
             broken.append(f"tries of {was['name']} were forgiven")
         if became["tries"] < was["tries"]:
             broken.append(f"tries of {was['name']} were forgotten")
@@ -213,7 +213,7 @@ class WatchedModels:
         if self._store.holds(claim):
             allowed = _running(document)
         else:
-            allowed = notes[ANNOUNCED] if actor is actor.root else actor.notes[ANNOUNCED]
+            allowed = notes[PUBLISHED_EVENTS] if actor is actor.root else actor.notes[PUBLISHED_EVENTS]
         if step not in allowed:
             self._store.broken.append(f"{where} was called when {document['state']}, with {sorted(allowed)} to call")
 

@@ -13,7 +13,7 @@ import typer
 
 from showcase import __main__, errors
 from showcase.commands import app
-from showcase.commands.endings import MEANINGS, code_of
+from showcase.commands.exit_codes import MEANINGS, code_of
 from showcase.commands.files import names
 from showcase.commands.options import moment
 from showcase.commands.output import plain

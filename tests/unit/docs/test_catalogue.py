@@ -9,7 +9,7 @@ import pytest
 
 from contracts.submissions.states import ServedState
 from gateway import operator_commands
-from orchestrator.maintenance.model_status import TELL_SECONDS
+from orchestrator.maintenance.model_status import REPORT_SECONDS
 from tests.unit.docs.test_docs import ROOT
 
 PAGE = (ROOT / "docs" / "catalogue.md").read_text()
@@ -24,7 +24,7 @@ def test_every_command_that_is_shown_can_be_typed(command: str) -> None:
 def test_the_states_and_the_pace_are_the_real_ones() -> None:
     for state in ServedState:
         assert f"`{state}`" in PAGE
-    assert TELL_SECONDS == 10
+    assert REPORT_SECONDS == 10
     assert "every ten seconds" in PAGE
 
 

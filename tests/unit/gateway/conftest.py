@@ -15,51 +15,51 @@ from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
-from gateway.events.subscriptions import Hub
+from gateway.events.subscriptions import EventBroadcaster
 from gateway.images.validation import Limits
 from gateway.submissions.lifecycle import Lifecycle
 from tests.support.factories import GATED, ONE_STEP, make_workflow
 from tests.support.fake_data import MemoryListing, MemoryTombstones
 from tests.support.fake_lifecycle import MemoryIdempotencyStore, MemoryLifecycleStore
 from tests.support.fake_outbox import MemoryOutbox
-from tests.support.fakes import FakeAnnouncer, FakeBell, MemoryStore
+from tests.support.fakes import FakeEventPublisher, FakeJobPublisher, MemoryStore
 
 LIMITS = Limits(bytes=200_000, pixels=1_000_000)
 
 
-class Doorbell(FakeBell, FakeAnnouncer):
+class JobPublisher(FakeJobPublisher, FakeEventPublisher):
     """The gateway's doorbell never fails: what it misses, the sweep rings for."""
 
     def __init__(self) -> None:
-        FakeBell.__init__(self)
-        FakeAnnouncer.__init__(self)
+        FakeJobPublisher.__init__(self)
+        FakeEventPublisher.__init__(self)
 
-    def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
+    def publish(self, job: Job, delay_seconds: float = 0.0) -> None:
         try:
-            super().ring(job, delay_seconds)
+            super().publish(job, delay_seconds)
         except BrokerUnavailable:
             return
 
 
 def make_app(
     store: Any,
-    bell: Any,
+    job_publisher: Any,
     catalogue: Catalogue,
     retention: timedelta | None = None,
     queue_limit: int = 100,
-    hub: Hub | None = None,
+    broadcaster: EventBroadcaster | None = None,
     webhook_secret: str = "",
     tombstones: MemoryTombstones | None = None,
     models: ModelDirectory | None = None,
 ) -> Flask:
-    """``store`` and ``bell`` are the fakes, which serve both processes' ports."""
-    stones = tombstones or MemoryTombstones(store)
+    """``store`` and ``job_publisher`` are the fakes, which serve both processes' ports."""
+    tombstones = tombstones or MemoryTombstones(store)
     return create_app(
         store=store,
-        doorbell=bell,
-        hub=hub or Hub(20),
+        job_publisher=job_publisher,
+        broadcaster=broadcaster or EventBroadcaster(20),
         listing=MemoryListing(store),
-        tombstones=stones,
+        tombstones=tombstones,
         catalogue=catalogue,
         models=models or ModelDirectory(catalogue),
         limits=LIMITS,
@@ -68,7 +68,7 @@ def make_app(
         webhook_policy=WebhookPolicy.of(webhook_secret, "10.1.0.0/16, receiver.internal"),
         replays=MemoryOutbox(store),
         keys=MemoryIdempotencyStore(store),
-        owners=Lifecycle(store, MemoryLifecycleStore(store, stones), bell),
+        lifecycle_use_case=Lifecycle(store, MemoryLifecycleStore(store, tombstones), job_publisher),
     )
 
 
@@ -78,8 +78,8 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def bell() -> Doorbell:
-    return Doorbell()
+def job_publisher() -> JobPublisher:
+    return JobPublisher()
 
 
 @pytest.fixture(scope="session")
@@ -94,8 +94,8 @@ def tombstones(store: MemoryStore) -> MemoryTombstones:
 
 
 @pytest.fixture
-def app(store: MemoryStore, bell: Doorbell, catalogue: Catalogue, tombstones: MemoryTombstones) -> Flask:
-    return make_app(store, bell, catalogue, tombstones=tombstones)
+def app(store: MemoryStore, job_publisher: JobPublisher, catalogue: Catalogue, tombstones: MemoryTombstones) -> Flask:
+    return make_app(store, job_publisher, catalogue, tombstones=tombstones)
 
 
 @pytest.fixture

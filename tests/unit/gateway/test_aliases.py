@@ -17,12 +17,18 @@ from contracts.submissions.states import ServedState
 from contracts.workflows.catalogue import Catalogue
 from gateway import operator_commands
 from gateway.catalogue.models import ModelDirectory
-from gateway.housekeeping import CLOCK_TURNS, RETRY_SECONDS, SERVED_TURNS, TURN_SECONDS, Upkeep
+from gateway.housekeeping import (
+    CLOCK_EVERY_RUNS,
+    MODEL_STATUS_EVERY_RUNS,
+    RETRY_SECONDS,
+    RUN_EVERY_SECONDS,
+    Housekeeping,
+)
 from gateway.submissions.lifecycle import Lifecycle
 from tests.support.factories import GATED, ONE_STEP, make_workflow, png
 from tests.support.fake_lifecycle import MemoryLifecycleStore
-from tests.support.fakes import FakeBell, MemoryStore
-from tests.unit.gateway.conftest import Doorbell, make_app
+from tests.support.fakes import FakeJobPublisher, MemoryStore
+from tests.unit.gateway.conftest import JobPublisher, make_app
 
 PROGRAM = "python -m gateway"
 
@@ -33,12 +39,12 @@ def published() -> Catalogue:
 
 
 def owners(store: MemoryStore) -> Lifecycle:
-    return Lifecycle(store, MemoryLifecycleStore(store), Doorbell())
+    return Lifecycle(store, MemoryLifecycleStore(store), JobPublisher())
 
 
 @pytest.fixture
-def upkeep(store: MemoryStore, catalogue: Catalogue) -> Iterator[Upkeep]:
-    yield Upkeep(store, catalogue, ModelDirectory(catalogue), owners(store))
+def housekeeping(store: MemoryStore, catalogue: Catalogue) -> Iterator[Housekeeping]:
+    yield Housekeeping(store, catalogue, ModelDirectory(catalogue), owners(store))
     catalogue.follow({})
 
 
@@ -63,22 +69,22 @@ def meant_by_v2(client: FlaskClient, **version: str) -> str:
 
 
 def test_what_is_set_is_meant_by_both_apis_and_by_a_gateway_that_starts_later(
-    client: FlaskClient, store: MemoryStore, upkeep: Upkeep
+    client: FlaskClient, store: MemoryStore, housekeeping: Housekeeping
 ) -> None:
     assert run(store, "aliases", "set", "digits", "stable", "v1.0.0") == 0
     assert run(store, "aliases", "set", "digits", "next", "v1.10.0") == 0
     assert meant_by_v1(client, store) == meant_by_v2(client) == "v1.10.0"  # nobody has looked yet
-    assert upkeep.turn() == TURN_SECONDS
+    assert housekeeping.run_once() == RUN_EVERY_SECONDS
     assert meant_by_v1(client, store) == meant_by_v2(client) == meant_by_v2(client, version="stable") == "v1.0.0"
     assert meant_by_v2(client, version="next") == "v1.10.0"
     assert meant_by_v2(client, version="v1.9.0") == "v1.9.0"
 
     fresh = published()
-    Upkeep(store, fresh, ModelDirectory(fresh), owners(store)).turn()
-    assert meant_by_v1(make_app(store, FakeBell(), fresh).test_client(), store) == "v1.0.0"
+    Housekeeping(store, fresh, ModelDirectory(fresh), owners(store)).run_once()
+    assert meant_by_v1(make_app(store, FakeJobPublisher(), fresh).test_client(), store) == "v1.0.0"
 
     assert run(store, "aliases", "remove", "digits", "stable") == 0
-    upkeep.turn()
+    housekeeping.run_once()
     assert meant_by_v1(client, store) == "v1.10.0"
 
 
@@ -97,7 +103,7 @@ def test_an_alias_that_nobody_set_is_unknown(client: FlaskClient) -> None:
 
 
 def test_a_version_that_is_not_here_is_left_out_and_told(
-    store: MemoryStore, upkeep: Upkeep, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+    store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.set_alias("digits", "stable", "v2.0.0")
     assert catalogue.follow(store.aliases(["digits"])) == ["digits/stable"]
@@ -105,43 +111,43 @@ def test_a_version_that_is_not_here_is_left_out_and_told(
 
 
 def test_while_the_database_is_away_the_last_aliases_hold(
-    store: MemoryStore, upkeep: Upkeep, catalogue: Catalogue
+    store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue
 ) -> None:
     store.set_alias("digits", "stable", "v1.0.0")
-    upkeep.turn()
+    housekeeping.run_once()
     store.away = True
-    assert upkeep.turn() == RETRY_SECONDS
+    assert housekeeping.run_once() == RETRY_SECONDS
     assert catalogue.stable("digits").version == "v1.0.0"
 
 
-def test_the_first_turn_publishes_and_later_ones_only_follow(store: MemoryStore, upkeep: Upkeep) -> None:
+def test_the_first_turn_publishes_and_later_ones_only_follow(store: MemoryStore, housekeeping: Housekeeping) -> None:
     store.away = True
-    assert upkeep.turn() == RETRY_SECONDS
+    assert housekeeping.run_once() == RETRY_SECONDS
     assert store.digests == {}
     store.away = False
-    upkeep.turn()
+    housekeeping.run_once()
     assert len(store.digests) == 4
     asked = []
     store.ping = lambda: asked.append("clock")  # type: ignore[method-assign]
     store.publish = lambda _: asked.append("published")  # type: ignore[method-assign]
-    for _ in range(CLOCK_TURNS):
-        upkeep.turn()
+    for _ in range(CLOCK_EVERY_RUNS):
+        housekeeping.run_once()
     assert asked == ["clock"]
 
 
-def test_a_changed_version_stops_the_gateway(store: MemoryStore, upkeep: Upkeep) -> None:
+def test_a_changed_version_stops_the_gateway(store: MemoryStore, housekeeping: Housekeeping) -> None:
     store.digests["digits/v1.0.0"] = "sha256:another"
     with pytest.raises(InvalidWorkflow):
-        upkeep.turn()
+        housekeeping.run_once()
 
 
 def test_what_a_hand_broke_does_not_end_the_thread(
-    store: MemoryStore, upkeep: Upkeep, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "aliases", lambda _: {"digits": ["stable"]})
     logging.disable()
     try:
-        assert upkeep.turn() == TURN_SECONDS
+        assert housekeeping.run_once() == RUN_EVERY_SECONDS
     finally:
         logging.disable(logging.NOTSET)
     assert catalogue.stable("digits").version == "v1.10.0"
@@ -199,15 +205,15 @@ def test_what_nobody_has_told_of_is_looked_for_each_turn(
     store: MemoryStore, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = ModelDirectory(catalogue)
-    upkeep = Upkeep(store, catalogue, models, owners(store))
-    upkeep.turn()
+    housekeeping = Housekeeping(store, catalogue, models, owners(store))
+    housekeeping.run_once()
     *early, late = [ServedModel(pin, "http://models", ServedState.UNTRIED, store.now()) for pin in models.pins]
-    store.tell(early)
-    upkeep.turn()
-    assert models.untold
-    store.tell([late])
-    upkeep.turn()
-    assert not models.untold
+    store.report(early)
+    housekeeping.run_once()
+    assert models.unreported
+    store.report([late])
+    housekeeping.run_once()
+    assert not models.unreported
     assert models.served(late.model.name, late.model.version) == late
     asked: list[list[ModelRef]] = []
 
@@ -216,6 +222,6 @@ def test_what_nobody_has_told_of_is_looked_for_each_turn(
         return [*early, late]
 
     monkeypatch.setattr(store, "served", served)
-    for _ in range(SERVED_TURNS):
-        upkeep.turn()
+    for _ in range(MODEL_STATUS_EVERY_RUNS):
+        housekeeping.run_once()
     assert asked == [models.pins]

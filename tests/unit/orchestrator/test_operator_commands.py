@@ -13,7 +13,7 @@ from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import DELIVERY_LIMIT, POISON
 from contracts.submissions.documents import Attempt, Gate, Lease, to_document
 from contracts.submissions.states import StepState, SubmissionState
-from orchestrator.cases import Case, Stay
+from orchestrator.cases import DeadLetterReport, NotRequeueable
 from orchestrator.operator_commands import COMMANDS, Parts, parse, run
 from orchestrator.ports import DeadLetter
 from orchestrator.reports import TEXT_KEPT, letters_table, record_text, record_values
@@ -137,7 +137,7 @@ def test_what_strangers_wrote_moves_no_cursor_and_fills_no_screen():
     text = record_text(submission)
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) < TEXT_KEPT + 50
-    assert "\x1b" not in letters_table([Case(GARBAGE)], 1, "oldest")
+    assert "\x1b" not in letters_table([DeadLetterReport(GARBAGE)], 1, "oldest")
 
 
 # Putting back to work.
@@ -146,7 +146,7 @@ def test_what_strangers_wrote_moves_no_cursor_and_fills_no_screen():
 def test_a_queued_one_is_rung_for_and_its_letter_removed(world, capsys):
     submission, other = world.keep(), world.keep()
     assert world("dead-letters", "requeue", submission.id) == 0
-    assert world.letters.rings == [Job(submission.id, "digits", "v1.0.0")]
+    assert world.letters.published == [Job(submission.id, "digits", "v1.0.0")]
     assert [each.message_id for each in world.letters.letters] == [other.id]
     assert capsys.readouterr().out == f"{submission.id}: rung for again.\n"
 
@@ -166,7 +166,7 @@ def test_any_other_state_keeps_its_letter_and_says_why(world, capsys, state, wor
     written = capsys.readouterr()
     assert words in written.err
     assert written.err.count("\n") == 1
-    assert (len(world.letters.letters), world.letters.rings) == (1, [])
+    assert (len(world.letters.letters), world.letters.published) == (1, [])
     assert world.store.fetch(submission.id).state is state
 
 
@@ -177,8 +177,8 @@ def test_all_are_gone_through_and_what_stays_is_told(world, capsys):
     told = capsys.readouterr().out
     assert f"{failed.id} stays: " in told
     assert "a message without an id stays: it names no submission. The message is not JSON." in told
-    assert told.endswith("1 rung for again, 2 stay.\n")
-    assert [job.submission_id for job in world.letters.rings] == [queued.id]
+    assert told.endswith("1 requeued, 2 stay.\n")
+    assert [job.submission_id for job in world.letters.published] == [queued.id]
     assert len(world.letters.letters) == 2
 
 
@@ -194,12 +194,12 @@ def test_a_store_that_goes_away_between_loses_nothing(world, capsys):
     world.keep()
     world.store.away = True
     assert world("dead-letters", "requeue", "--all") == 1
-    assert (len(world.letters.letters), world.letters.rings) == (1, [])
+    assert (len(world.letters.letters), world.letters.published) == (1, [])
 
 
 def test_a_newer_releases_message_is_left_to_that_release():
     newer = DeadLetter(1, b'{"schema": 2, "id": "x"}', "x", "rejected", "", None)
-    assert Case(newer).requeue() == Stay("a newer release wrote it. Use that release's command.")
+    assert DeadLetterReport(newer).requeue() == NotRequeueable("a newer release wrote it. Use that release's command.")
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_newer_releases_message_is_left_to_that_release():
     [(POISON, "given up"), ("delivery_limit", f"{DELIVERY_LIMIT} times"), ("maxlen", "(maxlen)"), ("", "no reason")],
 )
 def test_the_reason_is_told_in_words(reason, words):
-    assert words in Case(letter(make_submission(), reason=reason)).why
+    assert words in DeadLetterReport(letter(make_submission(), reason=reason)).why
 
 
 # Errors.

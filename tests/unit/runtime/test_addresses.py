@@ -8,7 +8,7 @@ import gateway.mongo
 import orchestrator.mongo
 from contracts.errors import InvalidSetting
 from contracts.messaging.topology import topology
-from gateway.adapters.rabbitmq.job_publisher import RabbitDoorbell
+from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
 from orchestrator.adapters.rabbitmq.broker import Broker
 from orchestrator.settings import parse_servers
 
@@ -20,7 +20,7 @@ WRONG = "u:secret@host:port/"
     [
         (lambda: gateway.mongo.connect(f"mongodb://{WRONG}", 1.0), "SHOWCASE_MONGO_URL"),
         (lambda: orchestrator.mongo.connect(f"mongodb://{WRONG}", 1.0), "SHOWCASE_MONGO_URL"),
-        (lambda: RabbitDoorbell(f"amqp://{WRONG}", topology([]), [], print), "SHOWCASE_AMQP_URL"),
+        (lambda: RabbitJobPublisher(f"amqp://{WRONG}", topology([]), [], print), "SHOWCASE_AMQP_URL"),
         (lambda: Broker(f"amqp://{WRONG}", topology([]), [], 1), "SHOWCASE_AMQP_URL"),
     ],
     ids=["gateway store", "orchestrator store", "doorbell", "broker"],

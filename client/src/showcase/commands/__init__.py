@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from showcase.commands import catalogue, fetching, looking, moving, submitting, webhooks
+from showcase.commands import catalogue, download, inspect, lifecycle, submitting, webhooks
 from showcase.commands.doctor import doctor
-from showcase.commands.endings import MEANINGS
+from showcase.commands.exit_codes import MEANINGS
 from showcase.server import client_version
 
 _ENDINGS = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())
@@ -40,14 +40,14 @@ def _top(
 
 for command in (
     submitting.submit,
-    looking.list_,
-    looking.show,
-    looking.watch,
-    moving.cancel,
-    moving.retry,
-    moving.delete,
-    fetching.download,
-    fetching.export,
+    inspect.list_,
+    inspect.show,
+    inspect.watch,
+    lifecycle.cancel,
+    lifecycle.retry,
+    lifecycle.delete,
+    download.download,
+    download.export,
     webhooks.webhook,
     catalogue.workflows,
     catalogue.models,

@@ -8,7 +8,7 @@ import typer
 
 from showcase.catalogue import Workflow
 from showcase.client import Client
-from showcase.commands import options, wording
+from showcase.commands import formatting, options
 from showcase.commands.output import plain, print_json, print_pairs, print_table, results
 
 LICENCE_KEPT = 60
@@ -69,7 +69,7 @@ def _print_workflow(workflow: Workflow) -> None:
     limits = workflow.input
     taken = [", ".join(limits.formats).upper()]
     if limits.max_bytes is not None:
-        taken.append(f"up to {wording.size(limits.max_bytes)}")
+        taken.append(f"up to {formatting.size(limits.max_bytes)}")
     if limits.max_pixels is not None:
         taken.append(f"up to {limits.max_pixels:,} pixels")
     print_pairs(

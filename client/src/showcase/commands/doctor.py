@@ -9,7 +9,7 @@ from rich.text import Text
 
 from showcase.client import Client
 from showcase.commands import options
-from showcase.commands.endings import DONE, FAILED, UNREACHABLE
+from showcase.commands.exit_codes import DONE, FAILED, UNREACHABLE
 from showcase.commands.output import plain, print_json, results
 from showcase.diagnosis import Finding, Verdict, diagnose
 from showcase.retries import Patience

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.status import Status
 
 from showcase.client import Client
-from showcase.commands import wording
+from showcase.commands import formatting
 from showcase.commands.output import notes, plain
 from showcase.resources import Event, Submission
 
@@ -31,4 +31,4 @@ def _told(console: Console, status: Status, before: str, event: Event) -> None:
 
 
 def _line(before: str, event: Event) -> str:
-    return before + plain(wording.event(event))
+    return before + plain(formatting.event(event))

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from showcase.client import Client
-from showcase.commands import options, wording
-from showcase.commands.endings import DONE, INTERRUPTED, code_of, code_of_state
+from showcase.commands import formatting, options
+from showcase.commands.exit_codes import DONE, INTERRUPTED, code_of, code_of_state
 from showcase.commands.files import names, write_artifacts
 from showcase.commands.output import complain, notes, plain, print_json, print_pairs, results
 from showcase.commands.progress import follow
@@ -114,8 +114,8 @@ def _print_queued(image: Path, submission: Submission, *, as_json: bool) -> None
 
 
 def _print_ended(image: Path, ended: Submission, written: dict[str, Path]) -> None:
-    results().print(f"{ended.id}  {ended.state} in {wording.took(ended)}  {plain(str(image))}")
-    shown = {name: wording.value(each) for name, each in (ended.result or {}).items()}
+    results().print(f"{ended.id}  {ended.state} in {formatting.took(ended)}  {plain(str(image))}")
+    shown = {name: formatting.value(each) for name, each in (ended.result or {}).items()}
     for name, each in (ended.result or {}).items():
         artifact = each.get("artifact") if isinstance(each, dict) else None
         if artifact in written:

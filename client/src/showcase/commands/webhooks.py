@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from showcase.client import Client
-from showcase.commands import options, wording
+from showcase.commands import formatting, options
 from showcase.commands.output import notes, print_json, print_pairs
 from showcase.resources import Delivery, Webhook
 
@@ -39,8 +39,8 @@ def _print(shown: Webhook) -> None:
             ("webhook", shown.url),
             ("state", shown.state.replace("_", " ")),
             ("event", shown.id),
-            ("due", wording.moment(shown.due_at) if shown.due_at else None),
-            ("sent", wording.moment(shown.sent_at) if shown.sent_at else None),
+            ("due", formatting.moment(shown.due_at) if shown.due_at else None),
+            ("sent", formatting.moment(shown.sent_at) if shown.sent_at else None),
             ("attempts", str(len(shown.attempts))),
             *(("", _attempt(each)) for each in shown.attempts),
         ]
@@ -49,4 +49,4 @@ def _print(shown: Webhook) -> None:
 
 def _attempt(made: Delivery) -> str:
     answer = f"answered {made.status}" if made.status is not None else "no answer"
-    return f"{wording.moment(made.started_at, 'milliseconds')}  {answer}" + (f"  {made.error}" if made.error else "")
+    return f"{formatting.moment(made.started_at, 'milliseconds')}  {answer}" + (f"  {made.error}" if made.error else "")

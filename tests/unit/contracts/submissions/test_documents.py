@@ -36,7 +36,7 @@ def full() -> Submission:
         lease=Lease(owner="o", until=NOW),
         fence=3,
         lost_leases=1,
-        rung_at=NOW,
+        published_at=NOW,
         started_at=NOW,
         ended_at=NOW,
         not_before=NOW,

@@ -8,9 +8,9 @@ from contracts.errors import InvalidMessage
 from contracts.submissions.documents import Event, Gate
 from contracts.submissions.events import (
     MAX_BYTES,
-    Notice,
-    decode_notice,
-    encode_notice,
+    SubmissionChanged,
+    decode_change,
+    encode_change,
     numbered,
     step_events,
     submission_event,
@@ -23,15 +23,15 @@ GATE = Gate(expression="a.b == 'c'", value=False, inputs={"a": {"b": "d"}})
 
 def test_a_notice_survives_the_wire() -> None:
     event = Event(type="step.skipped", at=NOW, step="segmentation", gate=GATE)
-    notice = Notice("x", "gated", SubmissionState.RUNNING, 3, (event,))
-    assert decode_notice(encode_notice(notice)) == notice
-    unnumbered = Notice("x", "gated", SubmissionState.QUEUED, None)
-    assert decode_notice(encode_notice(unnumbered)) == unnumbered
+    change = SubmissionChanged("x", "gated", SubmissionState.RUNNING, 3, (event,))
+    assert decode_change(encode_change(change)) == change
+    unnumbered = SubmissionChanged("x", "gated", SubmissionState.QUEUED, None)
+    assert decode_change(encode_change(unnumbered)) == unnumbered
 
 
 def test_a_field_of_a_newer_release_is_left_out() -> None:
-    body = encode_notice(Notice("x", "gated", SubmissionState.QUEUED, None))
-    assert decode_notice(body[:-1] + b',"colour":"red"}') == decode_notice(body)
+    body = encode_change(SubmissionChanged("x", "gated", SubmissionState.QUEUED, None))
+    assert decode_change(body[:-1] + b',"colour":"red"}') == decode_change(body)
 
 
 @pytest.mark.parametrize(
@@ -39,17 +39,17 @@ def test_a_field_of_a_newer_release_is_left_out() -> None:
 )
 def test_what_is_no_notice_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidMessage):
-        decode_notice(body)
+        decode_change(body)
 
 
 def test_what_is_too_long_is_not_parsed() -> None:
     with pytest.raises(InvalidMessage, match="at most"):
-        decode_notice(b" " * (MAX_BYTES + 1))
+        decode_change(b" " * (MAX_BYTES + 1))
 
 
 def test_numbers_go_on_when_old_events_are_dropped() -> None:
     events = [submission_event(SubmissionState.RUNNING, NOW), submission_event(SubmissionState.FAILED, NOW, "why")]
-    submission = make_submission(events=events, moves=9)
+    submission = make_submission(events=events, event_count=9)
     assert [(each.number, each.event.type) for each in numbered(submission)] == [
         (8, "submission.running"),
         (9, "submission.failed"),

@@ -19,7 +19,7 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.api.errors import STATUS, status_of
 from gateway.api.v2 import PREFIX
 from gateway.app import FORM_BYTES, SECURITY_HEADERS
-from tests.support.fakes import FakeBell, MemoryStore
+from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.unit.gateway.conftest import LIMITS, make_app
 
 CUT = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\ncut'
@@ -51,12 +51,12 @@ def is_failure(response: TestResponse) -> bool:
 
 
 @pytest.fixture
-def broken(bell: FakeBell, catalogue: Catalogue) -> Flask:
+def broken(job_publisher: FakeJobPublisher, catalogue: Catalogue) -> Flask:
     class Broken(MemoryStore):
         def _answer(self) -> None:
             raise RuntimeError("a secret in a traceback")
 
-    return make_app(Broken(), bell, catalogue)
+    return make_app(Broken(), job_publisher, catalogue)
 
 
 def test_the_addresses_are_these(app: Flask) -> None:

@@ -7,12 +7,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from contracts.workflows.catalogue import Catalogue
-from tests.support.fakes import FakeBell, MemoryStore
+from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.unit.gateway.conftest import make_app
 
 
-def test_the_process_is_alive_whatever_is_missing(client: FlaskClient, store: MemoryStore, bell: FakeBell) -> None:
-    store.away = bell.away = True
+def test_the_process_is_alive_whatever_is_missing(
+    client: FlaskClient, store: MemoryStore, job_publisher: FakeJobPublisher
+) -> None:
+    store.away = job_publisher.away = True
     for path in ("/health/live", "/health/live/"):
         response = client.get(path)
         assert (response.status_code, response.json) == (200, {"status": "alive"})
@@ -40,8 +42,10 @@ def test_without_the_store_nothing_is_accepted(client: FlaskClient, store: Memor
     }
 
 
-def test_without_the_broker_nobody_knows_of_the_orchestrator(client: FlaskClient, bell: FakeBell) -> None:
-    bell.away = True
+def test_without_the_broker_nobody_knows_of_the_orchestrator(
+    client: FlaskClient, job_publisher: FakeJobPublisher
+) -> None:
+    job_publisher.away = True
     body = client.get("/health/ready/").json
     assert body is not None
     assert body["accepting"] is True
@@ -53,7 +57,7 @@ def test_without_the_broker_nobody_knows_of_the_orchestrator(client: FlaskClient
 
 @pytest.fixture
 def deserted(store: MemoryStore, catalogue: Catalogue) -> Flask:
-    class Deserted(FakeBell):
+    class Deserted(FakeJobPublisher):
         answered = False  # the broker is there and nobody listens
 
     return make_app(store, Deserted(), catalogue)
@@ -67,8 +71,10 @@ def test_without_an_orchestrator_submissions_wait(deserted: Flask) -> None:
     assert response.json["message"] == "No orchestrator listens: submissions are accepted and wait until one does."
 
 
-def test_with_a_full_queue_it_is_ready_and_accepts_nothing(client: FlaskClient, bell: FakeBell) -> None:
-    bell.waits["digits"] = 100
+def test_with_a_full_queue_it_is_ready_and_accepts_nothing(
+    client: FlaskClient, job_publisher: FakeJobPublisher
+) -> None:
+    job_publisher.waits["digits"] = 100
     response = client.get("/health/ready")
     assert response.status_code == 200
     assert response.json is not None
@@ -76,8 +82,8 @@ def test_with_a_full_queue_it_is_ready_and_accepts_nothing(client: FlaskClient, 
     assert response.json["message"] == ("Too many submissions wait: further ones of digits are refused until fewer do.")
 
 
-def test_without_a_broker_too_much_waits_at_last(client: FlaskClient, bell: FakeBell) -> None:
-    bell.away, bell.waits["digits"] = True, 100
+def test_without_a_broker_too_much_waits_at_last(client: FlaskClient, job_publisher: FakeJobPublisher) -> None:
+    job_publisher.away, job_publisher.waits["digits"] = True, 100
     body = client.get("/health/ready").json
     assert body is not None
     assert body["accepting"] is False

@@ -20,7 +20,7 @@ from contracts.submissions.states import SubmissionState
 from contracts.workflows.catalogue import Catalogue
 from orchestrator.ports import Picture
 from tests.support.factories import GATED, NOW, encoded, make_submission, make_workflow, png
-from tests.support.fakes import FakeBell, MemoryStore
+from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.unit.gateway.conftest import make_app
 
 IN_PROGRESS = {"status": "In Progress", "message": "Workflow is still extracting information."}
@@ -61,7 +61,13 @@ def finished(store: MemoryStore, state: SubmissionState = SubmissionState.SUCCEE
     ],
 )
 def test_an_image_is_taken(
-    client: FlaskClient, store: MemoryStore, bell: FakeBell, slash: str, data: bytes, name: str, file_type: str
+    client: FlaskClient,
+    store: MemoryStore,
+    job_publisher: FakeJobPublisher,
+    slash: str,
+    data: bytes,
+    name: str,
+    file_type: str,
 ) -> None:
     response = submit(client, data, name, slash)
     assert response.status_code == 200
@@ -73,7 +79,7 @@ def test_an_image_is_taken(
         "status": "Success",
         "submission_id": submission_id,
     }
-    assert bell.rings == [(submission_id, 0.0)]
+    assert job_publisher.published == [(submission_id, 0.0)]
     assert store.pictures[f"{submission_id}/input"] == Picture(file_type, data)
 
 
@@ -92,9 +98,9 @@ def test_the_submission_is_queued_for_the_newest_version_at_the_stores_time(
 
 
 def test_what_is_kept_for_some_days_expires_by_the_stores_clock(
-    store: MemoryStore, bell: FakeBell, catalogue: Catalogue
+    store: MemoryStore, job_publisher: FakeJobPublisher, catalogue: Catalogue
 ) -> None:
-    app = make_app(store, bell, catalogue, timedelta(days=30))
+    app = make_app(store, job_publisher, catalogue, timedelta(days=30))
     store.clock.advance(3600)
     submission = store.fetch(submit(app.test_client()).json["submission_id"])
     assert submission is not None
@@ -151,7 +157,7 @@ def test_blanks_around_the_workflows_name_do_not_matter(client: FlaskClient) -> 
 def test_a_refusal_says_what_was_wrong(
     client: FlaskClient,
     store: MemoryStore,
-    bell: FakeBell,
+    job_publisher: FakeJobPublisher,
     slash: str,
     form: dict[str, Any],
     status: int,
@@ -159,7 +165,7 @@ def test_a_refusal_says_what_was_wrong(
 ) -> None:
     response = submit(client, slash=slash, **form)
     assert (response.status_code, response.json) == (status, {"status": "Failure", "message": message})
-    assert (store.documents, store.pictures, bell.rings) == ({}, {}, [])
+    assert (store.documents, store.pictures, job_publisher.published) == ({}, {}, [])
 
 
 def test_a_cut_image_is_told_so(client: FlaskClient) -> None:
@@ -170,7 +176,7 @@ def test_a_cut_image_is_told_so(client: FlaskClient) -> None:
 
 
 def test_without_the_store_nothing_is_taken_and_nobody_is_rung(
-    client: FlaskClient, store: MemoryStore, bell: FakeBell
+    client: FlaskClient, store: MemoryStore, job_publisher: FakeJobPublisher
 ) -> None:
     store.away = True
     response = submit(client)
@@ -180,21 +186,25 @@ def test_without_the_store_nothing_is_taken_and_nobody_is_rung(
         "status": "Failure",
         "message": "The service cannot reach its database at the moment. Try again.",
     }
-    assert bell.rings == []
+    assert job_publisher.published == []
 
 
-def test_without_the_broker_it_is_taken_all_the_same(client: FlaskClient, store: MemoryStore, bell: FakeBell) -> None:
-    bell.away = True
+def test_without_the_broker_it_is_taken_all_the_same(
+    client: FlaskClient, store: MemoryStore, job_publisher: FakeJobPublisher
+) -> None:
+    job_publisher.away = True
     response = submit(client)
     assert response.status_code == 200
     submission = store.fetch(response.json["submission_id"])
     assert submission is not None
     assert submission.due_at is not None  # so the sweep finds it
-    assert submission.rung_at is None
+    assert submission.published_at is None
 
 
-def test_a_full_queue_refuses_and_stores_nothing(client: FlaskClient, store: MemoryStore, bell: FakeBell) -> None:
-    bell.waits["digits"], bell.drained_per_second = 100, 2.5
+def test_a_full_queue_refuses_and_stores_nothing(
+    client: FlaskClient, store: MemoryStore, job_publisher: FakeJobPublisher
+) -> None:
+    job_publisher.waits["digits"], job_publisher.drained_per_second = 100, 2.5
     response = submit(client)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "4")
     assert response.json == {
@@ -202,33 +212,39 @@ def test_a_full_queue_refuses_and_stores_nothing(client: FlaskClient, store: Mem
         "message": "Too many submissions of digits wait already (the limit is 100). Nothing was stored; "
         "send it again in 4 seconds.",
     }
-    assert (store.documents, store.pictures, bell.rings) == ({}, {}, [])
+    assert (store.documents, store.pictures, job_publisher.published) == ({}, {}, [])
     assert submit(client, workflow_name="gated").status_code == 200
-    bell.waits["digits"] = 99
+    job_publisher.waits["digits"] = 99
     assert submit(client).status_code == 200
 
 
-def test_without_a_limit_any_queue_takes_more(store: MemoryStore, bell: FakeBell, catalogue: Catalogue) -> None:
-    bell.waits["digits"] = 10**9
-    assert submit(make_app(store, bell, catalogue, queue_limit=0).test_client()).status_code == 200
+def test_without_a_limit_any_queue_takes_more(
+    store: MemoryStore, job_publisher: FakeJobPublisher, catalogue: Catalogue
+) -> None:
+    job_publisher.waits["digits"] = 10**9
+    assert submit(make_app(store, job_publisher, catalogue, queue_limit=0).test_client()).status_code == 200
 
 
-def test_what_is_wrong_is_told_even_when_the_queue_is_full(client: FlaskClient, bell: FakeBell) -> None:
-    bell.waits["digits"] = 100
+def test_what_is_wrong_is_told_even_when_the_queue_is_full(
+    client: FlaskClient, job_publisher: FakeJobPublisher
+) -> None:
+    job_publisher.waits["digits"] = 100
     assert submit(client, name="x.gif").status_code == 400
     assert submit(client, data=b"no image").status_code == 503  # nobody has looked at it
 
 
-def test_results_are_served_while_the_queue_is_full(client: FlaskClient, store: MemoryStore, bell: FakeBell) -> None:
-    bell.waits["digits"] = 100
+def test_results_are_served_while_the_queue_is_full(
+    client: FlaskClient, store: MemoryStore, job_publisher: FakeJobPublisher
+) -> None:
+    job_publisher.waits["digits"] = 100
     assert fetch(client, finished(store, result={"digit": 7})).status_code == 200
 
 
 def test_the_bell_rings_after_the_submission_is_stored(store: MemoryStore, catalogue: Catalogue) -> None:
     stored_before: list[bool] = []
 
-    class Watching(FakeBell):
-        def ring(self, job: Job, delay_seconds: float = 0.0) -> None:
+    class Watching(FakeJobPublisher):
+        def publish(self, job: Job, delay_seconds: float = 0.0) -> None:
             stored_before.append(job.submission_id in store.documents)
 
     submit(make_app(store, Watching(), catalogue).test_client())

@@ -19,16 +19,16 @@ from flask.testing import FlaskClient
 
 from contracts.errors import TooManyWatchers
 from contracts.submissions.documents import Submission
-from contracts.submissions.events import Notice, step_events, submission_event
+from contracts.submissions.events import SubmissionChanged, step_events, submission_event
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.workflows.catalogue import Catalogue
-from gateway.events.subscriptions import Hub
+from gateway.events.subscriptions import EventBroadcaster
 from gateway.server import make_server
 from gateway.timers import Timers
 from orchestrator.ports import Progress
 from tests.support.factories import NOW, make_submission, make_workflow, png
 from tests.support.fakes import MemoryStore
-from tests.unit.gateway.conftest import Doorbell, make_app
+from tests.unit.gateway.conftest import JobPublisher, make_app
 
 THREADS = 2
 PATIENCE_SECONDS = 20
@@ -38,7 +38,7 @@ PATIENCE_SECONDS = 20
 class World:
     port: int
     store: MemoryStore
-    hub: Hub
+    broadcaster: EventBroadcaster
     connections: list[http.client.HTTPConnection] = field(default_factory=list)
 
     def connect(self) -> http.client.HTTPConnection:
@@ -46,7 +46,7 @@ class World:
         return self.connections[-1]
 
     def accepted(self, **changes: Any) -> Submission:
-        submission = make_submission(events=[submission_event(SubmissionState.QUEUED, NOW)], moves=1, **changes)
+        submission = make_submission(events=[submission_event(SubmissionState.QUEUED, NOW)], event_count=1, **changes)
         self.store.accept(submission, b"img")
         return submission
 
@@ -57,13 +57,17 @@ class World:
         claim = self.store.claim(submission, "owner", 60, Progress(steps, [], begun))
         assert claim is not None
         if told:
-            self.hub.tell(Notice(submission.id, "digits", SubmissionState.RUNNING, 2, tuple(begun)))
+            self.broadcaster.publish(
+                SubmissionChanged(submission.id, "digits", SubmissionState.RUNNING, 2, tuple(begun))
+            )
         known = {step.name: step.state for step in steps}
         done = [step.model_copy(update={"state": StepState.SUCCEEDED}) for step in steps]
         ended = [*step_events(known, done, NOW), submission_event(SubmissionState.SUCCEEDED, NOW)]
         self.store.succeed(claim, Progress(done, [], ended), {"digit": 7})
         if told:
-            self.hub.tell(Notice(submission.id, "digits", SubmissionState.SUCCEEDED, 4, tuple(ended)))
+            self.broadcaster.publish(
+                SubmissionChanged(submission.id, "digits", SubmissionState.SUCCEEDED, 4, tuple(ended))
+            )
 
     def get(self, path: str, **headers: str) -> http.client.HTTPResponse:
         connection = self.connect()
@@ -72,18 +76,18 @@ class World:
 
     @property
     def watchers(self) -> int:
-        return self.hub._count
+        return self.broadcaster._count
 
 
 @pytest.fixture
-def world(store: MemoryStore, bell: Doorbell, catalogue: Catalogue) -> Iterator[World]:
-    hub = Hub(limit=20)
-    hub.listening = True
-    app = make_app(store, bell, catalogue, hub=hub)
+def world(store: MemoryStore, job_publisher: JobPublisher, catalogue: Catalogue) -> Iterator[World]:
+    broadcaster = EventBroadcaster(limit=20)
+    broadcaster.listening = True
+    app = make_app(store, job_publisher, catalogue, broadcaster=broadcaster)
     server = make_server(app, host="127.0.0.1", port=0, threads=THREADS, connections=100, idle_seconds=30)
     thread = threading.Thread(target=server.run)
     thread.start()
-    made = World(server.effective_port, store, hub)
+    made = World(server.effective_port, store, broadcaster)
     yield made
     for connection in made.connections:
         connection.close()
@@ -144,12 +148,12 @@ def test_what_a_stream_missed_is_read_from_the_document(world: World) -> None:
     response = world.get(f"/api/v2/submissions/{submission.id}/events")
     eventually(lambda: world.watchers == 1)
     world.move(submission, told=False)
-    world.hub.tell(Notice(submission.id, "digits", SubmissionState.SUCCEEDED, None))
+    world.broadcaster.publish(SubmissionChanged(submission.id, "digits", SubmissionState.SUCCEEDED, None))
     assert numbers(response.read().decode()) == ALL
 
 
 def test_without_notices_a_stream_looks_by_itself(world: World) -> None:
-    world.hub.listening = False
+    world.broadcaster.listening = False
     submission = world.accepted()
     response = world.get(f"/api/v2/submissions/{submission.id}/events")
     eventually(lambda: world.watchers == 1)
@@ -158,7 +162,7 @@ def test_without_notices_a_stream_looks_by_itself(world: World) -> None:
 
 
 def test_a_deleted_submission_ends_its_stream(world: World) -> None:
-    world.hub.listening = False
+    world.broadcaster.listening = False
     submission = world.accepted()
     response = world.get(f"/api/v2/submissions/{submission.id}/events")
     del world.store.documents[submission.id]
@@ -192,7 +196,7 @@ def test_a_client_that_leaves_is_forgotten(world: World) -> None:
 
 def test_more_than_may_wait_are_told_so(world: World) -> None:
     submission = world.accepted()
-    held = [world.hub.subscribe("x", lambda _: None) for _ in range(20)]
+    held = [world.broadcaster.subscribe("x", lambda _: None) for _ in range(20)]
     path = f"/api/v2/submissions/{submission.id}"
     response = world.get(path + "/events")
     assert (response.status, json.loads(response.read())["code"]) == (503, "too-many-watchers")
@@ -234,7 +238,7 @@ def test_submitting_may_wait_for_the_result_and_stores_one_submission(world: Wor
 
 def test_other_servers_block_a_thread_instead(client: FlaskClient, store: MemoryStore) -> None:
     workflow = make_workflow()
-    submission = make_submission(workflow, state=SubmissionState.SUCCEEDED, ended_at=NOW, moves=1)
+    submission = make_submission(workflow, state=SubmissionState.SUCCEEDED, ended_at=NOW, event_count=1)
     store.accept(submission, b"img")
     response = client.get(f"/api/v2/submissions/{submission.id}", headers={"Prefer": "wait=60"})
     assert response.headers["Preference-Applied"] == "wait=60"
@@ -245,17 +249,17 @@ def test_other_servers_block_a_thread_instead(client: FlaskClient, store: Memory
 
 
 def test_the_hub_bounds_and_forgets() -> None:
-    hub = Hub(limit=1)
-    heard: list[Notice] = []
-    subscription = hub.subscribe("a", heard.append)
+    broadcaster = EventBroadcaster(limit=1)
+    heard: list[SubmissionChanged] = []
+    subscription = broadcaster.subscribe("a", heard.append)
     with pytest.raises(TooManyWatchers):
-        hub.subscribe("b", heard.append)
-    notice = Notice("a", "digits", SubmissionState.RUNNING, None)
-    hub.tell(notice)
-    hub.tell(Notice("b", "digits", SubmissionState.RUNNING, None))
+        broadcaster.subscribe("b", heard.append)
+    change = SubmissionChanged("a", "digits", SubmissionState.RUNNING, None)
+    broadcaster.publish(change)
+    broadcaster.publish(SubmissionChanged("b", "digits", SubmissionState.RUNNING, None))
     subscription.cancel()
-    hub.tell(notice)
-    assert heard == [notice]
+    broadcaster.publish(change)
+    assert heard == [change]
 
 
 def test_timers_fire_in_their_order_unless_canceled() -> None:

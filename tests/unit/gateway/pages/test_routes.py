@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from contracts.workflows.catalogue import Catalogue
 from tests.support.factories import ONE_STEP, make_workflow
-from tests.support.fakes import FakeBell, MemoryStore
+from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.unit.gateway.conftest import make_app
 
 
@@ -25,7 +25,7 @@ def test_what_a_workflow_says_is_text_and_not_markup() -> None:
     text = ONE_STEP.replace("version:", "title: \"<script>alert('x')</script> & more\"\nversion:")
     text = text.replace("timeout_seconds: 5", "when: \"'<b>' == '<b>'\"")
     catalogue = Catalogue([make_workflow(text)])
-    page = make_app(MemoryStore(), FakeBell(), catalogue).test_client().get("/").text
+    page = make_app(MemoryStore(), FakeJobPublisher(), catalogue).test_client().get("/").text
     assert "<script" not in page
     assert "<b>" not in page
     assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; more" in page

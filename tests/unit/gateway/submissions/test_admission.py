@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import QueueFull
-from gateway.submissions.admission import Intake, Tally, retry_after_seconds
+from gateway.submissions.admission import AdmissionControl, Tally, retry_after_seconds
 from gateway.submissions.ports import Backlog
-from tests.support.fakes import FakeBell
+from tests.support.fakes import FakeJobPublisher
 
 
 @pytest.mark.parametrize(
@@ -59,22 +59,22 @@ def test_a_quiet_time_is_not_taken_for_slowness() -> None:
 
 
 def test_a_limit_is_each_workflows_own() -> None:
-    bell = FakeBell()
-    intake = Intake(bell, ["a", "b"], 3)
-    bell.waits = {"a": 3, "b": 2}
-    intake.check("b")
+    job_publisher = FakeJobPublisher()
+    admission = AdmissionControl(job_publisher, ["a", "b"], 3)
+    job_publisher.waits = {"a": 3, "b": 2}
+    admission.check("b")
     with pytest.raises(QueueFull) as caught:
-        intake.check("a")
+        admission.check("a")
     assert caught.value.retry_after_seconds == 60
-    assert intake.full() == ["a"]
-    bell.waits["a"] = 2
-    intake.check("a")
-    assert intake.full() == []
+    assert admission.full() == ["a"]
+    job_publisher.waits["a"] = 2
+    admission.check("a")
+    assert admission.full() == []
 
 
 def test_no_limit_is_none() -> None:
-    bell = FakeBell()
-    bell.waits = {"a": 10**9}
-    intake = Intake(bell, ["a"], 0)
-    intake.check("a")
-    assert intake.full() == []
+    job_publisher = FakeJobPublisher()
+    job_publisher.waits = {"a": 10**9}
+    admission = AdmissionControl(job_publisher, ["a"], 0)
+    admission.check("a")
+    assert admission.full() == []

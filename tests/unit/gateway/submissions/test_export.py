@@ -94,11 +94,11 @@ def test_lines_are_sent_in_pieces_as_they_come():
 
 def test_a_slot_is_given_back_once():
     slots = Slots(2, "Come back.")
-    first, _ = slots.take(), slots.take()
+    first, _ = slots.acquire(), slots.acquire()
     with pytest.raises(Busy, match="Come back"):
-        slots.take()
-    first.leave()
-    first.leave()
-    slots.take()
+        slots.acquire()
+    first.release()
+    first.release()
+    slots.acquire()
     with pytest.raises(Busy):
-        slots.take()
+        slots.acquire()

@@ -14,25 +14,27 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from contracts.workflows.catalogue import Catalogue
-from gateway.submissions.idempotency import fingerprint
+from gateway.submissions.idempotency import fingerprint_of
 from tests.support.factories import png
 from tests.support.fakes import MemoryStore
 from tests.unit.gateway.api.v2.test_submissions import ADDRESS, form, refused
-from tests.unit.gateway.conftest import Doorbell, make_app
+from tests.unit.gateway.conftest import JobPublisher, make_app
 
 
 def send(client: FlaskClient, key: str = "k-1", **fields: Any) -> TestResponse:
     return client.post(ADDRESS, data=form(**fields), headers={"Idempotency-Key": key})
 
 
-def test_the_same_request_is_the_same_submission(client: FlaskClient, store: MemoryStore, bell: Doorbell) -> None:
+def test_the_same_request_is_the_same_submission(
+    client: FlaskClient, store: MemoryStore, job_publisher: JobPublisher
+) -> None:
     first, again = send(client), send(client)
     assert (first.status_code, again.status_code) == (202, 202)
     assert first.json == again.json
     assert first.headers["Location"] == again.headers["Location"]
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert len(store.documents) == len(store.pictures) == len(bell.rings) == 1
+    assert len(store.documents) == len(store.pictures) == len(job_publisher.published) == 1
 
 
 def test_a_form_and_json_that_say_the_same_are_the_same(client: FlaskClient, store: MemoryStore) -> None:
@@ -80,12 +82,14 @@ def test_whatever_is_printable_is_a_key(client: FlaskClient, key: str) -> None:
     assert send(client, key).headers["Idempotency-Replayed"] == "true"
 
 
-def test_of_sixteen_at_once_one_is_stored_and_all_have_it(app: Flask, store: MemoryStore, bell: Doorbell) -> None:
+def test_of_sixteen_at_once_one_is_stored_and_all_have_it(
+    app: Flask, store: MemoryStore, job_publisher: JobPublisher
+) -> None:
     with ThreadPoolExecutor(16) as pool:
         responses = list(pool.map(lambda _: send(app.test_client()), range(16)))
     assert [response.status_code for response in responses] == [202] * 16
     assert len({response.headers["Location"] for response in responses}) == 1
-    assert len(store.documents) == len(bell.rings) == 1
+    assert len(store.documents) == len(job_publisher.published) == 1
     assert sum("Idempotency-Replayed" not in response.headers for response in responses) == 1
 
 
@@ -96,17 +100,19 @@ def test_what_was_refused_uses_no_key_up(client: FlaskClient, store: MemoryStore
     assert len(store.documents) == 1
 
 
-def test_a_key_without_its_submission_is_taken_over(client: FlaskClient, store: MemoryStore, bell: Doorbell) -> None:
+def test_a_key_without_its_submission_is_taken_over(
+    client: FlaskClient, store: MemoryStore, job_publisher: JobPublisher
+) -> None:
     """As when the gateway was killed between the two."""
     first = send(client)
     stored = store.documents.copy()
     store.documents.clear()
-    bell.rings.clear()
+    job_publisher.published.clear()
     again = send(client)
     assert again.headers["Location"] == first.headers["Location"]
     assert "Idempotency-Replayed" not in again.headers
     assert store.documents.keys() == stored.keys()
-    assert len(bell.rings) == 1
+    assert len(job_publisher.published) == 1
 
 
 def test_what_was_deleted_is_not_made_again(client: FlaskClient, store: MemoryStore) -> None:
@@ -128,15 +134,22 @@ def test_a_key_ends_after_a_day_or_with_its_submission(
     assert again.headers["Location"] != first.headers["Location"]
 
 
-def test_a_full_queue_still_answers_for_what_it_took(store: MemoryStore, bell: Doorbell, catalogue: Catalogue) -> None:
-    client = make_app(store, bell, catalogue, timedelta(days=1), queue_limit=5).test_client()
+def test_a_full_queue_still_answers_for_what_it_took(
+    store: MemoryStore, job_publisher: JobPublisher, catalogue: Catalogue
+) -> None:
+    client = make_app(store, job_publisher, catalogue, timedelta(days=1), queue_limit=5).test_client()
     first = send(client)
-    bell.waits["digits"] = 5
+    job_publisher.waits["digits"] = 5
     assert send(client).headers["Location"] == first.headers["Location"]
     refused(send(client, "k-2"), 503, "queue-full")
 
 
 def test_the_fingerprint_tells_images_and_fields_apart() -> None:
-    prints = [fingerprint(b"a", {}), fingerprint(b"b", {}), fingerprint(b"a", {"x": 1}), fingerprint(b"a{", {})]
+    prints = [
+        fingerprint_of(b"a", {}),
+        fingerprint_of(b"b", {}),
+        fingerprint_of(b"a", {"x": 1}),
+        fingerprint_of(b"a{", {}),
+    ]
     assert len(set(prints)) == 4
-    assert fingerprint(b"a", {"x": 1, "y": 2}) == fingerprint(b"a", {"y": 2, "x": 1})
+    assert fingerprint_of(b"a", {"x": 1, "y": 2}) == fingerprint_of(b"a", {"y": 2, "x": 1})

@@ -51,12 +51,12 @@ class AnyOrder(RuleBasedStateMachine):
     def begin(self, first, second, pictured):
         self.workflows = [make_workflow(first), make_workflow(second)]
         self.cluster = Cluster(self.workflows, pictured)
-        self.a_submission_is_accepted(0, ring=True)
+        self.a_submission_is_accepted(0, publish=True)
 
     @precondition(lambda self: len(self.cluster.live()) < FEW)
-    @rule(which=st.integers(0, 1), ring=st.booleans())
-    def a_submission_is_accepted(self, which, ring):
-        self.cluster.accept(self.workflows[which], ring=ring)
+    @rule(which=st.integers(0, 1), publish=st.booleans())
+    def a_submission_is_accepted(self, which, publish):
+        self.cluster.accept(self.workflows[which], publish=publish)
 
     @precondition(lambda self: self.cluster.store.documents)
     @rule(submission=PICKS, process=PICKS, calls=CALLS, mood=MOODS, fate=FATES)

@@ -8,8 +8,8 @@ import pytest
 from contracts.errors import InvalidDocument, StoreUnavailable, UnknownSchema
 from contracts.messaging.jobs import Job, encode_job
 from orchestrator.execution.consumer import PASSES_LIMIT, STORE_AWAY_DELAY_SECONDS, Consumer
-from orchestrator.execution.engine import Done, RingAgain
-from tests.support.fakes import FakeBell
+from orchestrator.execution.engine import Done, PublishLater
+from tests.support.fakes import FakeJobPublisher
 
 JOB = Job("id-1", "workflow_000", "v1.0.0")
 
@@ -43,8 +43,8 @@ class FakeEngine:
         return self.outcome
 
 
-def fate_of(outcome, bell=None, body=None, passes=0):
-    consumer = Consumer(FakeEngine(outcome), bell or FakeBell(), threads=1)
+def fate_of(outcome, job_publisher=None, body=None, passes=0):
+    consumer = Consumer(FakeEngine(outcome), job_publisher or FakeJobPublisher(), threads=1)
     delivery = FakeDelivery(body, passes)
     consumer.receive(delivery)
     fate = delivery.fate.result(5)
@@ -57,21 +57,21 @@ def test_finished_work_is_acknowledged():
 
 
 def test_what_was_set_aside_rings_later_and_is_acknowledged():
-    bell = FakeBell()
-    assert fate_of(RingAgain(15), bell) == "acknowledged"
-    assert bell.rings == [("id-1", 15)]
+    job_publisher = FakeJobPublisher()
+    assert fate_of(PublishLater(15), job_publisher) == "acknowledged"
+    assert job_publisher.published == [("id-1", 15)]
 
 
 def test_a_bell_that_is_away_is_left_to_the_sweep():
-    bell = FakeBell()
-    bell.away = True
-    assert fate_of(RingAgain(15), bell) == "acknowledged"
+    job_publisher = FakeJobPublisher()
+    job_publisher.away = True
+    assert fate_of(PublishLater(15), job_publisher) == "acknowledged"
 
 
 def test_a_store_that_is_away_rings_again_soon():
-    bell = FakeBell()
-    assert fate_of(StoreUnavailable("away"), bell) == "acknowledged"
-    assert bell.rings == [("id-1", STORE_AWAY_DELAY_SECONDS)]
+    job_publisher = FakeJobPublisher()
+    assert fate_of(StoreUnavailable("away"), job_publisher) == "acknowledged"
+    assert job_publisher.published == [("id-1", STORE_AWAY_DELAY_SECONDS)]
 
 
 def test_a_fault_of_ours_does_not_kill_the_thread():
@@ -104,7 +104,7 @@ def test_draining_gives_back_what_has_not_begun_and_waits_for_what_has():
             assert go_on.wait(5)
             return Done()
 
-    consumer = Consumer(SlowEngine(), FakeBell(), threads=1)
+    consumer = Consumer(SlowEngine(), FakeJobPublisher(), threads=1)
     first, second = FakeDelivery(), FakeDelivery()
     consumer.receive(first)
     consumer.receive(second)

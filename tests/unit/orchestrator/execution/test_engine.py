@@ -19,13 +19,13 @@ from contracts.errors import (
 from contracts.messaging.jobs import Job
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.workflows.catalogue import Catalogue
-from orchestrator.execution.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, HeldClaims, RingAgain
+from orchestrator.execution.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, HeldClaims, PublishLater
 from orchestrator.execution.leases import LeaseKeeper
 from orchestrator.execution.model_calls import Caller
 from orchestrator.planning.retries import Policy
 from tests.support.factories import GATED, NOW, ONE_STEP, make_submission, make_workflow, png
 from tests.support.fake_lifecycle import MemoryLifecycleStore
-from tests.support.fakes import FakeAnnouncer, FakeClock, FakeModels, MemoryStore
+from tests.support.fakes import FakeClock, FakeEventPublisher, FakeModels, MemoryStore
 
 ABNORMAL = {"label": "abnormality", "score": 0.9}
 PICTURE = png()
@@ -51,7 +51,7 @@ class World:
         self.store = MemoryStore(self.clock)
         self.models = FakeModels(answers)
         self.held = HeldClaims()
-        self.announcer = FakeAnnouncer()
+        self.event_publisher = FakeEventPublisher()
         self.submission = make_submission(self.workflow)
         self.store.accept(self.submission, b"img")
         self.threads = ThreadPoolExecutor(4)
@@ -67,7 +67,7 @@ class World:
             lease_seconds=10,
             held=self.held,
             step_threads=self.threads,
-            announcer=self.announcer,
+            event_publisher=self.event_publisher,
         )
 
     def process(self, engine=None):
@@ -182,7 +182,7 @@ def test_a_long_outage_sets_it_aside_with_the_reason_and_the_next_time(world):
     here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("its server cannot be reached.")})
     outcome = here.process()
     stored = here.stored
-    assert isinstance(outcome, RingAgain)
+    assert isinstance(outcome, PublishLater)
     assert stored.state is SubmissionState.QUEUED
     assert stored.reason == "Waiting for the model digit_recognizer@1.0.0: its server cannot be reached."
     assert stored.not_before > here.clock.now()
@@ -205,7 +205,7 @@ def test_a_model_that_is_away_is_not_asked_for_every_submission(world):
     here.process()
     asked = len(here.models.calls)
     outcome = here.process()  # its message came early; any other submission of this model fares the same
-    assert isinstance(outcome, RingAgain)
+    assert isinstance(outcome, PublishLater)
     assert len(here.models.calls) == asked
     assert "left alone for a moment" in here.stored.reason
 
@@ -258,8 +258,8 @@ def test_an_owner_that_lost_its_lease_replaces_no_picture(world):
 
 def cancel(here):
     """As the gateway does, while an orchestrator is at work."""
-    moves = MemoryLifecycleStore(here.store)
-    assert moves.cancel(here.stored, "canceled", here.clock.now())
+    event_count = MemoryLifecycleStore(here.store)
+    assert event_count.cancel(here.stored, "canceled", here.clock.now())
 
 
 @pytest.mark.parametrize(
@@ -402,8 +402,8 @@ def test_an_answer_that_is_nonsense_fails_it(world):
 def test_an_unknown_or_changed_version_waits_for_a_newer_release(world):
     here = world(ONE_STEP, {})
     changed = make_workflow(ONE_STEP + "# changed\n")
-    assert isinstance(here.process(here.new_engine("old", [make_workflow(GATED)])), RingAgain)
-    assert isinstance(here.process(here.new_engine("other", [changed])), RingAgain)
+    assert isinstance(here.process(here.new_engine("old", [make_workflow(GATED)])), PublishLater)
+    assert isinstance(here.process(here.new_engine("other", [changed])), PublishLater)
     assert here.stored.state is SubmissionState.QUEUED
     # Only the sweep is told to look later: the delay queue rings, and two bells would make ever more messages.
     assert here.stored == here.submission.model_copy(update={"due_at": here.stored.due_at})
@@ -439,10 +439,10 @@ def test_a_store_that_goes_away_in_mid_run_costs_no_lease(world, model):
     with pytest.raises(StoreUnavailable):
         here.process()
     keeper.once()
-    assert here.held.left()
+    assert here.held.unfinished()
     here.store.away = False
     keeper.once()
-    assert here.held.left() == here.held.all() == []
+    assert here.held.unfinished() == here.held.all() == []
     assert (here.stored.state, here.stored.lost_leases) == (SubmissionState.QUEUED, 0)
     here.process()
     assert here.models.calls == ["digit_recognizer"]
@@ -456,15 +456,15 @@ def test_what_was_left_and_taken_over_meanwhile_is_forgotten(world):
     keeper = LeaseKeeper(here.store, here.held, here.clock, 10)
     succeed = here.store.succeed
 
-    def succeed_unheard(*arguments):
+    def succeed_silently(*arguments):
         succeed(*arguments)
         raise StoreUnavailable("The answer was lost.")
 
-    here.store.succeed = succeed_unheard
+    here.store.succeed = succeed_silently
     with pytest.raises(StoreUnavailable):
         here.process()
     keeper.once()
-    assert here.held.left() == []
+    assert here.held.unfinished() == []
     assert here.stored.state is SubmissionState.SUCCEEDED
 
 
@@ -473,8 +473,8 @@ def test_a_step_handed_back_before_its_picture_is_stored_is_called_again(world):
     save = here.store.save_artifact
 
     def stop(*_):
-        ((claim, journey),) = here.held.all()
-        here.store.set_aside(claim, journey.progress(NOW, SubmissionState.QUEUED), "stopped", 0)
+        ((claim, run),) = here.held.all()
+        here.store.defer(claim, run.progress(NOW, SubmissionState.QUEUED), "stopped", 0)
         raise KeyboardInterrupt
 
     here.store.save_artifact = stop
@@ -489,12 +489,12 @@ def test_a_step_handed_back_before_its_picture_is_stored_is_called_again(world):
 def test_a_stopping_process_sets_aside_at_once(world):
     here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
     here.clock.stopped = True
-    assert here.process() == RingAgain(0)
+    assert here.process() == PublishLater(0)
     assert len(here.models.calls) == 1
 
 
 def told(here):
-    return [(notice.first, [event.type for event in notice.events]) for notice in here.announcer.notices]
+    return [(change.first, [event.type for event in change.events]) for change in here.event_publisher.changes]
 
 
 def test_every_move_is_told_once_after_it_is_written(world):
@@ -505,8 +505,8 @@ def test_every_move_is_told_once_after_it_is_written(world):
         (3, ["step.succeeded", "step.running"]),
         (5, ["step.succeeded", "submission.succeeded"]),
     ]
-    assert [event for notice in here.announcer.notices for event in notice.events] == here.stored.events
-    assert here.stored.moves == 6
+    assert [event for change in here.event_publisher.changes for event in change.events] == here.stored.events
+    assert here.stored.event_count == 6
 
 
 def test_a_skipped_step_is_told_with_its_gate(world):
@@ -523,11 +523,11 @@ def test_a_later_owner_goes_on_counting(world):
     assert here.stored.events[-1].type == "submission.queued"
     assert here.stored.events[-1].reason == here.stored.reason
     here.models.answers = {"digit_recognizer": {"digit": 7, "score": 1.0}}
-    before = here.stored.moves
-    here.announcer.notices.clear()
+    before = here.stored.event_count
+    here.event_publisher.changes.clear()
     here.process(here.new_engine("second"))
     assert told(here)[0][0] == before + 1
-    assert here.stored.moves == before + 4
+    assert here.stored.event_count == before + 4
 
 
 def test_what_could_not_be_written_is_not_told(world):

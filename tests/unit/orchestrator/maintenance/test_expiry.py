@@ -8,7 +8,7 @@ import pytest
 
 from contracts.errors import StoreUnavailable
 from contracts.submissions.tombstones import KEPT, GoneReason, Tombstone
-from orchestrator.maintenance.expiry import AHEAD, Expiry
+from orchestrator.maintenance.expiry import HORIZON, Expiry
 from tests.support.factories import NOW, make_submission
 from tests.support.fake_data import MemoryTombstones
 from tests.support.fakes import FakeClock, MemoryStore
@@ -18,8 +18,8 @@ class Setting:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.store = MemoryStore(self.clock)
-        self.graves = MemoryTombstones(self.store)
-        self.expiry = Expiry(self.graves, self.clock)
+        self.expiry_store = MemoryTombstones(self.store)
+        self.expiry = Expiry(self.expiry_store, self.clock)
 
     def kept(self, seconds):
         submission = make_submission(expires_at=self.clock.now() + timedelta(seconds=seconds))
@@ -31,10 +31,10 @@ def test_what_expires_within_a_minute_is_buried_ahead_and_stays_until_then():
     setting = Setting()
     soon, later = setting.kept(30), setting.kept(300)
     assert setting.expiry.once() == 0
-    assert setting.graves.stones.keys() == {soon}
-    stone = setting.graves.stones[soon]
-    assert (stone.reason, stone.at) == (GoneReason.EXPIRED, NOW + timedelta(seconds=30))
-    assert stone.expires_at == stone.at + KEPT
+    assert setting.expiry_store.tombstones.keys() == {soon}
+    tombstone = setting.expiry_store.tombstones[soon]
+    assert (tombstone.reason, tombstone.at) == (GoneReason.EXPIRED, NOW + timedelta(seconds=30))
+    assert tombstone.expires_at == tombstone.at + KEPT
     assert setting.store.documents.keys() == {soon, later}
     setting.clock.advance(31)
     assert setting.expiry.once() == 1
@@ -47,7 +47,7 @@ def test_what_expired_while_nobody_looked_is_buried_and_deleted(days):
     past = setting.kept(-86400 * days)
     assert setting.expiry.once() == 1
     assert not setting.store.documents
-    assert (past in setting.graves.stones) == (timedelta(days=days) < KEPT)
+    assert (past in setting.expiry_store.tombstones) == (timedelta(days=days) < KEPT)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 3.0, 7.0, 59.0, 61.0, 119.0])
@@ -60,7 +60,7 @@ def test_each_is_buried_before_it_is_deleted_whenever_it_came(seconds):
     for _ in range(65):
         setting.clock.advance(2)
         setting.expiry.once()
-    assert key in setting.graves.stones
+    assert key in setting.expiry_store.tombstones
     assert not setting.store.documents
 
 
@@ -71,10 +71,10 @@ def test_a_tombstone_goes_when_its_own_time_has_come():
     setting.expiry.once()
     setting.clock.advance(KEPT.total_seconds() - 2)
     setting.expiry.once()
-    assert key in setting.graves.stones
+    assert key in setting.expiry_store.tombstones
     setting.clock.advance(2)
     setting.expiry.once()
-    assert not setting.graves.stones
+    assert not setting.expiry_store.tombstones
 
 
 def test_nothing_is_looked_at_twice_and_none_is_left_out_when_the_database_was_away():
@@ -88,20 +88,20 @@ def test_nothing_is_looked_at_twice_and_none_is_left_out_when_the_database_was_a
     setting.clock.advance(60)
     setting.store.away = False
     assert setting.expiry.once() == 1
-    assert key in setting.graves.stones
+    assert key in setting.expiry_store.tombstones
 
 
 def test_a_deletion_that_somebody_wrote_down_is_not_overwritten():
     setting = Setting()
     key = setting.kept(10)
-    setting.graves.bury(Tombstone.of(key, GoneReason.DELETED, NOW))
+    setting.expiry_store.write_tombstones([Tombstone.of(key, GoneReason.DELETED, NOW)])
     setting.expiry.once()
-    assert setting.graves.stones[key].reason is GoneReason.DELETED
+    assert setting.expiry_store.tombstones[key].reason is GoneReason.DELETED
 
 
 def test_the_loop_outlives_a_database_that_is_away():
     setting = Setting()
-    key = setting.kept(AHEAD.total_seconds() / 2)
+    key = setting.kept(HORIZON.total_seconds() / 2)
     setting.store.away = True
 
     def sleep(seconds):
@@ -112,5 +112,5 @@ def test_the_loop_outlives_a_database_that_is_away():
     sleeps: list[float] = []
     setting.clock.sleep = sleep
     setting.expiry.run(2.0)
-    assert key in setting.graves.stones
+    assert key in setting.expiry_store.tombstones
     assert sleeps == [2.0] * 4

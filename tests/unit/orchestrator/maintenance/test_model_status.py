@@ -9,7 +9,7 @@ from contracts.submissions.documents import ModelRef
 from contracts.submissions.states import ServedState
 from contracts.workflows.catalogue import Catalogue
 from orchestrator.execution.circuit_breakers import FAILURES, Breakers
-from orchestrator.maintenance.model_status import TELL_SECONDS, Teller
+from orchestrator.maintenance.model_status import REPORT_SECONDS, ModelStatusReporter
 from tests.support.factories import GATED, ONE_STEP, make_workflow
 from tests.support.fakes import FakeClock, MemoryStore
 
@@ -23,7 +23,7 @@ class Scene:
         self.store = MemoryStore(self.clock)
         self.breakers = Breakers()
         catalogue = Catalogue([make_workflow(GATED), make_workflow(ONE_STEP)])
-        self.teller = Teller(
+        self.model_status_reporter = ModelStatusReporter(
             self.store, catalogue, SERVERS.get, lambda model: self.breakers.state(str(model)), self.clock.monotonic
         )
 
@@ -33,7 +33,7 @@ class Scene:
 
 def test_every_pinned_model_with_a_server_is_told_without_secrets() -> None:
     scene = Scene()
-    scene.teller.once()
+    scene.model_status_reporter.once()
     assert scene.told() == {
         CLASSIFIER: ("http://one:8080/models", ServedState.UNTRIED),
         "segmenter@1.0.0": ("https://two", ServedState.UNTRIED),
@@ -42,19 +42,19 @@ def test_every_pinned_model_with_a_server_is_told_without_secrets() -> None:
 
 def test_a_change_is_told_at_once_and_all_else_now_and_then() -> None:
     scene = Scene()
-    scene.teller.once()
+    scene.model_status_reporter.once()
     first = scene.store.served_models[CLASSIFIER].seen_at
-    scene.clock.advance(TELL_SECONDS / 2)
-    scene.teller.once()
+    scene.clock.advance(REPORT_SECONDS / 2)
+    scene.model_status_reporter.once()
     assert scene.store.served_models[CLASSIFIER].seen_at == first
     scene.breakers.failed(CLASSIFIER, scene.clock.monotonic())
-    scene.teller.once()
+    scene.model_status_reporter.once()
     assert scene.told()[CLASSIFIER][1] is ServedState.FAILING
     scene.breakers.answered(CLASSIFIER)
-    scene.teller.once()
+    scene.model_status_reporter.once()
     assert scene.told()[CLASSIFIER][1] is ServedState.ANSWERING
-    scene.clock.advance(TELL_SECONDS)
-    scene.teller.once()
+    scene.clock.advance(REPORT_SECONDS)
+    scene.model_status_reporter.once()
     assert scene.store.served_models[CLASSIFIER].seen_at == scene.clock.now()
 
 
@@ -72,9 +72,9 @@ def test_what_the_database_missed_is_told_again() -> None:
     scene = Scene()
     scene.store.away = True
     with pytest.raises(Exception, match="does not answer"):
-        scene.teller.once()
+        scene.model_status_reporter.once()
     scene.store.away = False
-    scene.teller.once()
+    scene.model_status_reporter.once()
     assert CLASSIFIER in scene.told()
 
 

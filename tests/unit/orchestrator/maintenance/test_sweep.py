@@ -9,19 +9,19 @@ from orchestrator.execution.leases import LeaseKeeper
 from orchestrator.maintenance.sweep import BUSY_QUEUE_PATIENCE, Sweep
 from orchestrator.ports import Progress
 from tests.support.factories import make_submission
-from tests.support.fakes import FakeAnnouncer, FakeBell, FakeClock, MemoryStore
+from tests.support.fakes import FakeClock, FakeEventPublisher, FakeJobPublisher, MemoryStore
 
 
 class World:
     def __init__(self):
-        self.clock, self.bell, self.announcer = FakeClock(), FakeBell(), FakeAnnouncer()
+        self.clock, self.job_publisher, self.event_publisher = FakeClock(), FakeJobPublisher(), FakeEventPublisher()
         self.store = MemoryStore(self.clock)
         self.sweep = Sweep(
             self.store,
-            self.bell,
-            self.announcer,
+            self.job_publisher,
+            self.event_publisher,
             self.clock,
-            ring_again_seconds=30,
+            republish_seconds=30,
             lost_leases_limit=3,
             lease_seconds=10,
         )
@@ -44,50 +44,50 @@ def world():
 
 def test_what_was_just_accepted_is_left_to_the_doorbell(world):
     assert world.sweep.once() == 0
-    assert world.bell.rings == []
+    assert world.job_publisher.published == []
 
 
 def test_what_nobody_rang_for_is_rung_for_once(world):
     world.clock.advance(6)
     assert world.sweep.once() == 1
     assert world.sweep.once() == 0
-    assert world.bell.rings == [(world.submission.id, 0.0)]
-    assert world.stored.rung_at == world.clock.now()
+    assert world.job_publisher.published == [(world.submission.id, 0.0)]
+    assert world.stored.published_at == world.clock.now()
 
 
 def test_what_was_rung_for_in_vain_is_rung_for_again(world):
-    world.store.mark_rung([world.submission.id])
+    world.store.mark_published([world.submission.id])
     world.clock.advance(31)
     assert world.sweep.once() == 1
 
 
 def test_in_a_busy_queue_its_message_is_waited_for(world):
-    world.bell.waits["digits"] = 5
-    world.store.mark_rung([world.submission.id])
+    world.job_publisher.waits["digits"] = 5
+    world.store.mark_published([world.submission.id])
     world.clock.advance(31)
     assert world.sweep.once() == 0
     assert world.stored.due_at > world.clock.now()
 
 
 def test_even_a_busy_queue_may_have_lost_it(world):
-    world.bell.waits["digits"] = 5
-    world.store.mark_rung([world.submission.id])
+    world.job_publisher.waits["digits"] = 5
+    world.store.mark_published([world.submission.id])
     world.clock.advance(30 * BUSY_QUEUE_PATIENCE + 1)
     assert world.sweep.once() == 1
 
 
 def test_what_was_never_rung_for_rings_in_a_busy_queue_too(world):
-    world.bell.waits["digits"] = 5
+    world.job_publisher.waits["digits"] = 5
     world.clock.advance(6)
     assert world.sweep.once() == 1
 
 
 def test_a_delay_message_that_was_lost_is_made_up_for(world):
-    world.store.mark_rung([world.submission.id])
+    world.store.mark_published([world.submission.id])
     claim = world.claim()
     world.clock.advance(1)
-    world.store.set_aside(claim, Progress(world.stored.steps), "away", 5)
-    world.bell.waits["digits"] = 5
+    world.store.defer(claim, Progress(world.stored.steps), "away", 5)
+    world.job_publisher.waits["digits"] = 5
     world.clock.advance(8)
     assert world.sweep.once() == 1
 
@@ -165,16 +165,16 @@ def test_what_outlives_its_owners_is_buried(world):
     stored = world.stored
     assert stored.state is SubmissionState.FAILED
     assert "poison" in stored.reason
-    assert world.bell.buried == [world.submission.id]
+    assert world.job_publisher.dead_lettered == [world.submission.id]
     assert stored.due_at is None
 
 
 def test_without_a_broker_everything_stays_due(world):
     world.clock.advance(6)
-    world.bell.away = True
+    world.job_publisher.away = True
     with pytest.raises(BrokerUnavailable):
         world.sweep.once()
-    world.bell.away = False
+    world.job_publisher.away = False
     assert world.sweep.once() == 1
 
 

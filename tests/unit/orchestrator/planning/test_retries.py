@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import ModelCrashed, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
 from contracts.messaging.topology import DELAYS_SECONDS
-from orchestrator.planning.retries import Again, GiveUp, Policy, SetAside, backoff, decide
+from orchestrator.planning.retries import Again, Defer, GiveUp, Policy, backoff, decide
 
 POLICY = Policy()
 
@@ -25,7 +25,7 @@ def test_a_first_transient_fault_is_tried_again_in_the_thread(fault):
 
 
 def test_a_spent_budget_sets_aside():
-    assert after(ModelUnavailable("x"), elapsed=POLICY.budget_seconds) == SetAside(DELAYS_SECONDS[0])
+    assert after(ModelUnavailable("x"), elapsed=POLICY.budget_seconds) == Defer(DELAYS_SECONDS[0])
 
 
 def test_the_longer_it_lasts_the_longer_it_waits():
@@ -37,7 +37,7 @@ def test_the_longer_it_lasts_the_longer_it_waits():
 @pytest.mark.parametrize("fault", [ModelCrashed("x"), ModelTimeout("x"), ModelNotLoaded("x")])
 def test_crashes_and_timeouts_are_tried_a_few_times_further_and_further_apart(fault):
     waits = [after(fault, tries=tries) for tries in range(2, POLICY.fault_tries)]
-    assert waits == [SetAside(seconds) for seconds in DELAYS_SECONDS[: len(waits)]]
+    assert waits == [Defer(seconds) for seconds in DELAYS_SECONDS[: len(waits)]]
     assert after(fault, tries=POLICY.fault_tries) == GiveUp()
 
 

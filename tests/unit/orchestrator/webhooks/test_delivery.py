@@ -124,7 +124,7 @@ def test_a_submission_without_a_webhook_is_nobodys_business(world: World) -> Non
 def test_a_buried_one_is_told_too(world: World) -> None:
     submission = world.accepted()
     world.store.claim(submission, "owner", 1, Progress(submission.steps))
-    world.store.bury(world.stored(submission), "poison")
+    world.store.fail_as_poison(world.stored(submission), "poison")
     world.deliverer.once()
     assert json.loads(world.sender.sent[0][2])["type"] == "submission.failed"
 

@@ -13,11 +13,11 @@ import yaml
 
 from services import archive
 
-MODEL = archive.HOUSE / "digit_recognizer"
+MODEL = archive.SERVICES_DIR / "digit_recognizer"
 
 
 def test_an_archive_holds_what_the_handler_imports_and_no_training() -> None:
-    names = set(archive.stage(archive.read_service(MODEL), archive.HOUSE.parent))
+    names = set(archive.stage(archive.read_service(MODEL), archive.SERVICES_DIR.parent))
     assert {"services/__init__.py", "services/common/image_handler.py", "services/digit_recognizer/ink.py"} <= names
     assert not names & {
         f"services/digit_recognizer/{name}.py" for name in ("train", "dataset", "evaluate", "synthetic")
@@ -27,7 +27,7 @@ def test_an_archive_holds_what_the_handler_imports_and_no_training() -> None:
 
 
 def test_everything_imported_from_the_house_is_staged() -> None:
-    files = archive.stage(archive.read_service(MODEL), archive.HOUSE.parent)
+    files = archive.stage(archive.read_service(MODEL), archive.SERVICES_DIR.parent)
     for name, content in files.items():
         if name.endswith(".py"):
             for node in ast.walk(ast.parse(content)):
@@ -42,8 +42,8 @@ def test_a_second_build_is_left_out_and_a_change_is_seen(tmp_path: Path, monkeyp
     monkeypatch.setattr(subprocess, "run", lambda *_args, **_options: pytest.fail("built again"))
     assert not archive.build(service, tmp_path)
     changed = archive.Service(**{**vars(service), "serving": {**service.serving, "batchSize": 2}})
-    assert archive.digest_of(changed, archive.stage(changed, archive.HOUSE.parent)) != archive.digest_of(
-        service, archive.stage(service, archive.HOUSE.parent)
+    assert archive.digest_of(changed, archive.stage(changed, archive.SERVICES_DIR.parent)) != archive.digest_of(
+        service, archive.stage(service, archive.SERVICES_DIR.parent)
     )
 
 

@@ -18,7 +18,7 @@ from gateway.catalogue.models import ModelDirectory
 from gateway.images.validation import MAX_SIDE
 from services import archive
 from tests.support.factories import NOW, make_workflow
-from tests.support.fakes import FakeBell, MemoryStore
+from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.unit.docs.test_docs import ROOT
 from tests.unit.gateway.conftest import LIMITS, make_app
 
@@ -33,7 +33,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Flask, ModelDirec
     assert archive.main(["--only-describe", "--store", str(store)]) == 0
     catalogue = Catalogue([make_workflow(text) for text in SHIPPED])
     models = ModelDirectory(catalogue, load_descriptions(store / "models.json"))
-    return make_app(MemoryStore(), FakeBell(), catalogue, models=models), models
+    return make_app(MemoryStore(), FakeJobPublisher(), catalogue, models=models), models
 
 
 def read(client: FlaskClient, address: str) -> Any:

@@ -261,7 +261,7 @@ def test_the_record_says_what_ran_and_why_not(client, store):
     )
     submission.started_at, submission.ended_at = NOW + timedelta(seconds=1), NOW + timedelta(seconds=5)
     submission.events = [submission_event(SubmissionState.QUEUED, NOW), submission_event(SubmissionState.RUNNING, NOW)]
-    submission.moves = 7
+    submission.event_count = 7
     store.accept(submission, IMAGE)
     body = client.get(url(submission, "record")).json
     assert body["workflow"] == submission.workflow.model_dump()
@@ -329,7 +329,7 @@ def test_what_is_gone_says_so_for_a_while(client, store, tombstones, parts):
     submission = stored(store)
     store.documents.clear()
     is_problem(client.get(url(submission, *parts)), 404, "unknown-submission")
-    tombstones.bury(Tombstone.of(submission.id, GoneReason.DELETED, NOW))
+    tombstones.write_tombstone(Tombstone.of(submission.id, GoneReason.DELETED, NOW))
     assert "was deleted" in is_problem(client.get(url(submission, *parts)), 410, "submission-gone")
 
 
@@ -342,11 +342,11 @@ def test_what_has_expired_is_gone_before_it_is_deleted(client, store):
 
 def test_a_tombstone_that_was_written_ahead_says_nothing_yet(client, store, tombstones):
     submission = stored(store, expires_at=NOW + timedelta(seconds=30))
-    tombstones.bury(Tombstone.of(submission.id, GoneReason.EXPIRED, submission.expires_at))
+    tombstones.write_tombstone(Tombstone.of(submission.id, GoneReason.EXPIRED, submission.expires_at))
     assert client.get(url(submission)).status_code == 200
 
 
 def test_v1_knows_no_gone(client, tombstones):
     key = str(uuid.uuid4())
-    tombstones.bury(Tombstone.of(key, GoneReason.EXPIRED, NOW))
+    tombstones.write_tombstone(Tombstone.of(key, GoneReason.EXPIRED, NOW))
     assert client.get(f"/api/v1/fetch_result/{key}").status_code == 404

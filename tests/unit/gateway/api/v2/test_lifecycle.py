@@ -18,7 +18,7 @@ from tests.support.factories import GATED, NOW, make_submission, make_workflow
 from tests.support.fake_lifecycle import MemoryLifecycleStore
 from tests.support.fakes import MemoryStore
 from tests.unit.gateway.api.v2.test_submissions import ADDRESS, refused, submit
-from tests.unit.gateway.conftest import Doorbell
+from tests.unit.gateway.conftest import JobPublisher
 
 
 def keep(store: MemoryStore, state: SubmissionState, **changes: Any) -> Submission:
@@ -45,7 +45,7 @@ def stored(store: MemoryStore, submission: Submission) -> Submission:
 
 @pytest.mark.parametrize("state", [SubmissionState.QUEUED, SubmissionState.RUNNING])
 def test_what_has_not_ended_is_canceled_under_the_next_fence(
-    client: FlaskClient, store: MemoryStore, bell: Doorbell, state: SubmissionState
+    client: FlaskClient, store: MemoryStore, job_publisher: JobPublisher, state: SubmissionState
 ) -> None:
     submission = keep(store, state)
     response = client.post(f"{ADDRESS}/{submission.id}/cancel")
@@ -57,11 +57,11 @@ def test_what_has_not_ended_is_canceled_under_the_next_fence(
     after = stored(store, submission)
     assert (after.fence, after.lease, after.due_at, after.ended_at) == (4, None, None, store.now())
     assert [each.event.type for each in numbered(after)] == ["submission.canceled"]
-    assert [(notice.submission_id, notice.state) for notice in bell.notices] == [(submission.id, "canceled")]
+    assert [(change.submission_id, change.state) for change in job_publisher.changes] == [(submission.id, "canceled")]
     # Again: nothing changes, nobody is told.
     again = client.post(f"{ADDRESS}/{submission.id}/cancel")
     assert (again.status_code, again.json) == (200, response.json)
-    assert len(bell.notices) == 1
+    assert len(job_publisher.changes) == 1
 
 
 @pytest.mark.parametrize("state", [SubmissionState.SUCCEEDED, SubmissionState.FAILED])
@@ -74,10 +74,10 @@ def test_what_has_ended_cannot_be_canceled(client: FlaskClient, store: MemorySto
 
 @pytest.mark.parametrize("state", [SubmissionState.FAILED, SubmissionState.CANCELED])
 def test_a_retry_goes_on_from_what_succeeded(
-    client: FlaskClient, store: MemoryStore, bell: Doorbell, state: SubmissionState
+    client: FlaskClient, store: MemoryStore, job_publisher: JobPublisher, state: SubmissionState
 ) -> None:
     submission = keep(store, state)
-    bell.waits["gated"] = 7
+    job_publisher.waits["gated"] = 7
     response = client.post(f"{ADDRESS}/{submission.id}/retry")
     assert response.status_code == 202
     assert response.json is not None
@@ -86,15 +86,15 @@ def test_a_retry_goes_on_from_what_succeeded(
     assert (response.json["state"], response.json["reason"], response.json["ended_at"]) == ("queued", None, None)
     assert response.json["queue"]["position"] == 7
     after = stored(store, submission)
-    assert (after.retries, after.lost_leases, after.fence, after.rung_at) == (1, 0, 4, None)
+    assert (after.retries, after.lost_leases, after.fence, after.published_at) == (1, 0, 4, None)
     assert after.due_at == store.now() + timedelta(seconds=5)
     first, second = after.steps
     assert first == submission.steps[0]
     assert (second.state, second.tries, second.attempts) == (StepState.PENDING, 4, submission.steps[1].attempts)
     assert second.tries_that_count == 0
     assert [each.event.type for each in numbered(after)] == ["step.pending", "submission.queued"]
-    assert bell.rings == [(submission.id, 0.0)]
-    assert [notice.state for notice in bell.notices] == ["queued"]
+    assert job_publisher.published == [(submission.id, 0.0)]
+    assert [change.state for change in job_publisher.changes] == ["queued"]
     refused(client.post(f"{ADDRESS}/{submission.id}/retry"), 409, "illegal-move")  # it is queued now
 
 
@@ -142,15 +142,15 @@ class Overtaken(MemoryLifecycleStore):
         return super().cancel(submission, reason, at)
 
 
-def test_who_is_overtaken_looks_again(store: MemoryStore, bell: Doorbell) -> None:
+def test_who_is_overtaken_looks_again(store: MemoryStore, job_publisher: JobPublisher) -> None:
     submission = keep(store, SubmissionState.RUNNING)
-    lifecycle = Lifecycle(store, Overtaken(store, TRIES - 1), bell)  # type: ignore[arg-type]  # a fake of both sides
+    lifecycle = Lifecycle(store, Overtaken(store, TRIES - 1), job_publisher)  # type: ignore[arg-type]  # a fake of both sides
     assert lifecycle.cancel(submission).state is SubmissionState.CANCELED
 
 
-def test_who_is_overtaken_for_ever_is_told(store: MemoryStore, bell: Doorbell) -> None:
+def test_who_is_overtaken_for_ever_is_told(store: MemoryStore, job_publisher: JobPublisher) -> None:
     submission = keep(store, SubmissionState.RUNNING)
-    lifecycle = Lifecycle(store, Overtaken(store, 100), bell)  # type: ignore[arg-type]  # as above
+    lifecycle = Lifecycle(store, Overtaken(store, 100), job_publisher)  # type: ignore[arg-type]  # as above
     with pytest.raises(IllegalMove, match="again and again"):
         lifecycle.cancel(submission)
     with pytest.raises(IllegalMove, match="again and again"):
@@ -159,7 +159,9 @@ def test_who_is_overtaken_for_ever_is_told(store: MemoryStore, bell: Doorbell) -
 
 
 @pytest.mark.parametrize("removed", [False, True])
-def test_a_deletion_that_a_gateway_left_is_finished(store: MemoryStore, bell: Doorbell, removed: bool) -> None:
+def test_a_deletion_that_a_gateway_left_is_finished(
+    store: MemoryStore, job_publisher: JobPublisher, removed: bool
+) -> None:
     class Stops(MemoryLifecycleStore):
         def remove(self, submission: Submission) -> bool:
             if removed:
@@ -169,10 +171,10 @@ def test_a_deletion_that_a_gateway_left_is_finished(store: MemoryStore, bell: Do
     submission = keep(store, SubmissionState.FAILED)
     moves = Stops(store)
     with pytest.raises(KeyboardInterrupt):
-        Lifecycle(store, moves, bell).delete(submission)  # type: ignore[arg-type]  # as above
+        Lifecycle(store, moves, job_publisher).delete(submission)  # type: ignore[arg-type]  # as above
     later = MemoryLifecycleStore(store)
     later.due = moves.due
-    survivor = Lifecycle(store, later, bell)  # type: ignore[arg-type]  # as above
+    survivor = Lifecycle(store, later, job_publisher)  # type: ignore[arg-type]  # as above
     survivor.finish_deletions()
     assert store.pictures, "it may be under way yet"
     store.clock.advance(61)
@@ -192,6 +194,6 @@ def test_the_documents_of_before_are_read(store: MemoryStore) -> None:
     document = to_document(submission)
     del document["retries"]
     for step in document["steps"]:
-        del step["forgiven"]
+        del step["tries_before_retry"]
     store.documents[submission.id] = document
     assert stored(store, submission) == submission

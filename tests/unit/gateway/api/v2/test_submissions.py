@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from contracts.submissions.events import numbered
 from tests.support.factories import png
 from tests.support.fakes import MemoryStore
-from tests.unit.gateway.conftest import Doorbell
+from tests.unit.gateway.conftest import JobPublisher
 
 ADDRESS = "/api/v2/submissions"
 
@@ -35,7 +35,7 @@ def refused(response: TestResponse, status: int, code: str) -> str:
     return str(response.json["detail"])
 
 
-def test_a_form_becomes_a_queued_resource_that_can_be_fetched(client: FlaskClient, bell: Doorbell) -> None:
+def test_a_form_becomes_a_queued_resource_that_can_be_fetched(client: FlaskClient, job_publisher: JobPublisher) -> None:
     response = submit(client, metadata='{"patient": "17"}')
     assert response.status_code == 202
     body = response.json
@@ -46,7 +46,7 @@ def test_a_form_becomes_a_queued_resource_that_can_be_fetched(client: FlaskClien
     assert body["metadata"] == {"patient": "17"}
     assert body["input"]["file_name"] == "a picture.png"
     assert body["queue"] == {"position": 0, "estimated_seconds": None}
-    assert bell.rings == [(body["id"], 0.0)]
+    assert job_publisher.published == [(body["id"], 0.0)]
     assert client.get(body["urls"]["self"]).json == body
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from showcase.client import PAGE, Client
-from showcase.commands import options, wording
-from showcase.commands.endings import code_of_state
+from showcase.commands import formatting, options
+from showcase.commands.exit_codes import code_of_state
 from showcase.commands.output import notes, plain, print_json, print_pairs, print_table, results
 from showcase.resources import Step, Submission
 
@@ -40,12 +40,12 @@ def list_(
         return
     rows = [
         (
-            wording.moment(each.created_at),
+            formatting.moment(each.created_at),
             each.id,
             f"{each.workflow.name} {each.workflow.version}",
             each.state,
-            wording.took(each),
-            wording.brief(each),
+            formatting.took(each),
+            formatting.brief(each),
         )
         for each in shown
     ]
@@ -84,10 +84,10 @@ def watch(
             if json:
                 print_json(event.raw)
             else:
-                results().print(f"{wording.moment(event.at, 'milliseconds')}  {plain(wording.event(event))}")
+                results().print(f"{formatting.moment(event.at, 'milliseconds')}  {plain(formatting.event(event))}")
         submission = client.get(submission_id)
     if not json and submission.result is not None:
-        print_pairs([(name, wording.value(each)) for name, each in submission.result.items()], indent=2)
+        print_pairs([(name, formatting.value(each)) for name, each in submission.result.items()], indent=2)
     raise typer.Exit(code_of_state(submission))
 
 
@@ -100,15 +100,15 @@ def _print_submission(submission: Submission) -> None:
             ("workflow", f"{submission.workflow.name} {submission.workflow.version}"),
             ("state", submission.state),
             ("reason", submission.reason),
-            ("queue", wording.brief(submission) if submission.queue else None),
-            ("image", f"{given.file_name} ({given.media_type}, {shape}{wording.size(given.bytes)})"),
-            ("created", wording.moment(submission.created_at, "milliseconds")),
-            ("not before", wording.moment(submission.not_before) if submission.not_before else None),
-            ("started", wording.moment(submission.started_at, "milliseconds") if submission.started_at else None),
+            ("queue", formatting.brief(submission) if submission.queue else None),
+            ("image", f"{given.file_name} ({given.media_type}, {shape}{formatting.size(given.bytes)})"),
+            ("created", formatting.moment(submission.created_at, "milliseconds")),
+            ("not before", formatting.moment(submission.not_before) if submission.not_before else None),
+            ("started", formatting.moment(submission.started_at, "milliseconds") if submission.started_at else None),
             ("ended", _ended(submission)),
-            ("expires", wording.moment(submission.expires_at) if submission.expires_at else "never"),
+            ("expires", formatting.moment(submission.expires_at) if submission.expires_at else "never"),
             ("metadata", ", ".join(f"{name}={each}" for name, each in submission.metadata.items()) or None),
-            ("result", wording.brief(submission) if submission.result is not None else None),
+            ("result", formatting.brief(submission) if submission.result is not None else None),
             ("artifacts", _artifacts(submission)),
         ]
     )
@@ -117,24 +117,24 @@ def _print_submission(submission: Submission) -> None:
 def _ended(submission: Submission) -> str | None:
     if submission.ended_at is None:
         return None
-    return f"{wording.moment(submission.ended_at, 'milliseconds')} (after {wording.took(submission)})"
+    return f"{formatting.moment(submission.ended_at, 'milliseconds')} (after {formatting.took(submission)})"
 
 
 def _artifacts(submission: Submission) -> str | None:
-    named = ", ".join(f"{each.name} ({wording.size(each.bytes or 0)})" for each in submission.artifacts)
+    named = ", ".join(f"{each.name} ({formatting.size(each.bytes or 0)})" for each in submission.artifacts)
     return f"{named}; showcase download {submission.id}" if named else None
 
 
 def _print_step(step: Step) -> None:
     results().print(f"\nstep {plain(step.name)}: {plain(step.state)}, model {plain(str(step.model))}", style="bold")
-    output = ", ".join(f"{name} {wording.value(each)}" for name, each in (step.output or {}).items())
+    output = ", ".join(f"{name} {formatting.value(each)}" for name, each in (step.output or {}).items())
     hidden = f", the latest {len(step.attempts)}:" if step.tries > len(step.attempts) > 0 else ""
     print_pairs(
         [
-            ("gate", wording.gate(step.gate) if step.gate else None),
+            ("gate", formatting.gate(step.gate) if step.gate else None),
             ("output", output or None),
             ("tries", f"{step.tries}{hidden}" if step.tries else None),
-            *(("", wording.attempt(each)) for each in step.attempts),
+            *(("", formatting.attempt(each)) for each in step.attempts),
         ],
         indent=2,
     )

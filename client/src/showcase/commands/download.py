@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from showcase.client import Client
-from showcase.commands import options, wording
+from showcase.commands import formatting, options
 from showcase.commands.files import write_artifacts
 from showcase.commands.output import notes, print_json, results
 from showcase.saving import save
@@ -40,7 +40,7 @@ def download(
         print_json({name: str(path) for name, path in written.items()})
     else:
         for path in written.values():
-            results().print(f"{path}  {wording.size(path.stat().st_size)}")
+            results().print(f"{path}  {formatting.size(path.stat().st_size)}")
 
 
 def export(
@@ -66,4 +66,4 @@ def export(
     if out is not None and json:
         print_json({"file": str(out), "bytes": written, "format": format_.value})
     elif out is not None:
-        notes().print(f"{out}: {wording.size(written)}.")
+        notes().print(f"{out}: {formatting.size(written)}.")

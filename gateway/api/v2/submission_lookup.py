@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from contracts.submissions.documents import Submission, is_submission_id
 from gateway.api.v2.answers import tagged
 from gateway.api.v2.resources import SubmissionResource, resource
-from gateway.submissions.ports import Doorbell, Store
+from gateway.submissions.ports import JobPublisher, Store
 from gateway.submissions.retention import Tombstones, absent, expired
 
 SUBMISSIONS = Tag(name="Submissions", description="Send images in, and follow them to their results.")
@@ -22,9 +22,9 @@ class SubmissionPath(BaseModel):
 class Submissions:
     """What the endpoints of a submission share: find it, and show it."""
 
-    def __init__(self, store: Store, doorbell: Doorbell, tombstones: Tombstones) -> None:
+    def __init__(self, store: Store, job_publisher: JobPublisher, tombstones: Tombstones) -> None:
         self._store = store
-        self._doorbell = doorbell
+        self._job_publisher = job_publisher
         self._tombstones = tombstones
 
     def find(self, submission_id: str) -> Submission:
@@ -38,7 +38,7 @@ class Submissions:
         return found
 
     def resource(self, submission: Submission) -> SubmissionResource:
-        return resource(submission, self._doorbell.backlog(submission.workflow.name), self._store.now())
+        return resource(submission, self._job_publisher.backlog(submission.workflow.name), self._store.now())
 
     def answer(self, submission: Submission, status: int = 200) -> Response:
         """Return the resource with its ETag; 304 when the client has it."""

@@ -1,8 +1,8 @@
 """Keeps the embedded database away from a full disk: it is ended before one, and started again when there is room.
 
-``python -m deploy.local.room --folder DIR -- COMMAND…`` becomes the command once its folder's disk has room. A storage
-engine that meets a full disk stops in the middle of a write; started again without room, WiredTiger cuts its journal
-down, fails, and can never read that journal again. Ended before, it closes its files in order.
+``python -m deploy.local.disk_guard --folder DIR -- COMMAND…`` becomes the command once its folder's disk has room. A
+storage engine that meets a full disk stops in the middle of a write; started again without room, WiredTiger cuts its
+journal down, fails, and can never read that journal again. Ended before, it closes its files in order.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def free_megabytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free // 2**20
 
 
-def lack(folder: Path, megabytes: int) -> str:
+def lacking_space(folder: Path, megabytes: int) -> str:
     """Return what is lacking as a sentence; empty when so many megabytes are free."""
     free = free_megabytes(folder)
     if free >= megabytes:
@@ -42,7 +42,7 @@ def lack(folder: Path, megabytes: int) -> str:
 def until_there_is_room(folder: Path) -> None:
     """Return when the database may start; say now and then why it does not. Ended by a signal."""
     said_at = -SAYING_SECONDS
-    while sentence := lack(folder, START_MEGABYTES):
+    while sentence := lacking_space(folder, START_MEGABYTES):
         if time.monotonic() - said_at >= SAYING_SECONDS:
             said_at = time.monotonic()
             print(sentence, flush=True)
@@ -50,7 +50,7 @@ def until_there_is_room(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m deploy.local.room", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.disk_guard", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the database keeps its files")
     parser.add_argument("command", nargs="+", help="what to run, after --")
     given = parser.parse_args()

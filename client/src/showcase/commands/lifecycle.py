@@ -10,7 +10,7 @@ import typer
 
 from showcase.client import Client
 from showcase.commands import options
-from showcase.commands.endings import DONE, code_of
+from showcase.commands.exit_codes import DONE, code_of
 from showcase.commands.output import complain, print_json, results
 from showcase.errors import ShowcaseError
 from showcase.resources import Submission

@@ -14,7 +14,7 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.api.v2.parsing import JsonSubmission, SubmissionFields, checked, form_fields
 from gateway.api.v2.watching import WaitHeaders
 from gateway.submissions.accept import Acceptance, Upload
-from gateway.submissions.idempotency import KEY_PATTERN, Idempotency, Taken, checked_key, fingerprint
+from gateway.submissions.idempotency import KEY_PATTERN, Accepted, Idempotency, checked_key, fingerprint_of
 
 
 class SubmitHeaders(WaitHeaders):
@@ -32,13 +32,13 @@ class SubmitHeaders(WaitHeaders):
         return None if value is None else checked_key(value)
 
 
-class Sending:
+class SubmitRequest:
     def __init__(self, acceptance: Acceptance, idempotency: Idempotency, catalogue: Catalogue) -> None:
         self._acceptance = acceptance
         self._idempotency = idempotency
         self._catalogue = catalogue
 
-    def take(self, key: str | None) -> Taken:
+    def accept(self, key: str | None) -> Accepted:
         """Store what the request holds; with a key that came before, return what is stored already.
 
         Raises InvalidRequest, and as acceptance and idempotency do.
@@ -46,16 +46,16 @@ class Sending:
         fields, upload = _read()
         if key is None:
             workflow = self._catalogue.find(fields.workflow, fields.version)
-            return Taken(self._acceptance.take(workflow, upload), replayed=False)
+            return Accepted(self._acceptance.accept(workflow, upload), replayed=False)
         image = upload.read()
         again = replace(upload, read=lambda: image)
 
-        def examined(submission_id: str) -> tuple[Submission, bytes]:
+        def prepare(submission_id: str) -> tuple[Submission, bytes]:
             workflow = self._catalogue.find(fields.workflow, fields.version)
-            return self._acceptance.examined(workflow, again, submission_id)
+            return self._acceptance.prepare(workflow, again, submission_id)
 
-        print_ = fingerprint(image, fields.model_dump(include=set(SubmissionFields.model_fields)))
-        return self._idempotency.take(key, print_, examined)
+        fingerprint = fingerprint_of(image, fields.model_dump(include=set(SubmissionFields.model_fields)))
+        return self._idempotency.accept(key, fingerprint, prepare)
 
 
 def _read() -> tuple[SubmissionFields, Upload]:

@@ -1,0 +1,64 @@
+"""The database is kept away from a full disk."""
+
+import subprocess
+import sys
+
+import pytest
+
+from deploy.local import disk_guard
+from tests.support.checkout import CHECKOUT
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """Sets how many megabytes are free."""
+    free = [0]
+    monkeypatch.setattr(disk_guard, "free_megabytes", lambda folder: free[0])
+    return free
+
+
+def test_it_starts_at_once_where_there_is_room(tmp_path):
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "deploy.local.disk_guard",
+            "--folder",
+            str(tmp_path),
+            "--",
+            "/bin/echo",
+            "started",
+            "--now",
+        ],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == "started --now\n"
+
+
+def test_it_waits_for_room_and_says_why_once_a_minute(disk, monkeypatch, tmp_path, capsys):
+    now = [1000.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+        if now[0] > 1100:
+            disk[0] = disk_guard.START_MEGABYTES
+
+    monkeypatch.setattr(disk_guard.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(disk_guard.time, "sleep", sleep)
+    disk_guard.until_there_is_room(tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert "0 MB free" in lines[0]
+    assert "Make room" in lines[0]
+
+
+def test_it_stops_before_it_could_not_start(disk, tmp_path):
+    assert disk_guard.STOP_MEGABYTES < disk_guard.START_MEGABYTES
+    disk[0] = disk_guard.STOP_MEGABYTES
+    assert not disk_guard.lacking_space(tmp_path, disk_guard.STOP_MEGABYTES)
+    assert disk_guard.lacking_space(tmp_path, disk_guard.START_MEGABYTES)
+    disk[0] -= 1
+    assert disk_guard.lacking_space(tmp_path, disk_guard.STOP_MEGABYTES)
