@@ -25,6 +25,7 @@ from contracts.workflows.workflow_file import Workflow
 from gateway.adapters.mongo import submissions as gateway_submissions
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.ports import Progress
+from runtime.mongo import Database
 
 BATCH = 200
 PICTURE = b"\x89PNG small picture" * 8
@@ -42,9 +43,9 @@ class Measured:
     def __init__(self, client: MongoClient[dict[str, Any]], name: str, workflow: Workflow) -> None:
         self._database = client[name]
         self._workflow = workflow
-        self.front = gateway_submissions.MongoStore(client, name)
-        self.back = orchestrator_submissions.MongoStore(client, name)
-        self.front.publish([workflow])
+        self.front = gateway_submissions.MongoSubmissions(Database(client, name))
+        self.back = orchestrator_submissions.MongoSubmissions(Database(client, name))
+        Database(client, name).prepare()
         self.stored = self._database["submissions"].estimated_document_count()  # of an earlier run
 
     def submission(self, number: str, created_at: datetime, **changes: Any) -> Submission:

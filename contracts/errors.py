@@ -2,6 +2,7 @@
 
     ShowcaseError
     |-- InvalidSetting           a setting that a library cannot read
+    |-- IncompatibleData           the database holds what an older release wrote
     |-- InvalidWorkflow            a workflow file that cannot be run (file and line)
     |-- InvalidRequest            a client's request that cannot be read
     |-- UnknownWorkflow            no such workflow is published here
@@ -51,6 +52,10 @@ class ShowcaseError(Exception):
 
 class InvalidSetting(ShowcaseError):
     code = "invalid-setting"
+
+
+class IncompatibleData(ShowcaseError):
+    code = "incompatible-data"
 
 
 class InvalidWorkflow(ShowcaseError):

@@ -1,34 +1,52 @@
-"""What a gateway keeps up with beside its requests: the database's clock, the aliases, where models are served, and
-the deletions that another one left."""
+"""What a gateway does beside its requests.
+
+It measures the database's clock, follows aliases and the models' status, and finishes deletions that another gateway
+left.
+"""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import structlog
 
 from contracts.errors import StoreUnavailable
 from contracts.workflows.catalogue import Catalogue
 from gateway.catalogue.models import ModelDirectory
+from gateway.catalogue.ports import CatalogueStore
 from gateway.submissions.lifecycle import Lifecycle
-from gateway.submissions.ports import Store
 
 log = structlog.get_logger()
 
 RUN_EVERY_SECONDS = 2.0
-"""How soon an operator's change of an alias is followed."""
+"""How soon a change of an alias is followed."""
 
 RETRY_SECONDS = 1.0
 CLOCK_EVERY_RUNS = 15
-"""The database's clock is asked for every so many turns."""
+"""The database's clock is measured in one run of so many."""
 
 MODEL_STATUS_EVERY_RUNS = 5
-"""Where the models are served is read every so many turns: point reads, one a pinned model. While nobody has told of
-one yet, as when all has just been started, at each turn."""
+"""The models' status is read in one run of so many: point reads, one a pinned model. While a model has no status yet,
+as right after a first start, it is read in each run."""
+
+
+class Clock(Protocol):
+    def ping(self) -> None:
+        """Measure the database's time. Raises StoreUnavailable."""
 
 
 class Housekeeping:
-    """One turn after the other, by one thread."""
+    """Used by one thread."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, models: ModelDirectory, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        store: CatalogueStore,
+        catalogue: Catalogue,
+        models: ModelDirectory,
+        lifecycle: Lifecycle,
+    ) -> None:
+        self._clock = clock
         self._store = store
         self._catalogue = catalogue
         self._models = models
@@ -37,16 +55,17 @@ class Housekeeping:
         self._missing: list[str] = []
 
     def run_once(self) -> float:
-        """Look at what is due and return the seconds until the next turn. Raises InvalidWorkflow; nothing else.
+        """Do what is due and return the seconds until the next run. Raises InvalidWorkflow and IncompatibleData.
 
-        The first turn that finds the database there publishes the workflows.
+        The first run that finds the database makes the indexes and publishes the workflows.
         """
         try:
             if self._runs % CLOCK_EVERY_RUNS == 0:
-                self._store.ping()
+                self._clock.ping()
             if self._runs == 0:
                 log.info("preparing the database")  # indexes over what is stored may take minutes
-                self._store.publish(self._catalogue.all())  # and the indexes that bound what is read below
+                self._store.prepare()
+                self._store.publish(self._catalogue.all())
             if self._runs % CLOCK_EVERY_RUNS == 0:
                 self._lifecycle.finish_deletions()
             self._follow(self._store.aliases(self._catalogue.names))
@@ -56,7 +75,8 @@ class Housekeeping:
             log.warning("store away", error=error.message)
             return RETRY_SECONDS
         except (KeyError, TypeError, ValueError, AttributeError):
-            log.exception("what is stored beside the submissions cannot be read")  # by a newer release, or by hand
+            # A newer release wrote it, or a person changed it by hand.
+            log.exception("aliases or model status cannot be read")
         self._runs += 1
         return RUN_EVERY_SECONDS
 

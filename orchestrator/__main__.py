@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import signal
 import socket
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from contracts.errors import InvalidSetting, InvalidWorkflow, ShowcaseError
+from contracts.errors import IncompatibleData, InvalidSetting, InvalidWorkflow, ShowcaseError
 from contracts.messaging.topology import topology
 from contracts.submissions.documents import Submission
 from contracts.webhooks.policy import WebhookPolicy
@@ -24,10 +23,9 @@ from orchestrator import operator_commands
 from orchestrator.adapters.model_servers.torchserve import TorchServeModels
 from orchestrator.adapters.mongo.expiry import MongoExpiryStore
 from orchestrator.adapters.mongo.model_status import MongoServedModels
-from orchestrator.adapters.mongo.submissions import MongoStore
+from orchestrator.adapters.mongo.submissions import MongoSubmissions
 from orchestrator.adapters.mongo.webhook_outbox import MongoOutbox
 from orchestrator.adapters.rabbitmq.broker import Broker
-from orchestrator.clock import SystemClock
 from orchestrator.dead_letters import RabbitDeadLetters
 from orchestrator.execution.consumer import Consumer
 from orchestrator.execution.engine import Engine, HeldClaims
@@ -37,13 +35,14 @@ from orchestrator.health import touch
 from orchestrator.maintenance.expiry import Expiry
 from orchestrator.maintenance.model_status import ModelStatusReporter
 from orchestrator.maintenance.sweep import Sweep
-from orchestrator.mongo import connect
 from orchestrator.planning.retries import Policy
 from orchestrator.settings import OrchestratorSettings, parse_servers
 from orchestrator.webhooks.delivery import THREADS as WEBHOOK_THREADS
 from orchestrator.webhooks.delivery import Deliverer
 from orchestrator.webhooks.sender import HttpSender
+from runtime.clock import SystemClock
 from runtime.logs import configure_logging
+from runtime.mongo import Database, connect
 from runtime.settings import exit_with_error, read_settings
 
 PROGRAM = "python -m orchestrator"
@@ -61,10 +60,10 @@ def command(arguments: list[str]) -> int:
     logging.disable()  # one sentence for a person, not the libraries' reports of the same
     try:
         letters = RabbitDeadLetters(settings.amqp_url)
-        client = connect(settings.mongo_url, settings.store_timeout_seconds)
+        client = connect(settings.mongo_url, "operator", settings.store_timeout_seconds)
     except InvalidSetting as error:
         exit_with_error(PROGRAM, error.message)
-    store = MongoStore(client, settings.mongo_database)
+    store = MongoSubmissions(Database(client, settings.mongo_database))
     with client:
         parts = operator_commands.Parts(store, lambda: letters)
         return operator_commands.run(PROGRAM, given, parts)
@@ -76,13 +75,14 @@ class Process:
     def __init__(self, settings: OrchestratorSettings, catalogue: Catalogue) -> None:
         self.settings = settings
         self.held = HeldClaims()
-        database = connect(settings.mongo_url, settings.store_timeout_seconds), settings.mongo_database
-        self.store = MongoStore(*database)
+        client = connect(settings.mongo_url, "orchestrator", settings.store_timeout_seconds)
+        database = Database(client, settings.mongo_database)
+        self.store = MongoSubmissions(database)
         self.clock, self.lease_clock = SystemClock(self.store.now), SystemClock(self.store.now)
-        self.expiry = Expiry(MongoExpiryStore(*database), self.clock)
+        self.expiry = Expiry(MongoExpiryStore(database), self.clock)
         webhooks = WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow)
         self.deliverer = Deliverer(
-            MongoOutbox(*database, self.store.now),
+            MongoOutbox(database),
             HttpSender(webhooks.allowed),
             self.clock,
             webhooks.secrets,
@@ -97,7 +97,7 @@ class Process:
         models = TorchServeModels(parse_servers(settings.model_servers))
         caller = Caller(models, self.clock, policy)
         self.model_status_reporter = ModelStatusReporter(
-            MongoServedModels(*database, self.store.now),
+            MongoServedModels(database),
             catalogue,
             models.server,
             caller.state,
@@ -133,8 +133,8 @@ class Process:
             started.start()
             return started
 
-        self.connection = thread("broker", self.broker.run, self.consumer.receive, random.random)
-        thread("sweep", self.sweep.run, self.settings.sweep_seconds, self._swept)
+        self.connection = thread("broker", self.broker.run, self.consumer.receive)
+        thread("sweep", _or_exit, self.sweep.run, self.settings.sweep_seconds, self._swept)
         thread("leases", self.keeper.run)
         thread("expiry", self.expiry.run, self.settings.sweep_seconds)
         if self.settings.webhook_secret:
@@ -165,6 +165,16 @@ class Process:
         self.lease_clock.stop()
         self.broker.stop()
         self.connection.join(CLOSING_SECONDS)  # the last acknowledgements go out with it
+
+
+def _or_exit(run: Callable[..., None], *arguments: object) -> None:
+    """Run a thread's work; end the process when it cannot work with what is stored."""
+    try:
+        run(*arguments)
+    except IncompatibleData as error:
+        log.critical("cannot work with what is stored", error=error.message)
+        sys.stderr.write(f"{PROGRAM}: {error.message}\n")
+        os._exit(2)  # a thread cannot end its process otherwise
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from pika.exceptions import AMQPError, UnroutableError
 from contracts.errors import BrokerUnavailable, UnknownWorkflow
 from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import DEAD_EXCHANGE, DEAD_QUEUE, JOBS_EXCHANGE, REASON_HEADER, declare, topology
-from orchestrator.amqp import connection_parameters, job_properties
 from orchestrator.ports import DeadLetter
+from runtime.amqp import connection_parameters, job_properties
 
 HEARTBEAT_SECONDS = 60
 """Long: between two calls to the broker this process asks the database, and nobody answers heartbeats meanwhile."""

@@ -10,14 +10,7 @@ from typing import Any, Protocol
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import Artifact, Event, ModelRef, Step, Submission
 from contracts.submissions.events import SubmissionChanged
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A stored input or artifact."""
-
-    media_type: str
-    data: bytes
+from contracts.submissions.images import StoredImage
 
 
 @dataclass(frozen=True)
@@ -48,7 +41,7 @@ class Store(Protocol):
 
     def read(self, submission_id: str) -> Submission | None: ...
 
-    def picture(self, submission_id: str, name: str) -> Picture | None: ...
+    def image(self, submission_id: str, name: str) -> StoredImage | None: ...
 
     def claim(self, submission: Submission, owner: str, lease_seconds: float, progress: Progress) -> Claim | None:
         """Queued to running by compare-and-set on state and fence. None: somebody else was faster."""
@@ -76,7 +69,7 @@ class Store(Protocol):
         What this release cannot read is left out, and put off where it would stand before all else.
         """
 
-    def mark_published(self, submission: Submission, due_in_seconds: float) -> None:
+    def mark_republished(self, submission: Submission, due_in_seconds: float) -> None:
         """Record that it was rung for, and when to look again if nothing happens."""
 
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
@@ -93,7 +86,7 @@ class Store(Protocol):
 
 
 class Models(Protocol):
-    def predict(self, model: ModelRef, picture: Picture, timeout_seconds: float) -> tuple[object, str]:
+    def predict(self, model: ModelRef, image: StoredImage, timeout_seconds: float) -> tuple[object, str]:
         """Return the model's JSON answer and the server that gave it. Raises ModelFault."""
 
 

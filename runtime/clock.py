@@ -1,16 +1,18 @@
-"""The database's time, between two looks at it. The one clock that dates and judges what is stored."""
+"""Clocks: the database's time, which dates and judges all that is stored, and a sleep that ends with the process."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
 class DatabaseTime:
-    """Follows the database's clock by this machine's steady one, which nobody sets: not by its date, which may be off.
+    """Follows the database's clock between two measurements.
 
-    Thread-safe: what was measured is replaced as a whole.
+    It goes on by this machine's monotonic clock, which nobody sets, and not by its date, which may be wrong.
+    Thread-safe: a measurement is replaced as a whole.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -18,14 +20,44 @@ class DatabaseTime:
         self._measured: tuple[datetime, float] | None = None
 
     def measured(self, answer: datetime) -> datetime:
-        """Take the time that the database has just told, and return it with its zone."""
-        time_of_database = answer if answer.tzinfo else answer.replace(tzinfo=UTC)
-        self._measured = (time_of_database, self._monotonic())
-        return time_of_database
+        """Keep the time that the database has just answered, and return it with its zone."""
+        measured = answer if answer.tzinfo else answer.replace(tzinfo=UTC)
+        self._measured = (measured, self._monotonic())
+        return measured
 
     def now(self) -> datetime | None:
-        """Return the database's time, in error by what the last answer took; None when it was never told."""
+        """Return the database's time, in error by the duration of the last call; None before the first one.
+
+        In whole milliseconds, as the database keeps times: what is answered is what is stored.
+        """
         if self._measured is None:
             return None
-        time_of_database, at = self._measured
-        return time_of_database + timedelta(seconds=self._monotonic() - at)
+        measured, at = self._measured
+        return whole_milliseconds(measured + timedelta(seconds=self._monotonic() - at))
+
+
+def whole_milliseconds(time: datetime) -> datetime:
+    """Return ``time`` without what is finer than a millisecond."""
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+class SystemClock:
+    """The clock of a process. ``now`` is the database's time, ``sleep`` ends when the process is asked to stop."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._stopped = threading.Event()
+
+    def now(self) -> datetime:
+        return self._now()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait. Returns False, at once, when the process is asked to stop."""
+        return not self._stopped.wait(seconds)
+
+    def stop(self) -> None:
+        """Wake every sleeper and let no one sleep again."""
+        self._stopped.set()

@@ -154,7 +154,9 @@ def build(service: Service, store: Path, root: Path = SERVICES_DIR.parent) -> bo
         }
         command = [sys.executable, "-m", "model_archiver.model_packaging"]
         command += [str(word) for option in options.items() for word in option]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        # The archiver collects its files in a folder that is named after the model, in the temporary folder: two builds
+        # at the same time would meet there.
+        ran = subprocess.run(command, env=os.environ | {"TMPDIR": scratch}, capture_output=True, text=True, check=False)
         made = output / f"{service.name}.mar"
         if ran.returncode != 0 or not made.is_file():
             raise ArchiveError(f"{ARCHIVER} could not archive {service.name}: {(ran.stderr or ran.stdout).strip()}")

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from contracts.errors import InvalidDocument, UnknownSchema
 from contracts.submissions.states import StepState, SubmissionState
 
-SCHEMA = 1
+SCHEMA = 2
+"""1 was release 0.1, whose fields had other names."""
+
 INPUT_NAME = "input"
 ATTEMPTS_KEPT = 20
 """A step's record keeps its latest attempts; ``tries`` counts them all. A document must not grow without end."""
@@ -200,14 +202,18 @@ def to_document(submission: Submission) -> dict[str, Any]:
 
 
 def from_document(document: dict[str, Any]) -> Submission:
-    """Read a stored document of this schema or an older one.
+    """Read a stored document.
 
-    Raises UnknownSchema for a newer one, and InvalidDocument for one that no release of ours wrote.
+    Raises UnknownSchema for one of a newer release, and InvalidDocument for one that this release cannot read.
     """
     schema = document.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:
         raise UnknownSchema(
             f"Submission {document.get('_id')} has schema {schema}; this release knows {SCHEMA}. Upgrade it."
+        )
+    if isinstance(schema, int) and schema < SCHEMA:
+        raise InvalidDocument(
+            f"Submission {document.get('_id')} has schema {schema}; this release reads {SCHEMA} only."
         )
     try:
         return Submission.model_validate(document)

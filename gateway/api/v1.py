@@ -49,7 +49,7 @@ def blueprint(store: Store, catalogue: Catalogue, acceptance: Acceptance) -> Blu
             raise UnknownSubmission("Invalid submission_id.")
         pictures: dict[str, bytes] = {}
         for name in artifacts_in(submission.result):
-            picture = store.picture(submission.id, name)
+            picture = store.image(submission.id, name)
             if picture is None:
                 raise StoreUnavailable(f"The artifact {name} of {submission.id} is not stored.")
             pictures[name] = picture.data

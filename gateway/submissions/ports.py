@@ -7,18 +7,9 @@ from datetime import datetime
 from typing import Protocol
 
 from contracts.messaging.jobs import Job
-from contracts.models.status import ServedModel
-from contracts.submissions.documents import ModelRef, Submission
+from contracts.submissions.documents import Submission
 from contracts.submissions.events import SubmissionChanged
-from contracts.workflows.workflow_file import Workflow
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A stored input or artifact."""
-
-    media_type: str
-    data: bytes
+from contracts.submissions.images import StoredImage
 
 
 @dataclass(frozen=True)
@@ -31,10 +22,10 @@ class Backlog:
 
 @dataclass(frozen=True)
 class Deletion:
-    """A submission that is to be deleted, with these pictures."""
+    """A submission that is to be deleted, with these images."""
 
     submission_id: str
-    pictures: tuple[str, ...]
+    images: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,7 @@ class Store(Protocol):
 
     def fetch(self, submission_id: str) -> Submission | None: ...
 
-    def picture(self, submission_id: str, name: str) -> Picture | None: ...
+    def image(self, submission_id: str, name: str) -> StoredImage | None: ...
 
     def mark_published(self, submission_ids: list[str]) -> None:
         """Record that the queue has a message for these, unless somebody works on them already."""
@@ -65,20 +56,6 @@ class Store(Protocol):
 
     def ping(self) -> None:
         """Ask the database for its time."""
-
-    def publish(self, workflows: list[Workflow]) -> None:
-        """Keep the workflows' digests. Raises InvalidWorkflow when a published version has changed."""
-
-    def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
-        """Return the version that each alias of each workflow means."""
-
-    def set_alias(self, workflow: str, alias: str, version: str) -> None: ...
-
-    def remove_alias(self, workflow: str, alias: str) -> bool:
-        """Return whether there was one."""
-
-    def served(self, models: list[ModelRef]) -> list[ServedModel]:
-        """Return what orchestrators told of these models."""
 
 
 class IdempotencyStore(Protocol):

@@ -13,13 +13,14 @@ from contracts.errors import LeaseLost, StoreUnavailable, UnknownWorkflow
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import INPUT_NAME, Submission
 from contracts.submissions.events import SubmissionChanged
+from contracts.submissions.images import StoredImage
 from contracts.submissions.states import SubmissionState
 from contracts.workflows.catalogue import Catalogue
 from contracts.workflows.workflow_file import StepSpec
 from orchestrator.execution.model_calls import Caller, CallOutcome
 from orchestrator.execution.workflow_run import WorkflowRun
 from orchestrator.planning.plan import Plan
-from orchestrator.ports import Claim, Clock, EventPublisher, Picture, Progress, Store
+from orchestrator.ports import Claim, Clock, EventPublisher, Progress, Store
 
 log = structlog.get_logger()
 
@@ -159,20 +160,20 @@ class Engine:
                 future.cancel()  # what waits for a thread: nobody would read its answer
 
     def _drive(self, claim: Claim, run: WorkflowRun, plan: Plan, calls: Calls) -> Done | PublishLater:
-        picture: Picture | None = None
+        image: StoredImage | None = None
         while plan.result is None and plan.failure is None:
-            if plan.calls and picture is None:
-                picture = self._store.picture(claim.submission_id, INPUT_NAME)
-                if picture is None:
+            if plan.calls and image is None:
+                image = self._store.image(claim.submission_id, INPUT_NAME)
+                if image is None:
                     run.failure = "The image is no longer stored. Submit it again."
                     break
-            assert picture is not None
+            assert image is not None
             if len(plan.calls) == 1 and not calls:
                 spec = plan.calls[0][0]  # the usual case: no thread is needed for one call at a time
-                self._settle(claim, run, spec, self._call(claim, run, spec, picture))
+                self._settle(claim, run, spec, self._call(claim, run, spec, image))
             else:
                 for spec, _ in plan.calls:
-                    calls[self._step_threads.submit(self._call, claim, run, spec, picture)] = spec
+                    calls[self._step_threads.submit(self._call, claim, run, spec, image)] = spec
                 finished, _ = wait(calls, return_when=FIRST_COMPLETED)
                 for future in finished:
                     self._settle(claim, run, calls.pop(future), future.result())
@@ -221,11 +222,11 @@ class Engine:
             SubmissionChanged(submission.id, submission.workflow.name, state, first, events)
         )
 
-    def _call(self, claim: Claim, run: WorkflowRun, spec: StepSpec, picture: Picture) -> CallOutcome:
+    def _call(self, claim: Claim, run: WorkflowRun, spec: StepSpec, image: StoredImage) -> CallOutcome:
         age = (self._clock.now() - run.submission.asked_at).total_seconds()
         tries = run.step(spec.name).tries_that_count
         return self._caller.call(
-            spec, picture, tries=tries, age_seconds=age, renew_lease=lambda: self._renew_lease(claim)
+            spec, image, tries=tries, age_seconds=age, renew_lease=lambda: self._renew_lease(claim)
         )
 
     def _renew_lease(self, claim: Claim) -> None:
@@ -248,7 +249,7 @@ class Engine:
 
     def _settle(self, claim: Claim, run: WorkflowRun, spec: StepSpec, outcome: CallOutcome) -> None:
         # The pictures first: a shutdown hands the steps back as they stand, and whoever goes on must find what is said.
-        for artifact, data in run.pictures(spec, outcome):
+        for artifact, data in run.images(spec, outcome):
             self._store.save_artifact(claim, run.submission, artifact, data)
             run.stored.add(artifact.name)
         run.settle(spec, outcome)

@@ -11,20 +11,21 @@ from contracts.errors import ModelFault, ModelUnavailable
 from contracts.messaging.topology import shortest_delay
 from contracts.models.answers import Binary, read_answer
 from contracts.submissions.documents import Attempt, ModelRef
+from contracts.submissions.images import StoredImage
 from contracts.submissions.states import ServedState
 from contracts.workflows.workflow_file import StepSpec
 from orchestrator.execution.circuit_breakers import Breakers
 from orchestrator.planning.retries import Again, Defer, GiveUp, Policy, decide
-from orchestrator.ports import Clock, Models, Picture
+from orchestrator.ports import Clock, Models
 
 
 @dataclass
 class CallOutcome:
-    """What came of a step: an ``answer`` with its ``pictures``, or a ``fault`` and what follows it."""
+    """What came of a step: an ``answer`` with its ``images``, or a ``fault`` and what follows it."""
 
     attempts: list[Attempt] = field(default_factory=list)
     answer: dict[str, Any] | None = None
-    pictures: list[Binary] = field(default_factory=list)
+    images: list[Binary] = field(default_factory=list)
     fault: ModelFault | None = None
     follows: Defer | GiveUp | None = None
 
@@ -44,7 +45,7 @@ class Caller:
         return self._breakers.state(str(model))
 
     def call(
-        self, spec: StepSpec, picture: Picture, *, tries: int, age_seconds: float, renew_lease: Callable[[], None]
+        self, spec: StepSpec, image: StoredImage, *, tries: int, age_seconds: float, renew_lease: Callable[[], None]
     ) -> CallOutcome:
         """Call the step's model until it answers or the retry rule says otherwise. Raises nothing of a model's.
 
@@ -59,8 +60,8 @@ class Caller:
                 return self._deferred_by_breaker(outcome, wait, age_seconds)
             started = self._clock.now()
             try:
-                answer, server = self._predict(spec, picture)
-                outcome.answer, outcome.pictures = read_answer(answer)
+                answer, server = self._predict(spec, image)
+                outcome.answer, outcome.images = read_answer(answer)
             except ModelFault as fault:
                 outcome.attempts.append(self._attempt(started, fault.message, fault.server))
                 elapsed = self._clock.monotonic() - begun
@@ -84,10 +85,10 @@ class Caller:
             outcome.attempts.append(self._attempt(started, None, server))
             return outcome
 
-    def _predict(self, spec: StepSpec, picture: Picture) -> tuple[object, str]:
+    def _predict(self, spec: StepSpec, image: StoredImage) -> tuple[object, str]:
         model = str(spec.model)
         try:
-            answered = self._models.predict(spec.model, picture, spec.timeout_seconds)
+            answered = self._models.predict(spec.model, image, spec.timeout_seconds)
         except ModelFault as fault:
             if fault.retryable:
                 self._breakers.failed(model, self._clock.monotonic())

@@ -64,9 +64,9 @@ class WorkflowRun:
             step.state, step.gate = StepState.RUNNING, called_gate
         return plan
 
-    def pictures(self, spec: StepSpec, outcome: CallOutcome) -> list[tuple[Artifact, bytes]]:
+    def images(self, spec: StepSpec, outcome: CallOutcome) -> list[tuple[Artifact, bytes]]:
         """Return the artifacts to store before the call's outcome is settled."""
-        return [(self._artifact(spec, picture), picture.data) for picture in outcome.pictures]
+        return [(self._artifact(spec, image), image.data) for image in outcome.images]
 
     def settle(self, spec: StepSpec, outcome: CallOutcome) -> None:
         """Record a call's outcome; its pictures are stored by now."""
@@ -74,8 +74,8 @@ class WorkflowRun:
         for attempt in outcome.attempts:
             step.record(attempt)
         if outcome.answer is not None:
-            saved = [(self._artifact(spec, picture), picture) for picture in outcome.pictures]
-            references: dict[str, Any] = {picture.field: {"artifact": artifact.name} for artifact, picture in saved}
+            saved = [(self._artifact(spec, image), image) for image in outcome.images]
+            references: dict[str, Any] = {image.field: {"artifact": artifact.name} for artifact, image in saved}
             known = {artifact.name for artifact, _ in saved}
             self.artifacts[:] = [item for item in self.artifacts if item.name not in known]
             self.artifacts.extend(artifact for artifact, _ in saved)
@@ -93,8 +93,8 @@ class WorkflowRun:
             tries = f" after {step.tries} tries" if step.tries > 1 else ""
             self.failure = f"The step {spec.name} failed{tries}: {fault.message}"
 
-    def _artifact(self, spec: StepSpec, picture: Binary) -> Artifact:
-        name = f"{picture.field}.{picture.extension}"
+    def _artifact(self, spec: StepSpec, image: Binary) -> Artifact:
+        name = f"{image.field}.{image.extension}"
         # Two steps may answer a field of one name: the later one in the file then carries its step's name. Which of
         # them ends first must not decide: a step that an earlier one may overtake carries its name in any case.
         before = self._before(spec)
@@ -102,7 +102,7 @@ class WorkflowRun:
         taken = any(self._has_artifact(step, name) for step in self.steps if step.name != spec.name)
         if taken or any(other.name not in before for other in earlier):
             name = f"{spec.name}.{name}"
-        return Artifact(name=name, media_type=picture.media_type, bytes=len(picture.data))
+        return Artifact(name=name, media_type=image.media_type, bytes=len(image.data))
 
     def _before(self, spec: StepSpec) -> set[str]:
         """Return the steps that have ended whenever ``spec`` is called."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from contracts.errors import BrokerUnavailable, StoreUnavailable
+from contracts.errors import BrokerUnavailable, IncompatibleData, StoreUnavailable
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import Submission
 from contracts.submissions.events import SubmissionChanged
@@ -74,7 +74,10 @@ class Sweep:
         return published
 
     def run(self, seconds: float, swept: Callable[[], None] = lambda: None) -> None:
-        """Sweep every so many seconds until the process is asked to stop; tell ``swept`` when one succeeded."""
+        """Sweep every so many seconds until the process is asked to stop; call ``swept`` after each that succeeded.
+
+        Raises IncompatibleData.
+        """
         prepared = False
         while self._clock.sleep(seconds):
             try:
@@ -83,8 +86,10 @@ class Sweep:
                     prepared = True
                 self.once()
                 swept()
+            except IncompatibleData:
+                raise
             except (StoreUnavailable, BrokerUnavailable) as error:
-                log.warning("sweep put off", error=error.message)
+                log.warning("sweep postponed", error=error.message)
             except Exception:
                 # The thread must live: without it nothing would be taken over until a restart.
                 log.exception("sweep broke")
@@ -130,7 +135,7 @@ class Sweep:
 
     def _ring(self, submission: Submission) -> None:
         self._job_publisher.publish(_job(submission))
-        self._store.mark_published(submission, self._republish_seconds)
+        self._store.mark_republished(submission, self._republish_seconds)
 
     def _message_waits(self, submission: Submission, waiting: int) -> bool:
         if submission.published_at is None or waiting == 0:

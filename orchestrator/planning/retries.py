@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from contracts.errors import ModelFault, ModelUnavailable
 from contracts.messaging.topology import DELAYS_SECONDS
+from runtime.backoff import backoff
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,6 @@ class Defer:
 @dataclass(frozen=True)
 class GiveUp:
     """Fail the submission: nothing is gained by another call."""
-
-
-def backoff(tries: int, base_seconds: float, cap_seconds: float, chance: float) -> float:
-    """Return the wait in seconds after ``tries`` failures; ``chance`` is uniform in [0, 1).
-
-    Exponential backoff with full jitter. Source: Brooker, "Exponential Backoff And Jitter", AWS, 2015.
-    """
-    return chance * min(cap_seconds, base_seconds * 2.0 ** min(tries, 30))
 
 
 def decide(

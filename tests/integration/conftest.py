@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,7 @@ def _archive(source: Path, store: Path, configuration: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "model_archiver.model_packaging", "--model-name", source.stem, "--version", "1.0"]
         + ["--handler", str(source), "--config-file", str(configuration), "--export-path", str(store), "--force"],
+        env=os.environ | {"TMPDIR": str(store)},  # where the archiver collects its files, by the model's name
         capture_output=True,
         text=True,
         check=False,

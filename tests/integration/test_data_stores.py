@@ -12,20 +12,20 @@ import gateway.adapters.mongo.listing
 import gateway.adapters.mongo.tombstones
 import orchestrator.adapters.mongo.expiry
 from contracts.errors import StoreUnavailable
-from contracts.storage import layout
-from contracts.submissions.documents import to_document
+from contracts.storage import layout, secantus
+from contracts.submissions.documents import SCHEMA, to_document
 from contracts.submissions.states import SubmissionState
 from contracts.submissions.tombstones import KEPT, GoneReason, Tombstone
 from gateway.adapters.mongo import submissions as gateway_submissions
-from gateway.mongo import connect
 from gateway.submissions.listing import Filters, milliseconds, moment, read_all, read_cursor, read_page
 from orchestrator.maintenance.expiry import Expiry
+from runtime.mongo import Database, connect
 from tests.support.factories import NOW, make_submission
 from tests.support.fake_data import MemoryListing, MemoryTombstones
 from tests.support.fakes import FakeClock, MemoryStore
 from tests.support.local_cluster import free_ports
 
-SAMPLE_OF = layout.SAMPLE_OF
+SAMPLE_OF = secantus.SAMPLE_OF
 
 
 class Memory:
@@ -48,12 +48,11 @@ class Memory:
 class Mongo:
     def __init__(self, client, name):
         self.database = client[name]
-        self.store = gateway_submissions.MongoStore(client, name)
+        self.store = gateway_submissions.MongoSubmissions(Database(client, name))
         self.store.ping()
-        self.store.publish([])
-        self.listing = gateway.adapters.mongo.listing.MongoListing(client, name)
-        self.tombstones = gateway.adapters.mongo.tombstones.MongoTombstones(client, name)
-        self.expiry_store = orchestrator.adapters.mongo.expiry.MongoExpiryStore(client, name)
+        self.listing = gateway.adapters.mongo.listing.MongoListing(Database(client, name))
+        self.tombstones = gateway.adapters.mongo.tombstones.MongoTombstones(Database(client, name))
+        self.expiry_store = orchestrator.adapters.mongo.expiry.MongoExpiryStore(Database(client, name))
         self.expiry_store.prepare()
 
     def add(self, submissions):
@@ -170,7 +169,7 @@ def test_the_sample_is_of_the_window_and_its_newest(kept):
 
 
 def test_what_cannot_be_read_has_its_place_and_no_submission(kept):
-    kept.add([made(random.Random(4), 1, schema_version=2), made(random.Random(5), 2)])
+    kept.add([made(random.Random(4), 1, schema_version=SCHEMA + 1), made(random.Random(5), 2)])
     rows = kept.listing.between(0, milliseconds(NOW), Filters(), 10)
     assert [row.submission is None for row in rows] == [True, False]
 
@@ -226,17 +225,6 @@ def test_pictures_and_keys_go_with_their_time(database):
         assert {each["_id"] for each in kept.database[collection].find()} == {"ever", "young"}
 
 
-def test_an_index_that_the_database_expires_by_is_dropped(database):
-    client, name = database
-    for collection, field in layout.EXPIRY_INDEXES:
-        client[name][collection].create_index(field, expireAfterSeconds=0)
-    kept = Mongo(client, name)
-    for collection, _ in layout.EXPIRY_INDEXES:
-        indexes = kept.database[collection].index_information()
-        assert not [each for each in indexes.values() if "expireAfterSeconds" in each]
-        assert "expires_at_-1" in indexes
-
-
 def test_every_query_of_a_list_is_served_by_an_index(database):
     """A plan that scans is a fault on any path: whoever changes an index learns of it here.
 
@@ -250,16 +238,16 @@ def test_every_query_of_a_list_is_served_by_an_index(database):
     newest = gateway.adapters.mongo.listing.NEWEST_FIRST
     for query, index in [
         (submissions.find(window).sort(newest).limit(5), "created_at_1"),
-        (submissions.find(window | layout.SAMPLE).limit(1), layout.SAMPLE_INDEX),
-        (submissions.find({"expires_at": {"$gt": NOW, "$lte": NOW}}), "expires_at_-1"),
+        (submissions.find(window | secantus.SAMPLE).limit(1), secantus.SAMPLE_INDEX),
+        (submissions.find({"expires_at": {"$gt": NOW, "$lte": NOW}}), "expires_at_1"),
     ]:
         assert f"'{index}'" in str(query.explain()["queryPlanner"]["winningPlan"])
 
 
 def test_a_database_that_is_not_there_is_told_in_time():
-    client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
-    listing = gateway.adapters.mongo.listing.MongoListing(client, "test")
-    tombstones = gateway.adapters.mongo.tombstones.MongoTombstones(client, "test")
+    client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
+    listing = gateway.adapters.mongo.listing.MongoListing(Database(client, "test"))
+    tombstones = gateway.adapters.mongo.tombstones.MongoTombstones(Database(client, "test"))
     for call in (
         lambda: listing.between(0, 1, Filters(), 1),
         lambda: listing.at(0, "x", Filters(), 1),

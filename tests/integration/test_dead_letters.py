@@ -20,8 +20,8 @@ from contracts.messaging.topology import (
     job_queue,
     topology,
 )
-from orchestrator.amqp import job_properties
 from orchestrator.dead_letters import LOOKS, RabbitDeadLetters
+from runtime.amqp import job_properties
 from tests.support.local_cluster import free_ports
 
 WORKFLOW = "workflow_000"

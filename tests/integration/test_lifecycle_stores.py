@@ -17,10 +17,10 @@ from contracts.submissions.events import numbered
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.submissions.tombstones import GoneReason
 from gateway.adapters.mongo import submissions as gateway_submissions
-from gateway.mongo import connect
 from gateway.submissions.ports import Deletion, RequestKey
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.ports import Progress
+from runtime.mongo import Database, connect
 from tests.support.factories import GATED, make_submission, make_workflow
 from tests.support.fake_lifecycle import MemoryIdempotencyStore, MemoryLifecycleStore, MemoryTombstones
 from tests.support.fakes import MemoryStore
@@ -34,7 +34,6 @@ class Stores:
     def __init__(self, front, back, lifecycle, keys, tombstones):
         self.front, self.back, self.lifecycle, self.keys, self.tombstones = front, back, lifecycle, keys, tombstones
         front.ping()
-        front.publish([])
 
     def accepted(self, **changes):
         now = self.front.now()
@@ -75,11 +74,11 @@ def stores(request):
         return Stores(store, store, MemoryLifecycleStore(store, tombstones), MemoryIdempotencyStore(store), tombstones)
     client, name = request.getfixturevalue("database")
     return Stores(
-        gateway_submissions.MongoStore(client, name),
-        orchestrator_submissions.MongoStore(client, name),
-        gateway.adapters.mongo.lifecycle.MongoLifecycleStore(client, name),
-        gateway.adapters.mongo.idempotency_keys.MongoIdempotencyStore(client, name),
-        gateway.adapters.mongo.tombstones.MongoTombstones(client, name),
+        gateway_submissions.MongoSubmissions(Database(client, name)),
+        orchestrator_submissions.MongoSubmissions(Database(client, name)),
+        gateway.adapters.mongo.lifecycle.MongoLifecycleStore(Database(client, name)),
+        gateway.adapters.mongo.idempotency_keys.MongoIdempotencyStore(Database(client, name)),
+        gateway.adapters.mongo.tombstones.MongoTombstones(Database(client, name)),
     )
 
 
@@ -210,8 +209,8 @@ def test_a_deleted_one_leaves_a_tombstone_and_no_picture(stores):
     stores.lifecycle.clear(deletion)
     assert stores.lifecycle.unfinished(10, stores.front.now() + timedelta(seconds=61)) == []
     assert stores.tombstones.find(submission.id).reason is GoneReason.DELETED
-    for name in deletion.pictures:
-        assert stores.back.picture(submission.id, name) is None
+    for name in deletion.images:
+        assert stores.back.image(submission.id, name) is None
     with pytest.raises(LeaseLost):
         stores.back.checkpoint(claim, Progress(submission.steps))
 
@@ -222,7 +221,7 @@ def test_a_picture_that_comes_after_the_deletion_is_discarded(stores):
     stores.lifecycle.remove(stores.read(submission))
     stores.back.save_artifact(claim, submission, MASK, b"png")
     stores.back.discard(claim, {"mask.png"})
-    assert stores.back.picture(submission.id, "mask.png") is None
+    assert stores.back.image(submission.id, "mask.png") is None
 
 
 def test_a_picture_that_is_named_or_a_later_owners_is_not_discarded(stores):
@@ -230,12 +229,12 @@ def test_a_picture_that_is_named_or_a_later_owners_is_not_discarded(stores):
     stores.back.save_artifact(first, submission, MASK, b"first")
     stores.back.checkpoint(first, Progress(submission.steps, [MASK]))
     stores.back.discard(first, {"mask.png"})
-    assert stores.back.picture(submission.id, "mask.png").data == b"first"
+    assert stores.back.image(submission.id, "mask.png").data == b"first"
     other = replace(first, fence=first.fence + 1)
     outline = MASK.model_copy(update={"name": "outline.png"})
     stores.back.save_artifact(other, submission, outline, b"later")
     stores.back.discard(first, {"outline.png"})
-    assert stores.back.picture(submission.id, "outline.png").data == b"later"
+    assert stores.back.image(submission.id, "outline.png").data == b"later"
 
 
 def test_of_many_claims_of_a_key_one_wins_and_can_be_read(stores):
@@ -261,15 +260,15 @@ def test_of_many_that_store_one_submission_one_does(stores):
         stored = list(pool.map(lambda _: stores.keys.accept_once(submission, b"image"), range(16)))
     assert stored.count(True) == 1
     assert stores.read(submission) == submission
-    assert stores.back.picture(submission.id, "input").data == b"image"
+    assert stores.back.image(submission.id, "input").data == b"image"
 
 
 def test_a_database_that_is_not_there_is_told(stores):
-    client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
+    client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
     submission = make_submission()
     with client:
-        lifecycle = gateway.adapters.mongo.lifecycle.MongoLifecycleStore(client, "test")
-        keys = gateway.adapters.mongo.idempotency_keys.MongoIdempotencyStore(client, "test")
+        lifecycle = gateway.adapters.mongo.lifecycle.MongoLifecycleStore(Database(client, "test"))
+        keys = gateway.adapters.mongo.idempotency_keys.MongoIdempotencyStore(Database(client, "test"))
         for call in (
             lambda: lifecycle.cancel(submission, REASON, submission.created_at),
             lambda: lifecycle.remove(submission),

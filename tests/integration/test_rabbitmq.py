@@ -13,7 +13,7 @@ from contracts.messaging.jobs import Job, decode_job
 from contracts.messaging.topology import DEAD_QUEUE, DELAYS_SECONDS, topology
 from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.states import SubmissionState
-from gateway.adapters.rabbitmq.event_subscriber import RabbitListener
+from gateway.adapters.rabbitmq.event_subscriber import RabbitEventSubscriber
 from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
 from gateway.events.subscriptions import EventBroadcaster
 from orchestrator.adapters.rabbitmq.broker import Broker
@@ -33,7 +33,7 @@ class Listener:
     def __init__(self, url: str, prefetch: int = 4) -> None:
         self.broker = Broker(url, topology(WORKFLOWS), WORKFLOWS, prefetch)
         self.received: queue.Queue = queue.Queue()
-        self.thread = threading.Thread(target=self.broker.run, args=(self.received.put, lambda: 0.1))
+        self.thread = threading.Thread(target=self.broker.run, args=(self.received.put,))
         self.thread.start()
 
     def next(self):
@@ -116,9 +116,9 @@ def test_what_the_doorbell_announces_is_heard_and_hinders_no_ring(listen, job_pu
     broadcaster = EventBroadcaster(10)
     heard: queue.Queue = queue.Queue()
     broadcaster.subscribe("a", heard.put)
-    listener = RabbitListener(amqp_url, broadcaster)
+    listener = RabbitEventSubscriber(amqp_url, broadcaster)
     listener.start()
-    eventually(lambda: broadcaster.listening and job_publisher._announcing is not None)
+    eventually(lambda: broadcaster.listening and job_publisher._events is not None)
     change = SubmissionChanged("a", "workflow_000", SubmissionState.CANCELED, None)
     job_publisher.publish_event(change)
     job_publisher.publish(job("a"))

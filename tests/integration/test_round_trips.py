@@ -15,7 +15,6 @@ from contracts.messaging.jobs import Job
 from contracts.workflows.catalogue import load_catalogue
 from gateway.adapters.mongo import submissions as gateway_submissions
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
-from orchestrator.clock import SystemClock
 from orchestrator.execution.engine import Done, Engine, HeldClaims
 from orchestrator.execution.leases import LeaseKeeper
 from orchestrator.execution.model_calls import Caller
@@ -23,6 +22,8 @@ from orchestrator.execution.workflow_run import WorkflowRun
 from orchestrator.maintenance.sweep import Sweep
 from orchestrator.planning.retries import Policy
 from orchestrator.ports import Progress
+from runtime.clock import SystemClock
+from runtime.mongo import Database
 from tests.support.checkout import CHECKOUT
 from tests.support.factories import png
 from tests.support.fakes import FakeEventPublisher, FakeJobPublisher, FakeModels
@@ -64,11 +65,11 @@ class Platform:
         self.calls = calls
         self.client = MongoClient(url, tz_aware=True, timeoutMS=10_000, event_listeners=[calls])
         self.catalogue = load_catalogue(CHECKOUT / "workflows")
-        self.front = gateway_submissions.MongoStore(self.client, name)
-        self.back = orchestrator_submissions.MongoStore(self.client, name)
+        self.front = gateway_submissions.MongoSubmissions(Database(self.client, name))
+        self.back = orchestrator_submissions.MongoSubmissions(Database(self.client, name))
         self.models, self.job_publisher, self.held = FakeModels({}), FakeJobPublisher(), HeldClaims()
         self.threads = ThreadPoolExecutor(2)
-        self.front.publish(self.catalogue.all())
+        Database(self.client, name).prepare()
         self.front.ping()
         self.back.due(1)
         app = make_app(self.front, self.job_publisher, self.catalogue)

@@ -7,19 +7,20 @@ from datetime import timedelta
 
 import pytest
 
-import gateway.mongo
-import orchestrator.mongo
 from contracts.errors import InvalidDocument, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownSchema
 from contracts.models.status import ServedModel
-from contracts.submissions.documents import EVENTS_KEPT, Artifact, ModelRef
+from contracts.submissions.documents import EVENTS_KEPT, SCHEMA, Artifact, ModelRef
 from contracts.submissions.events import numbered, submission_event
 from contracts.submissions.states import ServedState, StepState, SubmissionState
 from contracts.workflows.catalogue import Catalogue
 from gateway.adapters.mongo import submissions as gateway_submissions
+from gateway.adapters.mongo.catalogue import MongoCatalogue
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.adapters.mongo.model_status import MongoServedModels
 from orchestrator.ports import Progress
+from runtime.mongo import Database, connect
 from tests.support.factories import GATED, NOW, make_submission, make_workflow
+from tests.support.fake_catalogue import MemoryCatalogue
 from tests.support.fakes import MemoryStore
 from tests.support.local_cluster import free_ports
 
@@ -27,8 +28,8 @@ from tests.support.local_cluster import free_ports
 class Stores:
     """Both processes' stores over the same documents."""
 
-    def __init__(self, front, back, served):
-        self.front, self.back, self.served = front, back, served
+    def __init__(self, front, back, served, catalogue):
+        self.front, self.back, self.served, self.catalogue = front, back, served, catalogue
         back.prepare()
         front.ping()
 
@@ -65,33 +66,39 @@ class Stores:
 def stores(request):
     if request.param == "memory":
         store = MemoryStore()
-        return Stores(store, store, store)
+        catalogue = MemoryCatalogue(store)
+        return Stores(store, store, catalogue, catalogue)
     client, name = request.getfixturevalue("database")
-    back = orchestrator_submissions.MongoStore(client, name)
-    return Stores(gateway_submissions.MongoStore(client, name), back, MongoServedModels(client, name, back.now))
+    opened = Database(client, name)
+    return Stores(
+        gateway_submissions.MongoSubmissions(opened),
+        orchestrator_submissions.MongoSubmissions(opened),
+        MongoServedModels(opened),
+        MongoCatalogue(opened),
+    )
 
 
 def test_aliases_are_set_moved_and_removed_one_by_one(stores):
-    assert stores.front.aliases(["gated", "nothing"]) == {}
-    assert not stores.front.remove_alias("gated", "stable")
-    stores.front.set_alias("gated", "stable", "v1.0.0")
-    stores.front.set_alias("gated", "a-b", "v1.1.0")
-    stores.front.set_alias("gated", "stable", "v2.0.0")
-    assert stores.front.aliases(["gated", "nothing"]) == {"gated": {"stable": "v2.0.0", "a-b": "v1.1.0"}}
-    assert stores.front.remove_alias("gated", "stable")
-    assert not stores.front.remove_alias("gated", "stable")
-    assert stores.front.aliases(["gated"]) == {"gated": {"a-b": "v1.1.0"}}
+    assert stores.catalogue.aliases(["gated", "nothing"]) == {}
+    assert not stores.catalogue.remove_alias("gated", "stable")
+    stores.catalogue.set_alias("gated", "stable", "v1.0.0")
+    stores.catalogue.set_alias("gated", "a-b", "v1.1.0")
+    stores.catalogue.set_alias("gated", "stable", "v2.0.0")
+    assert stores.catalogue.aliases(["gated", "nothing"]) == {"gated": {"stable": "v2.0.0", "a-b": "v1.1.0"}}
+    assert stores.catalogue.remove_alias("gated", "stable")
+    assert not stores.catalogue.remove_alias("gated", "stable")
+    assert stores.catalogue.aliases(["gated"]) == {"gated": {"a-b": "v1.1.0"}}
 
 
 def test_where_models_are_served_is_told_and_kept_by_who_knows(stores):
     pin = ModelRef(name="classifier", version="1.2.0")
-    assert stores.front.served([pin]) == []
+    assert stores.catalogue.served([pin]) == []
     now = stores.served.now()
 
     def told(state, seconds):
         at = now + timedelta(seconds=seconds)
         stores.served.report([ServedModel(pin, "http://server:8080", state, at)])
-        (found,) = stores.front.served([pin, ModelRef(name="other", version="1")])
+        (found,) = stores.catalogue.served([pin, ModelRef(name="other", version="1")])
         assert (found.model, found.address, found.seen_at) == (pin, "http://server:8080", at)
         return found.state
 
@@ -107,8 +114,8 @@ def test_what_is_accepted_is_read_back_whole(stores):
         exclude={"created_at", "due_at"}
     )
     assert stores.front.fetch(submission.id).state is SubmissionState.QUEUED
-    assert stores.back.picture(submission.id, "input").data == b"image bytes"
-    assert stores.front.picture(submission.id, "nothing") is None
+    assert stores.back.image(submission.id, "input").data == b"image bytes"
+    assert stores.front.image(submission.id, "nothing") is None
     assert stores.front.fetch("nothing") is None
 
 
@@ -182,7 +189,7 @@ def test_a_checkpoint_keeps_steps_and_artifacts(stores):
     stored = stores.back.read(submission.id)
     assert stored.step("classification").output == step.output
     assert stored.artifacts == [artifact]
-    assert stores.front.picture(submission.id, "mask.png").data == b"png"
+    assert stores.front.image(submission.id, "mask.png").data == b"png"
 
 
 def test_a_later_owners_picture_is_not_replaced(stores):
@@ -195,7 +202,7 @@ def test_a_later_owners_picture_is_not_replaced(stores):
     stores.back.save_artifact(second, stored, artifact, b"new")
     with pytest.raises(LeaseLost):
         stores.back.save_artifact(first, submission, artifact, b"late")
-    assert stores.front.picture(submission.id, "mask.png").data == b"new"
+    assert stores.front.image(submission.id, "mask.png").data == b"new"
 
 
 def test_what_is_set_aside_is_due_again_and_rests(stores):
@@ -239,7 +246,7 @@ def test_what_was_rung_for_is_due_later(stores):
     first, second = stores.accepted(), stores.accepted()
     stores.front.mark_published([first.id])
     assert [submission.id for submission in stores.back.due(10)] == [second.id]
-    stores.back.mark_published(second, 30)
+    stores.back.mark_republished(second, 30)
     assert stores.back.due(10) == []
     assert stores.back.read(second.id).published_at is not None
 
@@ -292,7 +299,7 @@ def test_what_is_due_is_bounded(stores):
 
 
 def test_what_a_newer_release_wrote_is_left_to_it(stores):
-    submission = stores.accepted(schema_version=2)
+    submission = stores.accepted(schema_version=SCHEMA + 1)
     with pytest.raises(UnknownSchema):
         stores.back.read(submission.id)
     before = stores.due_at(submission)
@@ -303,7 +310,7 @@ def test_what_a_newer_release_wrote_is_left_to_it(stores):
 def test_newer_ones_do_not_stand_before_the_others_for_ever(stores):
     now = stores.front.now()
     for _ in range(3):
-        stores.accepted(schema_version=2, due_at=now - timedelta(seconds=9))
+        stores.accepted(schema_version=SCHEMA + 1, due_at=now - timedelta(seconds=9))
     ours = stores.accepted()
     assert stores.back.due(3) == []
     assert [each.id for each in stores.back.due(3)] == [ours.id]
@@ -319,24 +326,24 @@ def test_one_that_nobody_can_read_does_not_stop_the_others(stores):
 
 
 def test_a_published_version_never_changes(stores):
-    stores.front.publish(Catalogue([make_workflow(GATED)]).all())
-    stores.front.publish(Catalogue([make_workflow(GATED)]).all())
+    stores.catalogue.publish(Catalogue([make_workflow(GATED)]).all())
+    stores.catalogue.publish(Catalogue([make_workflow(GATED)]).all())
     with pytest.raises(InvalidWorkflow, match=r"gated/v1\.0\.0"):
-        stores.front.publish([make_workflow(GATED + "# another\n")])
+        stores.catalogue.publish([make_workflow(GATED + "# another\n")])
 
 
 @pytest.mark.parametrize(
-    ("connect", "store_of"),
+    "store_of",
     [
-        (gateway.mongo.connect, gateway_submissions.MongoStore),
-        (orchestrator.mongo.connect, orchestrator_submissions.MongoStore),
+        gateway_submissions.MongoSubmissions,
+        orchestrator_submissions.MongoSubmissions,
     ],
 )
-def test_a_database_that_is_not_there_is_told_in_time(connect, store_of):
-    client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
-    store = store_of(client, "test")
+def test_a_database_that_is_not_there_is_told_in_time(store_of):
+    client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
+    store = store_of(Database(client, "test"))
     with pytest.raises(StoreUnavailable):
-        store.picture("x", "input")
+        store.image("x", "input")
     client.close()
 
 
@@ -345,8 +352,8 @@ def _wait_until_due(stores):
     if isinstance(stores.back, MemoryStore):
         stores.back.clock.advance(0.001)
         return
-    begun = stores.back._ask_time()
-    while stores.back._ask_time() <= begun:
+    begun = stores.back._database.measure_time()
+    while stores.back._database.measure_time() <= begun:
         pass
 
 

@@ -7,8 +7,8 @@ import pytest
 from contracts.errors import ModelCrashed, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
 from contracts.models.answers import read_answer
 from contracts.submissions.documents import ModelRef
+from contracts.submissions.images import StoredImage
 from orchestrator.adapters.model_servers.torchserve import TorchServeModels
-from orchestrator.ports import Picture
 from orchestrator.settings import parse_servers
 from tests.support.factories import png
 from tests.support.local_cluster import free_ports
@@ -20,7 +20,7 @@ def models(addresses):
 
 
 def ask(models, name, body, timeout=15.0, version="1.0"):
-    return models.predict(ModelRef(name=name, version=version), Picture("image/png", body.encode()), timeout)
+    return models.predict(ModelRef(name=name, version=version), StoredImage("image/png", body.encode()), timeout)
 
 
 def test_an_answer_comes_with_its_server(models, addresses):
@@ -81,7 +81,7 @@ def test_the_worked_example_of_a_model_is_served(models):
     bright, dark = png(32, 32, colour="white"), png(32, 32, colour="black")
     for content, expected in ((bright, True), (dark, False)):
         answer, _ = models.predict(
-            ModelRef(name="image_brightness", version="1.0.0"), Picture("image/png", content), 15
+            ModelRef(name="image_brightness", version="1.0.0"), StoredImage("image/png", content), 15
         )
         assert answer["bright"] is expected
     with pytest.raises(ModelRefused, match="not a PNG or JPEG"):

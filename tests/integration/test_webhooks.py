@@ -10,7 +10,6 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-import orchestrator.mongo
 from contracts.errors import InvalidDocument, StoreUnavailable
 from contracts.submissions.documents import ATTEMPTS_KEPT, Webhook, WebhookAttempt
 from contracts.submissions.states import SubmissionState
@@ -20,11 +19,12 @@ from gateway.adapters.mongo import submissions as gateway_submissions
 from gateway.adapters.mongo.webhook_replays import MongoReplays
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.adapters.mongo.webhook_outbox import WINDOWS_SECONDS, MongoOutbox
-from orchestrator.clock import SystemClock
 from orchestrator.ports import Progress
 from orchestrator.webhooks.delivery import THREADS, Deliverer
 from orchestrator.webhooks.schedule import Delivered, GiveUp, TryAgain
 from orchestrator.webhooks.sender import HttpSender
+from runtime.clock import SystemClock
+from runtime.mongo import Database, connect
 from tests.support.factories import make_submission
 from tests.support.fake_outbox import MemoryOutbox
 from tests.support.fakes import MemoryStore
@@ -98,10 +98,10 @@ def real(database):
 def _real(database):
     client, name = database
     front, back = (
-        gateway_submissions.MongoStore(client, name),
-        orchestrator_submissions.MongoStore(client, name),
+        gateway_submissions.MongoSubmissions(Database(client, name)),
+        orchestrator_submissions.MongoSubmissions(Database(client, name)),
     )
-    return World(front, back, MongoOutbox(client, name, back.now), MongoReplays(client, name))
+    return World(front, back, MongoOutbox(Database(client, name)), MongoReplays(Database(client, name)))
 
 
 def test_the_end_makes_it_due_and_nothing_else_does(world):
@@ -247,9 +247,8 @@ def test_one_that_nobody_can_read_is_left_for_a_while(world):
 
 
 def test_a_database_that_is_not_there_is_told():
-    client = orchestrator.mongo.connect(f"mongodb://127.0.0.1:{free_ports(1)}", timeout_seconds=0.3)
-    store = orchestrator_submissions.MongoStore(client, "test")
-    outbox, replays = MongoOutbox(client, "test", store.now), MongoReplays(client, "test")
+    client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
+    outbox, replays = MongoOutbox(Database(client, "test")), MongoReplays(Database(client, "test"))
     submission = make_submission(webhook=Webhook(url=URL))
     for call in (lambda: outbox.due(1), lambda: replays.replay(submission), lambda: outbox.drop(submission)):
         with pytest.raises(StoreUnavailable):

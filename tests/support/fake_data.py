@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts.errors import InvalidDocument, UnknownSchema
-from contracts.storage.layout import SAMPLE
+from contracts.storage.secantus import SAMPLE
 from contracts.submissions.documents import from_document
 from contracts.submissions.tombstones import Tombstone
 from gateway.submissions.listing import Filters, Row, milliseconds

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from contracts.submissions.documents import INPUT_NAME, Submission, to_document
 from contracts.submissions.events import step_events, submission_event
+from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.submissions.tombstones import GoneReason, Tombstone
 from gateway.adapters.mongo.lifecycle import UNFINISHED_SECONDS
 from gateway.submissions.ports import Deletion, RequestKey
-from orchestrator.ports import Picture
 from tests.support.fake_data import MemoryTombstones
 from tests.support.fakes import MemoryStore
 
@@ -73,8 +73,8 @@ class MemoryLifecycleStore:
 
     def clear(self, deletion: Deletion) -> None:
         self.store._answer()
-        for name in deletion.pictures:
-            self.store.pictures.pop(f"{deletion.submission_id}/{name}", None)
+        for name in deletion.images:
+            self.store.images.pop(f"{deletion.submission_id}/{name}", None)
         self.due.pop(deletion.submission_id, None)
 
     def unfinished(self, limit: int, at: datetime) -> list[Deletion]:
@@ -103,7 +103,9 @@ class MemoryIdempotencyStore:
     def accept_once(self, submission: Submission, image: bytes) -> bool:
         self.store._answer()
         with self.store._lock:
-            self.store.pictures.setdefault(f"{submission.id}/{INPUT_NAME}", Picture(submission.input.media_type, image))
+            self.store.images.setdefault(
+                f"{submission.id}/{INPUT_NAME}", StoredImage(submission.input.media_type, image)
+            )
             if submission.id in self.store.documents:
                 return False
             self.store.documents[submission.id] = to_document(submission)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,14 +11,12 @@ from typing import Any
 from contracts.errors import (
     BrokerUnavailable,
     InvalidDocument,
-    InvalidWorkflow,
     LeaseLost,
     StoreUnavailable,
     UnknownSchema,
     UnknownWorkflow,
 )
 from contracts.messaging.jobs import Job
-from contracts.models.status import ServedModel
 from contracts.submissions.documents import (
     EVENTS_KEPT,
     INPUT_NAME,
@@ -30,8 +28,8 @@ from contracts.submissions.documents import (
     to_document,
 )
 from contracts.submissions.events import SubmissionChanged, submission_event
-from contracts.submissions.states import ServedState, StepState, SubmissionState
-from contracts.workflows.workflow_file import Workflow
+from contracts.submissions.images import StoredImage
+from contracts.submissions.states import StepState, SubmissionState
 from gateway.submissions.ports import Backlog
 from orchestrator import ports
 from orchestrator.adapters.mongo.submissions import BROKEN_DUE_SECONDS, NEWER_DUE_SECONDS
@@ -69,11 +67,8 @@ class MemoryStore:
     def __init__(self, clock: FakeClock | None = None) -> None:
         self.clock = clock or FakeClock()
         self.documents: dict[str, dict[str, Any]] = {}
-        self.pictures: dict[str, ports.Picture] = {}
+        self.images: dict[str, StoredImage] = {}
         self.picture_fences: dict[str, int] = {}
-        self.digests: dict[str, str] = {}
-        self.alias_sets: dict[str, dict[str, str]] = {}
-        self.served_models: dict[str, ServedModel] = {}
         self.away = False
         self.writes = 0
         self._lock = threading.RLock()
@@ -82,19 +77,15 @@ class MemoryStore:
 
     def accept(self, submission: Submission, image: bytes) -> None:
         self._answer()
-        self.pictures[f"{submission.id}/{INPUT_NAME}"] = ports.Picture(submission.input.media_type, image)
+        self.images[f"{submission.id}/{INPUT_NAME}"] = StoredImage(submission.input.media_type, image)
         self.documents[submission.id] = to_document(submission)
 
-    def mark_published(self, submission: Any, due_in_seconds: float = 30.0) -> None:
-        """Both processes' method of this name: the gateway gives ids, the orchestrator a submission."""
+    def mark_published(self, submission_ids: list[str]) -> None:
         self._answer()
-        if isinstance(submission, Submission):
-            self._update(submission, {"published_at": self.now(), "due_at": self._later(due_in_seconds)})
-            return
-        for key in submission:
+        for key in submission_ids:
             document = self.documents.get(key)
             if document and document["state"] == SubmissionState.QUEUED and document["fence"] == 0:
-                document |= {"published_at": self.now(), "due_at": self._later(due_in_seconds)}
+                document |= {"published_at": self.now(), "due_at": self._later(30.0)}
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -102,48 +93,22 @@ class MemoryStore:
     def ping(self) -> None:
         self._answer()
 
-    def publish(self, workflows: list[Workflow]) -> None:
-        self._answer()
-        for workflow in workflows:
-            if self.digests.setdefault(f"{workflow.name}/{workflow.version}", workflow.digest) != workflow.digest:
-                raise InvalidWorkflow(f"{workflow.name}/{workflow.version}: this published version has changed.")
-
     def fetch(self, submission_id: str) -> Submission | None:
         self._answer()
         document = self.documents.get(submission_id)
         return from_document(document) if document else None
 
-    def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
-        self._answer()
-        return {name: dict(self.alias_sets[name]) for name in workflows if name in self.alias_sets}
-
-    def set_alias(self, workflow: str, alias: str, version: str) -> None:
-        self._answer()
-        self.alias_sets.setdefault(workflow, {})[alias] = version
-
-    def remove_alias(self, workflow: str, alias: str) -> bool:
-        self._answer()
-        return self.alias_sets.get(workflow, {}).pop(alias, None) is not None
-
-    def served(self, models: list[ModelRef]) -> list[ServedModel]:
-        self._answer()
-        return [self.served_models[str(model)] for model in models if str(model) in self.served_models]
-
-    def report(self, served: Iterable[ServedModel]) -> None:
-        """The orchestrator's side of ``served``."""
-        self._answer()
-        for each in served:
-            known = self.served_models.get(str(each.model))
-            untried = known is not None and each.state is ServedState.UNTRIED
-            self.served_models[str(each.model)] = replace(each, state=known.state) if known and untried else each
-
     # both sides
 
-    def picture(self, submission_id: str, name: str) -> ports.Picture | None:
+    def image(self, submission_id: str, name: str) -> StoredImage | None:
         self._answer()
-        return self.pictures.get(f"{submission_id}/{name}")
+        return self.images.get(f"{submission_id}/{name}")
 
     # the orchestrator's side
+
+    def mark_republished(self, submission: Submission, due_in_seconds: float) -> None:
+        self._answer()
+        self._update(submission, {"published_at": self.now(), "due_at": self._later(due_in_seconds)})
 
     def prepare(self) -> None:
         self._answer()
@@ -183,7 +148,7 @@ class MemoryStore:
             if self.picture_fences.get(key, 0) > claim.fence:
                 raise LeaseLost("another owner")
             self.picture_fences[key] = claim.fence
-            self.pictures[key] = ports.Picture(artifact.media_type, data)
+            self.images[key] = StoredImage(artifact.media_type, data)
 
     def discard(self, claim: ports.Claim, names: Collection[str]) -> None:
         self._answer()
@@ -191,7 +156,7 @@ class MemoryStore:
             named = {each["name"] for each in self.documents.get(claim.submission_id, {}).get("artifacts", [])}
             for key in (f"{claim.submission_id}/{name}" for name in set(names) - named):
                 if self.picture_fences.get(key) == claim.fence:
-                    del self.pictures[key], self.picture_fences[key]
+                    del self.images[key], self.picture_fences[key]
 
     def checkpoint(self, claim: ports.Claim, progress: ports.Progress) -> None:
         self._write(claim, _saved(progress))
@@ -337,7 +302,7 @@ class FakeModels:
         self.calls: list[str] = []
         self._lock = threading.Lock()
 
-    def predict(self, model: ModelRef, picture: ports.Picture, timeout_seconds: float) -> tuple[object, str]:
+    def predict(self, model: ModelRef, picture: StoredImage, timeout_seconds: float) -> tuple[object, str]:
         with self._lock:
             self.calls.append(model.name)
             number = self.calls.count(model.name)

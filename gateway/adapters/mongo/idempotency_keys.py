@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError
-from pymongo.write_concern import WriteConcern
 
 from contracts.storage import layout
 from contracts.submissions.documents import Submission, input_document, to_document
-from gateway.mongo import Document, translated
 from gateway.submissions.ports import RequestKey
+from runtime.mongo import Database, Document, translated
 
 
 class MongoIdempotencyStore:
-    """The idempotency port on MongoDB's protocol. Thread-safe, as its client is."""
+    """The idempotency port on MongoDB's protocol. Thread-safe."""
 
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        journaled = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
-        unjournaled = WriteConcern(**layout.UNJOURNALED)
-        # The submission follows before anybody is told anything, and its flush holds the key too.
-        self._keys = journaled[layout.IDEMPOTENCY_KEYS].with_options(write_concern=unjournaled)
-        self._images = journaled[layout.IMAGES].with_options(write_concern=unjournaled)
-        self._submissions = journaled[layout.SUBMISSIONS]
+    def __init__(self, database: Database) -> None:
+        # The submission follows before the client gets an answer, and its flush holds the key too.
+        self._keys = database.unjournaled(layout.IDEMPOTENCY_KEYS)
+        self._images = database.unjournaled(layout.IMAGES)
+        self._submissions = database.journaled(layout.SUBMISSIONS)
 
     def find(self, key_id: str) -> RequestKey | None:
         with translated():

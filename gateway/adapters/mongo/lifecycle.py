@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError
-from pymongo.write_concern import WriteConcern
 
 from contracts.storage import layout
 from contracts.storage.update_pipelines import ENDED, appended, from_now, literal
@@ -14,8 +12,8 @@ from contracts.submissions.documents import Submission, image_key
 from contracts.submissions.events import step_events, submission_event
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.submissions.tombstones import GoneReason, Tombstone
-from gateway.mongo import Document, translated
 from gateway.submissions.ports import Deletion
+from runtime.mongo import Database, Document, translated
 
 UNFINISHED_SECONDS = 60
 """A deletion that has not ended after so many seconds was left by a gateway that stopped."""
@@ -41,14 +39,12 @@ and what it wrote under the same fence is not to be undone."""
 
 
 class MongoLifecycleStore:
-    """The lifecycle's port on MongoDB's protocol. Thread-safe, as its client is."""
+    """The lifecycle's port on MongoDB's protocol. Thread-safe."""
 
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        journaled = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
-        unjournaled = WriteConcern(**layout.UNJOURNALED)
-        self._submissions = journaled[layout.SUBMISSIONS]
-        self._tombstones = journaled[layout.TOMBSTONES]
-        self._images = journaled[layout.IMAGES].with_options(write_concern=unjournaled)
+    def __init__(self, database: Database) -> None:
+        self._submissions = database.journaled(layout.SUBMISSIONS)
+        self._tombstones = database.journaled(layout.TOMBSTONES)
+        self._images = database.unjournaled(layout.IMAGES)
 
     def cancel(self, submission: Submission, reason: str, at: datetime) -> bool:
         event = submission_event(submission.state.become(SubmissionState.CANCELED), at, reason)
@@ -82,7 +78,7 @@ class MongoLifecycleStore:
 
     def write_tombstone(self, deletion: Deletion, at: datetime) -> None:
         document: Document = Tombstone.of(deletion.submission_id, GoneReason.DELETED, at).document()
-        document |= {"pictures": list(deletion.pictures), "due_at": at + timedelta(seconds=UNFINISHED_SECONDS)}
+        document |= {"images": list(deletion.images), "due_at": at + timedelta(seconds=UNFINISHED_SECONDS)}
         with translated():
             try:
                 self._tombstones.replace_one({"_id": document["_id"]}, document, upsert=True)
@@ -95,14 +91,14 @@ class MongoLifecycleStore:
 
     def clear(self, deletion: Deletion) -> None:
         with translated():
-            for name in deletion.pictures:
+            for name in deletion.images:
                 self._images.delete_one({"_id": image_key(deletion.submission_id, name)})
-            self._tombstones.update_one({"_id": deletion.submission_id}, {"$unset": {"due_at": "", "pictures": ""}})
+            self._tombstones.update_one({"_id": deletion.submission_id}, {"$unset": {"due_at": "", "images": ""}})
 
     def unfinished(self, limit: int, at: datetime) -> list[Deletion]:
         with translated():
             found = self._tombstones.find({"due_at": {"$lt": at}}).limit(limit)
-            return [Deletion(document["_id"], tuple(document.get("pictures", ()))) for document in found]
+            return [Deletion(document["_id"], tuple(document.get("images", ()))) for document in found]
 
     def _move(self, submission: Submission, changes: Document, unset: list[str]) -> bool:
         """Write under the next fence, so that whoever works on it can write nothing any more."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import structlog
-from pymongo import DESCENDING, MongoClient
+from pymongo import DESCENDING
 
 from contracts.errors import InvalidDocument, UnknownSchema
-from contracts.storage import layout
+from contracts.storage import layout, secantus
 from contracts.submissions.documents import from_document
-from gateway.mongo import Document, translated
 from gateway.submissions.listing import Filters, Row, milliseconds, moment
+from runtime.mongo import Database, Document, translated
 
 log = structlog.get_logger()
 
@@ -23,10 +23,10 @@ NEWEST_FIRST = [(layout.CREATED, DESCENDING), ("_id", DESCENDING)]
 
 
 class MongoListing:
-    """The lists' source on MongoDB's protocol. Thread-safe, as its client is."""
+    """The lists' source on MongoDB's protocol. Thread-safe."""
 
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._submissions = client[database][layout.SUBMISSIONS]
+    def __init__(self, database: Database) -> None:
+        self._submissions = database.journaled(layout.SUBMISSIONS)
 
     def between(self, low: int, high: int, filters: Filters, limit: int) -> list[Row]:
         window = {layout.CREATED: {"$gte": moment(low), "$lt": moment(high)}}
@@ -39,7 +39,7 @@ class MongoListing:
             return _rows(self._submissions.find(window | matching(filters)).sort("_id", DESCENDING).limit(limit))
 
     def sampled(self, low: int, high: int) -> int | None:
-        window: Document = {layout.CREATED: {"$gte": moment(low), "$lt": moment(high)}} | layout.SAMPLE
+        window: Document = {layout.CREATED: {"$gte": moment(low), "$lt": moment(high)}} | secantus.SAMPLE
         newest = self._submissions.find(window, {layout.CREATED: 1}).sort(layout.CREATED, DESCENDING)
         with translated():
             for document in newest.limit(1):

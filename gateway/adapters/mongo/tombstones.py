@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pymongo import MongoClient
-from pymongo.write_concern import WriteConcern
-
 from contracts.storage import layout
 from contracts.submissions.tombstones import Tombstone
-from gateway.mongo import Document, translated
+from runtime.mongo import Database, translated
 
 
 class MongoTombstones:
-    """The tombstones' port on MongoDB's protocol. Thread-safe, as its client is."""
+    """The tombstones' port on MongoDB's protocol. Thread-safe."""
 
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        kept = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
-        self._tombstones = kept[layout.TOMBSTONES]
+    def __init__(self, database: Database) -> None:
+        self._tombstones = database.journaled(layout.TOMBSTONES)
 
     def write_tombstone(self, tombstone: Tombstone) -> None:
         document = tombstone.document()

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pymongo import MongoClient
-from pymongo.write_concern import WriteConcern
-
 from contracts.storage import layout
 from contracts.submissions.documents import Submission
-from gateway.mongo import Document, translated
+from runtime.mongo import Database, translated
 
 
 class MongoReplays:
-    """Thread-safe, as its client is."""
+    """The replays' port on MongoDB's protocol. Thread-safe."""
 
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        journaled = WriteConcern(**layout.JOURNALED)
-        self._submissions = client.get_database(database, write_concern=journaled)[layout.SUBMISSIONS]
+    def __init__(self, database: Database) -> None:
+        self._submissions = database.journaled(layout.SUBMISSIONS)
 
     def replay(self, submission: Submission) -> bool:
         assert submission.webhook is not None

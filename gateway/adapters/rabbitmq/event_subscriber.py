@@ -1,28 +1,25 @@
-"""Hears what happens to submissions: one connection to RabbitMQ on one thread, connected again for ever."""
+"""Receives what happens to submissions: one connection to RabbitMQ on one thread."""
 
 from __future__ import annotations
 
-import random
 import threading
 from typing import Any
 
 import pika
 import structlog
-from pika.exceptions import AMQPError
 
 from contracts.errors import InvalidMessage
 from contracts.messaging.topology import EVENTS_BINDING, EVENTS_EXCHANGE, EVENTS_QUEUE
 from contracts.submissions.events import decode_change
-from gateway.amqp import connection_parameters
 from gateway.events.subscriptions import EventBroadcaster
+from runtime.amqp import connection_parameters, keep_connected
 
 log = structlog.get_logger()
 
-RECONNECT_SECONDS = 2.0
 _POLL_SECONDS = 1.0
 
 
-class RabbitListener:
+class RabbitEventSubscriber:
     """Feeds the hub from a queue of its own, which the broker removes when the connection ends."""
 
     def __init__(self, url: str, broadcaster: EventBroadcaster) -> None:
@@ -31,22 +28,16 @@ class RabbitListener:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="listener", daemon=True).start()
+        threading.Thread(target=self._run, name="event-subscriber", daemon=True).start()
 
     def stop(self) -> None:
         self._stopped.set()
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._listen()
-            except (AMQPError, OSError) as error:
-                log.warning("events away", error=str(error) or type(error).__name__)
-            except Exception:
-                # A peer that dies half-way makes pika raise more than its own errors; this thread must outlive them.
-                log.exception("events broke")
-            self._broadcaster.listening = False
-            self._stopped.wait(RECONNECT_SECONDS * random.uniform(0.25, 1.0))
+        keep_connected(self._listen, self._disconnected, self._stopped, "events")
+
+    def _disconnected(self) -> None:
+        self._broadcaster.listening = False
 
     def _listen(self) -> None:
         with pika.BlockingConnection(self._parameters) as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import queue
-import random
 import threading
 import time
 from collections import Counter, deque
@@ -13,7 +12,6 @@ from typing import Any
 
 import pika
 import structlog
-from pika.exceptions import AMQPError
 
 from contracts.errors import StoreUnavailable
 from contracts.messaging.jobs import Job, encode_job
@@ -28,9 +26,9 @@ from contracts.messaging.topology import (
     job_queue,
 )
 from contracts.submissions.events import SubmissionChanged, encode_change
-from gateway.amqp import connection_parameters
 from gateway.submissions.admission import Tally
 from gateway.submissions.ports import Backlog
+from runtime.amqp import connection_parameters, job_properties, keep_connected
 
 log = structlog.get_logger()
 
@@ -45,7 +43,6 @@ MARK_SECONDS = 2.0
 """Marked later than rung for: what is claimed by then needs no mark, and in a burst each would cost the database a
 third of what accepting does. Soon enough, all the same, before the sweep looks (acceptance.UNRUNG_DUE_SECONDS)."""
 
-RECONNECT_SECONDS = 2.0
 COUNT_SECONDS = 2.0
 
 
@@ -125,23 +122,20 @@ class RabbitJobPublisher:
             connection.ioloop.add_callback_threadsafe(connection.ioloop.stop)
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                # Declaring is a dozen round trips in a row: the blocking connection says it best.
-                with pika.BlockingConnection(self._parameters) as connection:
-                    declare(connection.channel(), self._topology)
-                self._serve()
-            except (AMQPError, OSError) as error:
-                log.warning("broker away", error=str(error) or type(error).__name__)
-            except Exception:
-                # A peer that dies half-way makes pika raise more than its own errors; this thread must outlive them.
-                log.exception("broker connection broke")
-            self._channel = None
-            self._listeners.clear()
-            # Nobody confirmed these: ring again. A doubled message changes nothing.
-            self._jobs.extend(self._unconfirmed.values())
-            self._unconfirmed.clear()
-            self._stopped.wait(RECONNECT_SECONDS * random.uniform(0.25, 1.0))
+        keep_connected(self._declare_and_serve, self._disconnected, self._stopped, "broker")
+
+    def _disconnected(self) -> None:
+        self._channel = None
+        self._listeners.clear()
+        # The broker did not confirm these: publish them again. A doubled message changes nothing.
+        self._jobs.extend(self._unconfirmed.values())
+        self._unconfirmed.clear()
+
+    def _declare_and_serve(self) -> None:
+        # Declaring is a dozen round trips in a row: the blocking connection says it best.
+        with pika.BlockingConnection(self._parameters) as connection:
+            declare(connection.channel(), self._topology)
+        self._serve()
 
     def _serve(self) -> None:
         """Publish until the connection ends."""
@@ -187,11 +181,7 @@ class RabbitJobPublisher:
             self._tag += 1
             self._unconfirmed[self._tag] = job
             self._published[job.workflow] += 1
-            properties = pika.BasicProperties(
-                delivery_mode=pika.DeliveryMode.Persistent.value,
-                content_type="application/json",
-                message_id=job.submission_id,
-            )
+            properties = job_properties(job.submission_id)
             channel.basic_publish(JOBS_EXCHANGE, job.workflow, encode_job(job), properties=properties)
 
     def _on_confirm(self, frame: Any) -> None:

@@ -9,7 +9,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint
 from pydantic import Field
 
-from contracts.storage import layout
+from contracts.storage import secantus
 from contracts.submissions.documents import Submission
 from contracts.workflows.catalogue import Catalogue
 from gateway.api.problems import described
@@ -55,7 +55,7 @@ def blueprint(submissions: Submissions, source: Source, store: Store, catalogue:
         """
         filters = query.filters()
         slot = slots.acquire()
-        found = read_all(source, filters, BATCH, store.now(), layout.SAMPLE_OF)
+        found = read_all(source, filters, BATCH, store.now(), secantus.SAMPLE_OF)
         lines = _csv(found, result_fields(catalogue, query.workflow)) if query.format is Format.CSV else _ndjson(found)
         response = Response(in_chunks(lines), mimetype=MEDIA_TYPES[query.format].split(";")[0])
         response.call_on_close(slot.release)  # at its end, and when the client hangs up

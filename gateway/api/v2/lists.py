@@ -12,7 +12,7 @@ from flask_openapi3 import APIBlueprint
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from contracts.errors import InvalidRequest
-from contracts.storage import layout
+from contracts.storage import secantus
 from contracts.submissions.states import SubmissionState
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
@@ -125,7 +125,7 @@ def blueprint(submissions: Submissions, source: Source, store: Store) -> APIBlue
         """
         filters = query.filters()
         place = read_cursor(query.cursor) if query.cursor is not None else None
-        page = read_page(source, filters, place, query.limit, store.now(), layout.SAMPLE_OF)
+        page = read_page(source, filters, place, query.limit, store.now(), secantus.SAMPLE_OF)
         cursor = page.next and page.next.cursor()
         body = SubmissionList(items=[submissions.resource(each) for each in page.items], next=cursor)
         response = Response(body.model_dump_json(), mimetype="application/json")

@@ -13,6 +13,7 @@ from werkzeug.http import parse_range_header
 
 from contracts.errors import StoreUnavailable, UnknownArtifact
 from contracts.submissions.documents import INPUT_NAME, Submission
+from contracts.submissions.images import StoredImage
 from contracts.submissions.states import SubmissionState
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
@@ -21,7 +22,7 @@ from gateway.api.v2.submission_lookup import SUBMISSIONS, SubmissionPath, Submis
 from gateway.images import overlay
 from gateway.images.downloads import OVERLAY, download_name, has_overlay, shown_inline, stored_artifact
 from gateway.submissions.export import Slots
-from gateway.submissions.ports import Picture, Store
+from gateway.submissions.ports import Store
 
 LONGEST_CACHED = timedelta(days=365)
 DRAWN_AT_ONCE = 1
@@ -56,8 +57,8 @@ class Pictures:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def read(self, submission: Submission, name: str) -> Picture:
-        picture = self._store.picture(submission.id, name)
+    def read(self, submission: Submission, name: str) -> StoredImage:
+        picture = self._store.image(submission.id, name)
         if picture is None:
             raise StoreUnavailable(f"The picture {name} of {submission.id} is not stored.")
         return picture

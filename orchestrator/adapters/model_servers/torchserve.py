@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from contracts.errors import ModelCrashed, ModelFault, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
 from contracts.models.answers import MAX_ANSWER_BYTES
 from contracts.submissions.documents import ModelRef
-from orchestrator.ports import Picture
+from contracts.submissions.images import StoredImage
 
 ANY_MODEL = "*"
 CONNECT_TIMEOUT_SECONDS = 2.0
@@ -37,7 +37,7 @@ class TorchServeModels:
         """Return the address that calls of the model go to."""
         return self._servers.get(model) or self._servers.get(ANY_MODEL)
 
-    def predict(self, model: ModelRef, picture: Picture, timeout_seconds: float) -> tuple[object, str]:
+    def predict(self, model: ModelRef, image: StoredImage, timeout_seconds: float) -> tuple[object, str]:
         """Return the model's JSON answer and the server's address. Raises ModelFault."""
         server = self.server(model.name)
         if server is None:
@@ -46,8 +46,8 @@ class TorchServeModels:
         try:
             with self._session().post(
                 f"{server}/predictions/{model.name}/{model.version}",
-                data=picture.data,
-                headers={"Content-Type": picture.media_type},
+                data=image.data,
+                headers={"Content-Type": image.media_type},
                 timeout=(min(CONNECT_TIMEOUT_SECONDS, timeout_seconds), timeout_seconds),
                 stream=True,
             ) as response:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from pymongo import DESCENDING, MongoClient
 from pymongo.errors import BulkWriteError
-from pymongo.write_concern import WriteConcern
 
 from contracts.storage import layout
+from contracts.storage.indexes import EXPIRING
 from contracts.submissions.tombstones import Tombstone
-from orchestrator.mongo import Document, making_indexes, translated
+from runtime.mongo import Database, translated
 
 BATCH = 500
 DUPLICATE_KEY = 11000
@@ -19,20 +18,16 @@ DUPLICATE_KEY = 11000
 class MongoExpiryStore:
     """The port of Expiry on MongoDB's protocol."""
 
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._database = client.get_database(database, write_concern=WriteConcern(**layout.UNJOURNALED))
-        self._submissions = self._database[layout.SUBMISSIONS]
-        self._tombstones = self._database[layout.TOMBSTONES]
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._submissions = database.unjournaled(layout.SUBMISSIONS)
+        self._tombstones = database.unjournaled(layout.TOMBSTONES)
 
     def now(self) -> datetime:
-        with translated():
-            now: datetime = self._database.command("hello")["localTime"]
-        return now if now.tzinfo else now.replace(tzinfo=UTC)
+        return self._database.measure_time()
 
     def prepare(self) -> None:
-        with making_indexes(self._database):
-            for collection, field in layout.EXPIRY_INDEXES:
-                self._database[collection].create_index([(field, DESCENDING)])
+        self._database.prepare()
 
     def expiring(self, after: datetime | None, until: datetime) -> list[tuple[str, datetime]]:
         window = {"$lte": until} if after is None else {"$gt": after, "$lte": until}
@@ -57,7 +52,7 @@ class MongoExpiryStore:
                 self._submissions.delete_many({"_id": {"$in": submission_ids[begin : begin + BATCH]}})
 
     def tidy(self, now: datetime) -> None:
-        for collection, field in layout.EXPIRY_INDEXES:
+        for collection in EXPIRING:
             if collection != layout.SUBMISSIONS:
                 with translated():
-                    self._database[collection].delete_many({field: {"$lte": now}})
+                    self._database.unjournaled(collection).delete_many({"expires_at": {"$lte": now}})

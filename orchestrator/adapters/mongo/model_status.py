@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-
-from pymongo import MongoClient
 
 from contracts.models.status import ServedModel, to_document
 from contracts.storage import layout
 from contracts.submissions.states import ServedState
-from orchestrator.mongo import Document, translated
+from runtime.mongo import Database, Document, translated
 
 
 class MongoServedModels:
-    """The port of ``served.Teller``. ``now`` is the database's time."""
+    """The store of ``ModelStatusReporter`` on MongoDB's protocol."""
 
-    def __init__(self, client: MongoClient[Document], database: str, now: Callable[[], datetime]) -> None:
-        self._kept = client[database][layout.SERVED_MODELS]
-        self.now = now
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._served = database.journaled(layout.SERVED_MODELS)
+
+    def now(self) -> datetime:
+        return self._database.now()
 
     def report(self, served: Iterable[ServedModel]) -> None:
         """Raises StoreUnavailable. Who has not called a model leaves standing how it went for others."""
@@ -28,4 +29,4 @@ class MongoServedModels:
                 change: Document = {"$set": document}
                 if each.state is ServedState.UNTRIED:
                     change = {"$setOnInsert": {"state": document.pop("state")}, "$set": document}
-                self._kept.update_one({"_id": str(each.model)}, change, upsert=True)
+                self._served.update_one({"_id": str(each.model)}, change, upsert=True)

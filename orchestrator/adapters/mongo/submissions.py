@@ -11,19 +11,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
-from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError
-from pymongo.write_concern import WriteConcern
 
 from contracts.errors import InvalidDocument, LeaseLost, UnknownSchema
 from contracts.storage import layout
 from contracts.storage.update_pipelines import ENDED, appended, from_now, literal
 from contracts.submissions.documents import Artifact, Submission, from_document, image_key
 from contracts.submissions.events import submission_event
+from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
-from orchestrator.mongo import Document, making_indexes, translated
-from orchestrator.ports import Claim, Picture, Progress
-from runtime.clock import DatabaseTime
+from orchestrator.ports import Claim, Progress
+from runtime.mongo import Database, Document, translated
 
 log = structlog.get_logger()
 
@@ -40,36 +38,27 @@ NEWER_DUE_SECONDS = 60.0
 """When documents of a newer release fill a whole look, they are left alone for so long."""
 
 
-class MongoStore:
-    """The orchestrator's store port on MongoDB's protocol. Thread-safe, as its client is."""
+class MongoSubmissions:
+    """The orchestrator's submission store on MongoDB's protocol. Thread-safe."""
 
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._database = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
-        unjournaled = WriteConcern(**layout.UNJOURNALED)
-        self._submissions = self._database[layout.SUBMISSIONS]
-        self._marks = self._submissions.with_options(write_concern=unjournaled)
-        self._images = self._database[layout.IMAGES].with_options(write_concern=unjournaled)
-        self._time = DatabaseTime()
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._submissions = database.journaled(layout.SUBMISSIONS)
+        self._marks = database.unjournaled(layout.SUBMISSIONS)
+        self._images = database.unjournaled(layout.IMAGES)
         self._looked_until: datetime | None = None
 
     def now(self) -> datetime:
-        """Return the database's time as last measured: every look at what is due does that. Raises StoreUnavailable."""
-        return self._time.now() or self._ask_time()
+        return self._database.now()
 
     def prepare(self) -> None:
-        with making_indexes(self._database):
-            for collection, field in layout.SPARSE_INDEXES:
-                self._database[collection].create_index(field, sparse=True)
+        self._database.prepare()
 
     def read(self, submission_id: str) -> Submission | None:
-        with translated():
-            document = self._submissions.find_one({"_id": submission_id})
-        return from_document(document) if document else None
+        return self._database.submission(submission_id)
 
-    def picture(self, submission_id: str, name: str) -> Picture | None:
-        with translated():
-            document = self._images.find_one({"_id": image_key(submission_id, name)})
-        return Picture(document["media_type"], bytes(document["data"])) if document else None
+    def image(self, submission_id: str, name: str) -> StoredImage | None:
+        return self._database.image(submission_id, name)
 
     def claim(self, submission: Submission, owner: str, lease_seconds: float, progress: Progress) -> Claim | None:
         submission.state.become(SubmissionState.RUNNING)
@@ -144,7 +133,7 @@ class MongoStore:
         )
 
     def due(self, limit: int) -> list[Submission]:
-        now = self._ask_time()
+        now = self._database.measure_time()
         with translated():
             found = self._oldest_due(now, limit)
         submissions: list[Submission] = []
@@ -196,7 +185,7 @@ class MongoStore:
                     {"_id": {"$in": submission_ids}, "due_at": {"$lt": now}}, [{"$set": {"due_at": from_now(seconds)}}]
                 )
 
-    def mark_published(self, submission: Submission, due_in_seconds: float) -> None:
+    def mark_republished(self, submission: Submission, due_in_seconds: float) -> None:
         changes = {"published_at": "$$NOW", "due_at": from_now(due_in_seconds)}
         self._update(Claim(submission.id, submission.fence), submission.state, changes, flush=False)
 
@@ -273,11 +262,6 @@ class MongoStore:
                 {"_id": claim.submission_id, "state": state.value, "fence": claim.fence}, pipeline
             )
         return outcome.matched_count == 1
-
-    def _ask_time(self) -> datetime:
-        with translated():
-            answer = self._database.command("hello")
-        return self._time.measured(answer["localTime"])
 
 
 def _saved(progress: Progress) -> Document:

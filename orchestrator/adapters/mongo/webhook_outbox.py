@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
-
-from pymongo import MongoClient
-from pymongo.write_concern import WriteConcern
+from datetime import timedelta
 
 from contracts.storage import layout
 from contracts.storage.update_pipelines import from_now, literal
 from contracts.submissions.documents import ATTEMPTS_KEPT, Submission, WebhookAttempt, from_document
-from orchestrator.mongo import Document, making_indexes, translated
 from orchestrator.webhooks.ports import Due
 from orchestrator.webhooks.schedule import Delivered, Move, TryAgain
+from runtime.mongo import Database, Document, translated
 
 DUE = "webhook.due_at"
 
@@ -27,22 +23,20 @@ little ahead of ``now``."""
 
 
 class MongoOutbox:
-    """Thread-safe, as its client is. ``now`` tells the database's time."""
+    """The outbox port on MongoDB's protocol. Thread-safe."""
 
-    def __init__(self, client: MongoClient[Document], database: str, now: Callable[[], datetime]) -> None:
-        self._now = now
-        self._database = client.get_database(database, write_concern=WriteConcern(**layout.JOURNALED))
-        self._submissions = self._database[layout.SUBMISSIONS]
-        # When to look again: whose loss costs a second delivery, which receivers must bear anyway.
-        self._marks = self._submissions.with_options(write_concern=WriteConcern(**layout.UNJOURNALED))
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._submissions = database.journaled(layout.SUBMISSIONS)
+        # When to look again: its loss costs a second delivery, which receivers must bear anyway.
+        self._marks = database.unjournaled(layout.SUBMISSIONS)
 
     def prepare(self) -> None:
-        with making_indexes(self._database):
-            self._submissions.create_index(DUE, sparse=True)
+        self._database.prepare()
 
     def due(self, limit: int, *, recent: bool = False) -> list[Due]:
         found: list[Document] = []
-        now = self._now()
+        now = self._database.now()
         before = now + EARLY
         with translated():
             for seconds in WINDOWS_SECONDS[:1] if recent else WINDOWS_SECONDS:

@@ -33,13 +33,10 @@ from contracts.messaging.topology import (
     shortest_delay,
 )
 from contracts.submissions.events import SubmissionChanged, encode_change
-from orchestrator.amqp import connection_parameters, job_properties
-from orchestrator.planning.retries import backoff
-from runtime.connections import AMQP_CALL_SECONDS
+from runtime.amqp import CALL_SECONDS, connection_parameters, job_properties, keep_connected
 
 log = structlog.get_logger()
 
-RECONNECT_CAP_SECONDS = 3.0
 _POLL_SECONDS = 0.5
 
 Answer = TypeVar("Answer")
@@ -112,27 +109,17 @@ class Broker:
         """Whether it consumes."""
         return self._consuming is not None
 
-    def run(self, receive: Callable[[Delivery], None], chance: Callable[[], float]) -> None:
+    def run(self, receive: Callable[[Delivery], None]) -> None:
         """Consume until stopped; ``receive`` must return at once. Runs on the thread that owns the connection."""
-        failures = 0
-        while not self._stopped.is_set():
-            try:
-                self._connect(receive)
-                failures = 0
-                log.info("broker connected")
-                while not self._stopped.is_set():
-                    assert self._connection is not None
-                    self._connection.process_data_events(time_limit=_POLL_SECONDS)
-            except (AMQPError, OSError) as error:
-                log.warning("broker away", error=str(error) or type(error).__name__)
-                failures += 1
-            except Exception:
-                # A peer that dies half-way makes pika raise more than its own errors; this thread must outlive them.
-                log.exception("broker connection broke")
-                failures += 1
-            finally:
-                self._close()
-            self._stopped.wait(backoff(failures, 0.2, RECONNECT_CAP_SECONDS, max(0.1, chance())))
+
+        def serve() -> None:
+            self._connect(receive)
+            log.info("broker connected")
+            while not self._stopped.is_set():
+                assert self._connection is not None
+                self._connection.process_data_events(time_limit=_POLL_SECONDS)
+
+        keep_connected(serve, self._close, self._stopped, "broker")
 
     def drain(self) -> None:
         """Take no further message; those in hand can still be acknowledged."""
@@ -204,7 +191,7 @@ class Broker:
         if channel is None or not self._schedule(act):
             raise BrokerUnavailable("The broker is not connected.")
         try:
-            return answer.result(AMQP_CALL_SECONDS)
+            return answer.result(CALL_SECONDS)
         except FutureTimeout as error:
             raise BrokerUnavailable("The broker does not answer.") from error
         except AMQPError as error:

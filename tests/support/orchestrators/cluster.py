@@ -121,12 +121,10 @@ class Cluster:
         """Write down what is wrong with what is stored now, whoever wrote it."""
         for identity, document in self.store.documents.items():
             workflow = self._workflows[document["workflow"]["name"]]
-            pictures = {name: picture.data for name, picture in self.store.pictures.items()}
-            self.broken.extend(f"{identity}: {each}" for each in broken_in(document, workflow, pictures))
+            images = {name: image.data for name, image in self.store.images.items()}
+            self.broken.extend(f"{identity}: {each}" for each in broken_in(document, workflow, images))
             if SubmissionState(document["state"]).terminal:
-                shown = document | {
-                    "pictures": [pictures.get(f"{identity}/{a['name']}") for a in document["artifacts"]]
-                }
+                shown = document | {"pictures": [images.get(f"{identity}/{a['name']}") for a in document["artifacts"]]}
                 run = identity, document["retries"]
                 if self._ended.setdefault(run, copy.deepcopy(shown)) != shown:
                     self.broken.append(f"{identity} changed after its end")

@@ -117,7 +117,7 @@ def broken_by(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return broken
 
 
-def broken_in(document: dict[str, Any], workflow: Workflow, pictures: dict[str, bytes]) -> list[str]:
+def broken_in(document: dict[str, Any], workflow: Workflow, images: dict[str, bytes]) -> list[str]:
     """Return what is wrong with a stored submission, looked at by itself."""
     state = SubmissionState(document["state"])
     broken = []
@@ -134,15 +134,15 @@ def broken_in(document: dict[str, Any], workflow: Workflow, pictures: dict[str, 
     if state.terminal != ("ended_at" in document):
         broken.append(f"{state} with ended_at {document.get('ended_at')}")
     done = {step["name"]: step["output"] for step in document["steps"] if step["state"] == StepState.SUCCEEDED}
-    return broken + _broken_artifacts(document, done, pictures) + _broken_steps(document, done, workflow)
+    return broken + _broken_artifacts(document, done, images) + _broken_steps(document, done, workflow)
 
 
-def _broken_artifacts(document: dict[str, Any], done: Outputs, pictures: dict[str, bytes]) -> list[str]:
+def _broken_artifacts(document: dict[str, Any], done: Outputs, images: dict[str, bytes]) -> list[str]:
     broken = []
     for name, output in done.items():
         if "mask" in output:
             artifact = output["mask"]["artifact"]
-            if pictures.get(f"{document['_id']}/{artifact}") != picture_of(output["number"]):
+            if images.get(f"{document['_id']}/{artifact}") != picture_of(output["number"]):
                 broken.append(f"{artifact} is not the picture that {name} answered")
             if [each["name"] for each in document["artifacts"]].count(artifact) != 1:
                 broken.append(f"{artifact} is not listed once")
@@ -178,8 +178,8 @@ class WatchedModels:
         self.pictured: set[str] = set()
         self._store, self._clock = store, clock
 
-    def predict(self, model: ModelRef, picture: ports.Picture, timeout_seconds: float) -> tuple[object, str]:
-        self._watch(here(), picture.data.decode(), model.name)
+    def predict(self, model: ModelRef, image: ports.StoredImage, timeout_seconds: float) -> tuple[object, str]:
+        self._watch(here(), image.data.decode(), model.name)
         self.answers += 1
         match self.mood:
             case "unavailable":

@@ -26,6 +26,7 @@ from gateway.housekeeping import (
 )
 from gateway.submissions.lifecycle import Lifecycle
 from tests.support.factories import GATED, ONE_STEP, make_workflow, png
+from tests.support.fake_catalogue import MemoryCatalogue
 from tests.support.fake_lifecycle import MemoryLifecycleStore
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.unit.gateway.conftest import JobPublisher, make_app
@@ -38,18 +39,23 @@ def published() -> Catalogue:
     return Catalogue([make_workflow(text) for text in texts])
 
 
-def owners(store: MemoryStore) -> Lifecycle:
+def lifecycle(store: MemoryStore) -> Lifecycle:
     return Lifecycle(store, MemoryLifecycleStore(store), JobPublisher())
 
 
 @pytest.fixture
-def housekeeping(store: MemoryStore, catalogue: Catalogue) -> Iterator[Housekeeping]:
-    yield Housekeeping(store, catalogue, ModelDirectory(catalogue), owners(store))
+def kept(store: MemoryStore) -> MemoryCatalogue:
+    return MemoryCatalogue(store)
+
+
+@pytest.fixture
+def housekeeping(store: MemoryStore, kept: MemoryCatalogue, catalogue: Catalogue) -> Iterator[Housekeeping]:
+    yield Housekeeping(store, kept, catalogue, ModelDirectory(catalogue), lifecycle(store))
     catalogue.follow({})
 
 
-def run(store: MemoryStore, *words: str) -> int:
-    return operator_commands.run(PROGRAM, operator_commands.parse(PROGRAM, words), store, published())
+def run(kept: MemoryCatalogue, *words: str) -> int:
+    return operator_commands.run(PROGRAM, operator_commands.parse(PROGRAM, words), kept, published())
 
 
 def meant_by_v1(client: FlaskClient, store: MemoryStore) -> str:
@@ -69,10 +75,10 @@ def meant_by_v2(client: FlaskClient, **version: str) -> str:
 
 
 def test_what_is_set_is_meant_by_both_apis_and_by_a_gateway_that_starts_later(
-    client: FlaskClient, store: MemoryStore, housekeeping: Housekeeping
+    kept: MemoryCatalogue, client: FlaskClient, store: MemoryStore, housekeeping: Housekeeping
 ) -> None:
-    assert run(store, "aliases", "set", "digits", "stable", "v1.0.0") == 0
-    assert run(store, "aliases", "set", "digits", "next", "v1.10.0") == 0
+    assert run(kept, "aliases", "set", "digits", "stable", "v1.0.0") == 0
+    assert run(kept, "aliases", "set", "digits", "next", "v1.10.0") == 0
     assert meant_by_v1(client, store) == meant_by_v2(client) == "v1.10.0"  # nobody has looked yet
     assert housekeeping.run_once() == RUN_EVERY_SECONDS
     assert meant_by_v1(client, store) == meant_by_v2(client) == meant_by_v2(client, version="stable") == "v1.0.0"
@@ -80,18 +86,18 @@ def test_what_is_set_is_meant_by_both_apis_and_by_a_gateway_that_starts_later(
     assert meant_by_v2(client, version="v1.9.0") == "v1.9.0"
 
     fresh = published()
-    Housekeeping(store, fresh, ModelDirectory(fresh), owners(store)).run_once()
+    Housekeeping(store, kept, fresh, ModelDirectory(fresh), lifecycle(store)).run_once()
     assert meant_by_v1(make_app(store, FakeJobPublisher(), fresh).test_client(), store) == "v1.0.0"
 
-    assert run(store, "aliases", "remove", "digits", "stable") == 0
+    assert run(kept, "aliases", "remove", "digits", "stable") == 0
     housekeeping.run_once()
     assert meant_by_v1(client, store) == "v1.10.0"
 
 
 def test_accepting_asks_nobody_for_the_aliases(
-    client: FlaskClient, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    kept: MemoryCatalogue, client: FlaskClient, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "aliases", lambda _: pytest.fail("a round trip"))
+    monkeypatch.setattr(kept, "aliases", lambda _: pytest.fail("a round trip"))
     assert meant_by_v1(client, store) == "v1.10.0"
 
 
@@ -103,48 +109,60 @@ def test_an_alias_that_nobody_set_is_unknown(client: FlaskClient) -> None:
 
 
 def test_a_version_that_is_not_here_is_left_out_and_told(
-    store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+    kept: MemoryCatalogue,
+    store: MemoryStore,
+    housekeeping: Housekeeping,
+    catalogue: Catalogue,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    store.set_alias("digits", "stable", "v2.0.0")
-    assert catalogue.follow(store.aliases(["digits"])) == ["digits/stable"]
+    kept.set_alias("digits", "stable", "v2.0.0")
+    assert catalogue.follow(kept.aliases(["digits"])) == ["digits/stable"]
     assert catalogue.stable("digits").version == "v1.10.0"
 
 
 def test_while_the_database_is_away_the_last_aliases_hold(
-    store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue
+    kept: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue
 ) -> None:
-    store.set_alias("digits", "stable", "v1.0.0")
+    kept.set_alias("digits", "stable", "v1.0.0")
     housekeeping.run_once()
     store.away = True
     assert housekeeping.run_once() == RETRY_SECONDS
     assert catalogue.stable("digits").version == "v1.0.0"
 
 
-def test_the_first_turn_publishes_and_later_ones_only_follow(store: MemoryStore, housekeeping: Housekeeping) -> None:
+def test_the_first_turn_publishes_and_later_ones_only_follow(
+    kept: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping
+) -> None:
     store.away = True
     assert housekeeping.run_once() == RETRY_SECONDS
-    assert store.digests == {}
+    assert kept.digests == {}
     store.away = False
     housekeeping.run_once()
-    assert len(store.digests) == 4
+    assert len(kept.digests) == 4
     asked = []
     store.ping = lambda: asked.append("clock")  # type: ignore[method-assign]
-    store.publish = lambda _: asked.append("published")  # type: ignore[method-assign]
+    kept.publish = lambda _: asked.append("published")  # type: ignore[method-assign]
     for _ in range(CLOCK_EVERY_RUNS):
         housekeeping.run_once()
     assert asked == ["clock"]
 
 
-def test_a_changed_version_stops_the_gateway(store: MemoryStore, housekeeping: Housekeeping) -> None:
-    store.digests["digits/v1.0.0"] = "sha256:another"
+def test_a_changed_version_stops_the_gateway(
+    kept: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping
+) -> None:
+    kept.digests["digits/v1.0.0"] = "sha256:another"
     with pytest.raises(InvalidWorkflow):
         housekeeping.run_once()
 
 
 def test_what_a_hand_broke_does_not_end_the_thread(
-    store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    kept: MemoryCatalogue,
+    store: MemoryStore,
+    housekeeping: Housekeeping,
+    catalogue: Catalogue,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(store, "aliases", lambda _: {"digits": ["stable"]})
+    monkeypatch.setattr(kept, "aliases", lambda _: {"digits": ["stable"]})
     logging.disable()
     try:
         assert housekeeping.run_once() == RUN_EVERY_SECONDS
@@ -153,11 +171,13 @@ def test_what_a_hand_broke_does_not_end_the_thread(
     assert catalogue.stable("digits").version == "v1.10.0"
 
 
-def test_the_list_says_what_is_meant_and_why(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
-    run(store, "aliases", "set", "digits", "next", "v1.9.0")
-    store.set_alias("gated", "old", "v0.1.0")
+def test_the_list_says_what_is_meant_and_why(
+    kept: MemoryCatalogue, store: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(kept, "aliases", "set", "digits", "next", "v1.9.0")
+    kept.set_alias("gated", "old", "v0.1.0")
     capsys.readouterr()
-    assert run(store, "aliases", "list") == 0
+    assert run(kept, "aliases", "list") == 0
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert shown[1:4] == [
         ["digits", "next", "v1.9.0"],
@@ -165,7 +185,7 @@ def test_the_list_says_what_is_meant_and_why(store: MemoryStore, capsys: pytest.
         ["gated", "stable", "v1.0.0", *["the", "newest,", "as", "nobody", "has", "set", "it"]],
     ]
     assert shown[4][:4] == ["gated:", "old", "means", "v0.1.0,"]
-    assert run(store, "aliases", "list", "--json") == 0
+    assert run(kept, "aliases", "list", "--json") == 0
     assert json.loads(capsys.readouterr().out)["digits"] == {"next": "v1.9.0", "stable": "v1.10.0"}
 
 
@@ -180,11 +200,11 @@ def test_the_list_says_what_is_meant_and_why(store: MemoryStore, capsys: pytest.
     ],
 )
 def test_what_cannot_be_is_one_sentence(
-    store: MemoryStore, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+    kept: MemoryCatalogue, store: MemoryStore, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
 ) -> None:
-    assert run(store, "aliases", *words) == 1
+    assert run(kept, "aliases", *words) == 1
     assert sentence in capsys.readouterr().err
-    assert not any(store.alias_sets.values())
+    assert not any(kept.alias_sets.values())
 
 
 @pytest.mark.parametrize("alias", ["Stable", "v1.0.0", "1st", "a_b", "", "a" * 33, "a.b", "$set"])
@@ -195,23 +215,25 @@ def test_a_name_that_is_no_alias_is_refused(alias: str, capsys: pytest.CaptureFi
     assert "is no alias" in capsys.readouterr().err
 
 
-def test_a_database_that_is_away_is_one_sentence(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_database_that_is_away_is_one_sentence(
+    kept: MemoryCatalogue, store: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
     store.away = True
-    assert run(store, "aliases", "list") == 1
+    assert run(kept, "aliases", "list") == 1
     assert "SHOWCASE_MONGO_URL" in capsys.readouterr().err
 
 
 def test_what_nobody_has_told_of_is_looked_for_each_turn(
-    store: MemoryStore, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    kept: MemoryCatalogue, store: MemoryStore, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = ModelDirectory(catalogue)
-    housekeeping = Housekeeping(store, catalogue, models, owners(store))
+    housekeeping = Housekeeping(store, kept, catalogue, models, lifecycle(store))
     housekeeping.run_once()
     *early, late = [ServedModel(pin, "http://models", ServedState.UNTRIED, store.now()) for pin in models.pins]
-    store.report(early)
+    kept.report(early)
     housekeeping.run_once()
     assert models.unreported
-    store.report([late])
+    kept.report([late])
     housekeeping.run_once()
     assert not models.unreported
     assert models.served(late.model.name, late.model.version) == late
@@ -221,7 +243,7 @@ def test_what_nobody_has_told_of_is_looked_for_each_turn(
         asked.append(pins)
         return [*early, late]
 
-    monkeypatch.setattr(store, "served", served)
+    monkeypatch.setattr(kept, "served", served)
     for _ in range(MODEL_STATUS_EVERY_RUNS):
         housekeeping.run_once()
     assert asked == [models.pins]

@@ -11,7 +11,7 @@ import pytest
 
 from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import DELIVERY_LIMIT, POISON
-from contracts.submissions.documents import Attempt, Gate, Lease, to_document
+from contracts.submissions.documents import SCHEMA, Attempt, Gate, Lease, to_document
 from contracts.submissions.states import StepState, SubmissionState
 from orchestrator.cases import DeadLetterReport, NotRequeueable
 from orchestrator.operator_commands import COMMANDS, Parts, parse, run
@@ -103,11 +103,11 @@ def test_a_letter_without_a_record_is_shown_all_the_same(world, capsys):
 
 def test_a_newer_releases_submission_is_listed_and_not_read(world, capsys):
     submission = world.keep()
-    world.store.documents[submission.id]["schema"] = 2
+    world.store.documents[submission.id]["schema"] = SCHEMA + 1
     assert world("dead-letters", "list") == 0
     assert "of a newer release" in capsys.readouterr().out
     assert world("submissions", "show", submission.id) == 1
-    assert "schema 2; this release knows 1. Upgrade it." in capsys.readouterr().err
+    assert f"schema {SCHEMA + 1}; this release knows {SCHEMA}. Upgrade it." in capsys.readouterr().err
 
 
 def test_a_record_has_every_steps_gate_attempts_and_errors(world, capsys):

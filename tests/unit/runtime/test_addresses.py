@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-import gateway.mongo
-import orchestrator.mongo
 from contracts.errors import InvalidSetting
 from contracts.messaging.topology import topology
 from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
 from orchestrator.adapters.rabbitmq.broker import Broker
 from orchestrator.settings import parse_servers
+from runtime.mongo import connect
 
 WRONG = "u:secret@host:port/"
 
@@ -18,12 +17,11 @@ WRONG = "u:secret@host:port/"
 @pytest.mark.parametrize(
     ("make", "setting"),
     [
-        (lambda: gateway.mongo.connect(f"mongodb://{WRONG}", 1.0), "SHOWCASE_MONGO_URL"),
-        (lambda: orchestrator.mongo.connect(f"mongodb://{WRONG}", 1.0), "SHOWCASE_MONGO_URL"),
+        (lambda: connect(f"mongodb://{WRONG}", "tests", 1.0), "SHOWCASE_MONGO_URL"),
         (lambda: RabbitJobPublisher(f"amqp://{WRONG}", topology([]), [], print), "SHOWCASE_AMQP_URL"),
         (lambda: Broker(f"amqp://{WRONG}", topology([]), [], 1), "SHOWCASE_AMQP_URL"),
     ],
-    ids=["gateway store", "orchestrator store", "doorbell", "broker"],
+    ids=["database", "job publisher", "broker"],
 )
 def test_a_wrong_address_names_its_setting(make, setting):
     with pytest.raises(InvalidSetting, match=setting) as caught:

@@ -21,6 +21,14 @@ def test_it_goes_on_from_what_was_told_last():
     assert followed.now() == TOLD + timedelta(hours=1)
 
 
+def test_it_is_as_precise_as_what_is_stored():
+    seconds = [100.0]
+    followed = DatabaseTime(lambda: seconds[0])
+    followed.measured(TOLD)
+    seconds[0] = 100.0019
+    assert followed.now() == TOLD + timedelta(milliseconds=1)
+
+
 def test_a_time_without_a_zone_is_utc():
     followed = DatabaseTime(lambda: 0.0)
     assert followed.measured(TOLD.replace(tzinfo=None)) == TOLD

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from contracts.errors import InvalidDocument, UnknownSchema
 from contracts.submissions.documents import (
     ATTEMPTS_KEPT,
+    SCHEMA,
     Artifact,
     Attempt,
     Gate,
@@ -66,13 +67,13 @@ def test_every_gate_is_read_back(value: bool | None) -> None:
 def test_absent_values_are_not_stored_and_the_key_is_the_databases() -> None:
     document = to_document(make_submission(due_at=None))
     assert "_id" in document
-    assert document["schema"] == 1
+    assert document["schema"] == SCHEMA
     assert not {"id", "schema_version", "due_at", "lease", "result", "reason", "expires_at"} & document.keys()
 
 
 def test_a_newer_schema_is_refused_with_what_to_do() -> None:
-    with pytest.raises(UnknownSchema, match=r"schema 2; this release knows 1\. Upgrade it"):
-        from_document(to_document(make_submission()) | {"schema": 2})
+    with pytest.raises(UnknownSchema, match=rf"schema {SCHEMA + 1}; this release knows {SCHEMA}\. Upgrade it"):
+        from_document(to_document(make_submission()) | {"schema": SCHEMA + 1})
 
 
 @pytest.mark.parametrize("changes", [{"steps": None}, {"schema": "odd"}, {"state": "odd"}, {"schema": None}])
@@ -89,10 +90,9 @@ def test_fields_that_a_newer_release_added_are_ignored() -> None:
     assert from_document(document) == full().model_copy(update={"id": document["_id"]})
 
 
-def test_a_document_without_a_schema_is_of_the_first() -> None:
-    document = to_document(make_submission())
-    del document["schema"]
-    assert from_document(document).schema_version == 1
+def test_an_older_schema_is_refused() -> None:
+    with pytest.raises(InvalidDocument, match=rf"schema 1; this release reads {SCHEMA} only"):
+        from_document(to_document(make_submission()) | {"schema": 1})
 
 
 @given(st.integers(min_value=1, max_value=60))

@@ -15,10 +15,10 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from contracts.messaging.jobs import Job
-from contracts.submissions.documents import Artifact, Submission, to_document
+from contracts.submissions.documents import SCHEMA, Artifact, Submission, to_document
+from contracts.submissions.images import StoredImage
 from contracts.submissions.states import SubmissionState
 from contracts.workflows.catalogue import Catalogue
-from orchestrator.ports import Picture
 from tests.support.factories import GATED, NOW, encoded, make_submission, make_workflow, png
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.unit.gateway.conftest import make_app
@@ -80,7 +80,7 @@ def test_an_image_is_taken(
         "submission_id": submission_id,
     }
     assert job_publisher.published == [(submission_id, 0.0)]
-    assert store.pictures[f"{submission_id}/input"] == Picture(file_type, data)
+    assert store.images[f"{submission_id}/input"] == StoredImage(file_type, data)
 
 
 def test_the_submission_is_queued_for_the_newest_version_at_the_stores_time(
@@ -112,7 +112,7 @@ def test_an_image_of_many_read_buffers_arrives_whole(client: FlaskClient, store:
     noise = random.Random(side).randbytes(side * side * 3)
     data = encoded(Image.frombytes("RGB", (side, side), noise), "PNG")
     key = submit(client, data).json["submission_id"]
-    assert store.pictures[f"{key}/input"].data == data
+    assert store.images[f"{key}/input"].data == data
 
 
 def test_the_same_image_twice_is_two_submissions(client: FlaskClient) -> None:
@@ -165,7 +165,7 @@ def test_a_refusal_says_what_was_wrong(
 ) -> None:
     response = submit(client, slash=slash, **form)
     assert (response.status_code, response.json) == (status, {"status": "Failure", "message": message})
-    assert (store.documents, store.pictures, job_publisher.published) == ({}, {}, [])
+    assert (store.documents, store.images, job_publisher.published) == ({}, {}, [])
 
 
 def test_a_cut_image_is_told_so(client: FlaskClient) -> None:
@@ -212,7 +212,7 @@ def test_a_full_queue_refuses_and_stores_nothing(
         "message": "Too many submissions of digits wait already (the limit is 100). Nothing was stored; "
         "send it again in 4 seconds.",
     }
-    assert (store.documents, store.pictures, job_publisher.published) == ({}, {}, [])
+    assert (store.documents, store.images, job_publisher.published) == ({}, {}, [])
     assert submit(client, workflow_name="gated").status_code == 200
     job_publisher.waits["digits"] = 99
     assert submit(client).status_code == 200
@@ -293,7 +293,7 @@ def test_a_mask_is_told_as_rows_of_black_and_white(client: FlaskClient, store: M
         result={"label": "abnormality", "score": 0.97, "image": {"artifact": "mask.png"}},
         artifacts=[Artifact(name="mask.png", media_type="image/png", bytes=1)],
     )
-    store.pictures[f"{key}/mask.png"] = Picture("image/png", encoded(mask, "PNG"))
+    store.images[f"{key}/mask.png"] = StoredImage("image/png", encoded(mask, "PNG"))
     prediction = fetch(client, key).json["prediction"]  # type: ignore[index]
     assert list(prediction) == ["label", "score", "image"]
     rows = prediction["image"]
@@ -376,7 +376,7 @@ def test_without_the_store_a_result_is_asked_for_again(client: FlaskClient, stor
 
 def test_a_newer_releases_result_is_asked_for_again(client: FlaskClient, store: MemoryStore) -> None:
     key = finished(store, result={"digit": 7})
-    store.documents[key]["schema"] = 2  # a gateway of that release stands beside, and may answer next time
+    store.documents[key]["schema"] = SCHEMA + 1  # a gateway of that release stands beside, and may answer next time
     response = fetch(client, key)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     assert response.json == {

@@ -34,7 +34,7 @@ def test_the_same_request_is_the_same_submission(
     assert first.headers["Location"] == again.headers["Location"]
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert len(store.documents) == len(store.pictures) == len(job_publisher.published) == 1
+    assert len(store.documents) == len(store.images) == len(job_publisher.published) == 1
 
 
 def test_a_form_and_json_that_say_the_same_are_the_same(client: FlaskClient, store: MemoryStore) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import InvalidRequest
-from contracts.storage.layout import SAMPLE_OF
+from contracts.storage.secantus import SAMPLE_OF
+from contracts.submissions.documents import SCHEMA
 from contracts.submissions.states import SubmissionState
 from gateway.submissions.listing import (
     LEAST_WIDTH,
@@ -214,6 +215,6 @@ def test_what_has_expired_is_not_listed_though_it_lies_there_still():
 def test_what_a_newer_release_wrote_takes_no_other_with_it():
     store = MemoryStore()
     for age in range(5):
-        add(store, age, schema_version=2)
+        add(store, age, schema_version=SCHEMA + 1)
     ours = [add(store, age) for age in (0, 3, 4, 9)]
     assert page_through(MemoryListing(store), Filters(), 2) == newest_first(ours)

@@ -17,6 +17,7 @@ from contracts.errors import (
     UnknownSchema,
 )
 from contracts.messaging.jobs import Job
+from contracts.submissions.documents import SCHEMA
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.workflows.catalogue import Catalogue
 from orchestrator.execution.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, HeldClaims, PublishLater
@@ -94,7 +95,7 @@ def world():
 def test_a_newer_releases_submission_is_not_touched(world):
     made = world(ONE_STEP, {})
     before = made.store.documents[made.submission.id]
-    before["schema"] = 2
+    before["schema"] = SCHEMA + 1
     kept = dict(before)
     with pytest.raises(UnknownSchema):
         made.process()
@@ -118,7 +119,7 @@ def test_an_open_gate_stores_the_picture_as_an_artifact(world):
     here.process()
     stored = here.stored
     assert stored.result == {"label": "abnormality", "image": {"artifact": "mask.png"}}
-    assert here.store.picture(stored.id, "mask.png").data == PICTURE
+    assert here.store.image(stored.id, "mask.png").data == PICTURE
     assert [artifact.name for artifact in stored.artifacts] == ["mask.png"]
     assert stored.step("segmentation").gate.value is True
     assert here.store.writes == 3
@@ -253,7 +254,7 @@ def test_an_owner_that_lost_its_lease_replaces_no_picture(world):
     here.models.answers["segmenter"] = answer_when_another_one_has_finished
     assert here.process() == Done()
     assert here.stored.state is SubmissionState.SUCCEEDED
-    assert here.store.picture(here.submission.id, "mask.png").data == PICTURE
+    assert here.store.image(here.submission.id, "mask.png").data == PICTURE
 
 
 def cancel(here):
@@ -301,7 +302,7 @@ def test_one_that_is_canceled_as_a_step_begins_ends_with_that_call(world):
     assert here.process() == Done()
     assert here.stored.state is SubmissionState.CANCELED
     assert here.stored.step("classification").output == ABNORMAL
-    assert here.store.pictures.keys() == {f"{here.submission.id}/input"}  # what nothing names is not left behind
+    assert here.store.images.keys() == {f"{here.submission.id}/input"}  # what nothing names is not left behind
 
 
 def test_one_that_is_deleted_in_a_step_leaves_no_picture(world):
@@ -309,12 +310,12 @@ def test_one_that_is_deleted_in_a_step_leaves_no_picture(world):
 
     def deleted_meanwhile(_number):
         here.store.documents.clear()
-        here.store.pictures.clear()
+        here.store.images.clear()
         return MASK
 
     here.models.answers["segmenter"] = deleted_meanwhile
     assert here.process() == Done()
-    assert here.store.pictures == {}
+    assert here.store.images == {}
 
 
 def test_a_store_that_is_away_for_a_renewal_ends_no_retry(world):
@@ -412,7 +413,7 @@ def test_an_unknown_or_changed_version_waits_for_a_newer_release(world):
 
 def test_an_image_that_is_gone_fails_it(world):
     here = world(ONE_STEP, {})
-    here.store.pictures.clear()
+    here.store.images.clear()
     here.process()
     assert here.stored.reason == "The image is no longer stored. Submit it again."
 
@@ -483,7 +484,7 @@ def test_a_step_handed_back_before_its_picture_is_stored_is_called_again(world):
     here.store.save_artifact = save
     here.process(here.new_engine("second"))
     assert here.stored.result == {"label": "abnormality", "image": {"artifact": "mask.png"}}
-    assert here.store.picture(here.submission.id, "mask.png").data == PICTURE
+    assert here.store.image(here.submission.id, "mask.png").data == PICTURE
 
 
 def test_a_stopping_process_sets_aside_at_once(world):

@@ -11,6 +11,7 @@ from contracts.workflows.catalogue import Catalogue
 from orchestrator.execution.circuit_breakers import FAILURES, Breakers
 from orchestrator.maintenance.model_status import REPORT_SECONDS, ModelStatusReporter
 from tests.support.factories import GATED, ONE_STEP, make_workflow
+from tests.support.fake_catalogue import MemoryCatalogue
 from tests.support.fakes import FakeClock, MemoryStore
 
 SERVERS = {"classifier": "http://user:secret@one:8080/models?token=secret#secret", "segmenter": "https://two"}
@@ -21,14 +22,15 @@ class Scene:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.store = MemoryStore(self.clock)
+        self.kept = MemoryCatalogue(self.store)
         self.breakers = Breakers()
         catalogue = Catalogue([make_workflow(GATED), make_workflow(ONE_STEP)])
         self.model_status_reporter = ModelStatusReporter(
-            self.store, catalogue, SERVERS.get, lambda model: self.breakers.state(str(model)), self.clock.monotonic
+            self.kept, catalogue, SERVERS.get, lambda model: self.breakers.state(str(model)), self.clock.monotonic
         )
 
     def told(self) -> dict[str, tuple[str, ServedState]]:
-        return {name: (each.address, each.state) for name, each in self.store.served_models.items()}
+        return {name: (each.address, each.state) for name, each in self.kept.served_models.items()}
 
 
 def test_every_pinned_model_with_a_server_is_told_without_secrets() -> None:
@@ -43,10 +45,10 @@ def test_every_pinned_model_with_a_server_is_told_without_secrets() -> None:
 def test_a_change_is_told_at_once_and_all_else_now_and_then() -> None:
     scene = Scene()
     scene.model_status_reporter.once()
-    first = scene.store.served_models[CLASSIFIER].seen_at
+    first = scene.kept.served_models[CLASSIFIER].seen_at
     scene.clock.advance(REPORT_SECONDS / 2)
     scene.model_status_reporter.once()
-    assert scene.store.served_models[CLASSIFIER].seen_at == first
+    assert scene.kept.served_models[CLASSIFIER].seen_at == first
     scene.breakers.failed(CLASSIFIER, scene.clock.monotonic())
     scene.model_status_reporter.once()
     assert scene.told()[CLASSIFIER][1] is ServedState.FAILING
@@ -55,7 +57,7 @@ def test_a_change_is_told_at_once_and_all_else_now_and_then() -> None:
     assert scene.told()[CLASSIFIER][1] is ServedState.ANSWERING
     scene.clock.advance(REPORT_SECONDS)
     scene.model_status_reporter.once()
-    assert scene.store.served_models[CLASSIFIER].seen_at == scene.clock.now()
+    assert scene.kept.served_models[CLASSIFIER].seen_at == scene.clock.now()
 
 
 def test_a_model_that_is_away_is_failing_until_it_answers() -> None:

@@ -15,11 +15,11 @@ from PIL import Image
 
 from contracts.submissions.documents import Artifact, Attempt, Gate
 from contracts.submissions.events import submission_event
+from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.submissions.tombstones import GoneReason, Tombstone
 from gateway.api.v2.lists import MOST
 from gateway.submissions.export import MOST_AT_A_TIME
-from orchestrator.ports import Picture
 from tests.support.factories import GATED, NOW, encoded, make_submission, make_workflow, png
 
 IMAGE = png(32, 32, colour=(10, 100, 200))
@@ -37,7 +37,7 @@ def outlined(store, **changes):
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=len(MASK))
     values = {"state": SubmissionState.SUCCEEDED, "artifacts": [artifact]} | changes
     submission = stored(store, result={"label": "abnormality", "image": {"artifact": "mask.png"}}, **values)
-    store.pictures[f"{submission.id}/mask.png"] = Picture("image/png", MASK)
+    store.images[f"{submission.id}/mask.png"] = StoredImage("image/png", MASK)
     return submission
 
 
@@ -235,7 +235,7 @@ def test_a_picture_that_it_has_not_is_404(client, store, name):
 def test_what_a_model_answered_besides_pictures_is_only_kept(client, store):
     artifact = Artifact(name="page.html", media_type="text/html", bytes=5)
     submission = stored(store, artifacts=[artifact])
-    store.pictures[f"{submission.id}/page.html"] = Picture("text/html", b"<b>x")
+    store.images[f"{submission.id}/page.html"] = StoredImage("text/html", b"<b>x")
     response = client.get(url(submission, "artifacts", "page.html"))
     assert response.headers["Content-Disposition"].startswith("attachment")
 

@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from contracts.errors import IllegalMove
 from contracts.submissions.documents import Artifact, Attempt, Submission, to_document
 from contracts.submissions.events import numbered
+from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
 from gateway.submissions.lifecycle import TRIES, Lifecycle
-from orchestrator.ports import Picture
 from tests.support.factories import GATED, NOW, make_submission, make_workflow
 from tests.support.fake_lifecycle import MemoryLifecycleStore
 from tests.support.fakes import MemoryStore
@@ -111,11 +111,11 @@ def test_any_state_can_be_deleted_with_its_pictures(
 ) -> None:
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=3)
     submission, other = keep(store, state, artifacts=[artifact]), keep(store, state)
-    store.pictures[f"{submission.id}/mask.png"] = Picture("image/png", b"png")
+    store.images[f"{submission.id}/mask.png"] = StoredImage("image/png", b"png")
     response = client.delete(f"{ADDRESS}/{submission.id}")
     assert (response.status_code, response.data) == (204, b"")
     assert store.documents.keys() == {other.id}
-    assert store.pictures.keys() == {f"{other.id}/input"}
+    assert store.images.keys() == {f"{other.id}/input"}
     for method, path in [("GET", ""), ("POST", "/cancel"), ("POST", "/retry"), ("DELETE", "")]:
         again = client.open(f"{ADDRESS}/{submission.id}{path}", method=method)
         assert "deleted" in refused(again, 410, "submission-gone")
@@ -176,10 +176,10 @@ def test_a_deletion_that_a_gateway_left_is_finished(
     later.due = moves.due
     survivor = Lifecycle(store, later, job_publisher)  # type: ignore[arg-type]  # as above
     survivor.finish_deletions()
-    assert store.pictures, "it may be under way yet"
+    assert store.images, "it may be under way yet"
     store.clock.advance(61)
     survivor.finish_deletions()
-    assert (store.documents, store.pictures, later.due) == ({}, {}, {})
+    assert (store.documents, store.images, later.due) == ({}, {}, {})
 
 
 def test_a_submission_is_shown_until_it_expires_and_then_gone(client: FlaskClient, store: MemoryStore) -> None:

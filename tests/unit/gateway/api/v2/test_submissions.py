@@ -55,7 +55,7 @@ def test_json_with_base64_is_the_same(client: FlaskClient, store: MemoryStore) -
     response = client.post(ADDRESS, json={"image": image, "workflow": "digits", "metadata": {"a": "b"}})
     assert response.status_code == 202
     assert response.json is not None
-    picture = store.picture(response.json["id"], "input")
+    picture = store.image(response.json["id"], "input")
     assert picture is not None
     assert picture.data == png()
 

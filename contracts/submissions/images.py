@@ -1,0 +1,13 @@
+"""A stored image: the input of a submission, or an artifact that a step made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """``data`` is the file as it is."""
+
+    media_type: str
+    data: bytes
