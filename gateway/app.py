@@ -9,20 +9,10 @@ from flask import Flask, Response
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue
 from gateway.api import errors, health, v1
-from gateway.api.v2 import (
-    document,
-    exports,
-    lifecycle,
-    lists,
-    pictures,
-    records,
-    submission_lookup,
-    submissions,
-    submit_request,
-    watching,
-    webhooks,
-    workflows,
-)
+from gateway.api.openapi import document
+from gateway.api.requests import submit as submit_request
+from gateway.api.resources import lookup as submission_lookup
+from gateway.api.v2 import exports, images, lifecycle, records, submission_events, submission_lists, submissions, webhooks, workflows
 from gateway.api.v2 import models as models_api
 from gateway.catalogue.models import ModelDirectory
 from gateway.events.subscriptions import EventBroadcaster
@@ -87,13 +77,13 @@ def create_app(
     sent = submit_request.SubmitRequest(
         acceptance, Idempotency(store, keys, acceptance, found_submissions.find), catalogue
     )
-    app.register_api(submissions.blueprint(found_submissions, sent, watching.Waiting(store, broadcaster, timers)))
+    app.register_api(submissions.blueprint(found_submissions, sent, submission_events.Waiting(store, broadcaster, timers)))
     app.register_api(lifecycle.blueprint(found_submissions, lifecycle_use_case))
-    app.register_api(watching.blueprint(found_submissions, store, broadcaster, timers))
+    app.register_api(submission_events.blueprint(found_submissions, store, broadcaster, timers))
     app.register_api(webhooks.blueprint(found_submissions, replays))
-    app.register_api(lists.blueprint(found_submissions, listing, store))
+    app.register_api(submission_lists.blueprint(found_submissions, listing, store))
     app.register_api(exports.blueprint(found_submissions, listing, store, catalogue))
-    app.register_api(pictures.blueprint(found_submissions, pictures.Pictures(store)))
+    app.register_api(images.blueprint(found_submissions, images.Pictures(store)))
     app.register_api(records.blueprint(found_submissions))
     app.register_api(workflows.blueprint(catalogue, limits))
     app.register_api(models_api.blueprint(models))

@@ -14,8 +14,8 @@ from contracts.submissions.documents import Submission
 from contracts.workflows.catalogue import Catalogue
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.lists import FilterQuery
-from gateway.api.v2.submission_lookup import SUBMISSIONS, Submissions
+from gateway.api.v2.submission_lists import FilterQuery
+from gateway.api.resources.lookup import SUBMISSIONS, Submissions
 from gateway.submissions.export import BATCH, MOST_AT_A_TIME, Format, Slots, header, in_chunks, result_fields, row
 from gateway.submissions.listing import Source, read_all
 from gateway.submissions.ports import Store

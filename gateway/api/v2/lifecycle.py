@@ -7,9 +7,9 @@ from flask_openapi3 import APIBlueprint
 
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.openapi_schema import ETAG, RETRY_AFTER, headed
-from gateway.api.v2.resources import SubmissionResource, address
-from gateway.api.v2.submission_lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.openapi.schema import ETAG, RETRY_AFTER, headed
+from gateway.api.resources.submissions import SubmissionResource, address
+from gateway.api.resources.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.api.v2.submissions import LOCATION, RETRY_AFTER_SECONDS
 from gateway.submissions.lifecycle import Lifecycle
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.answers import tagged
-from gateway.api.v2.model_resources import ModelList, ModelResource, model_resource, model_summary
+from gateway.api.responses import tagged
+from gateway.api.resources.models import ModelList, ModelResource, model_resource, model_summary
 from gateway.catalogue.models import ModelDirectory
 
 MODELS = Tag(name="Models", description="Which models the workflows call, and what is known of each.")

@@ -7,7 +7,7 @@ from flask_openapi3 import APIBlueprint
 
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.submission_lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.resources.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.submissions.record import Record, record
 
 

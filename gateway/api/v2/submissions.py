@@ -8,12 +8,12 @@ from flask_openapi3 import APIBlueprint
 from contracts.submissions.documents import Submission
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.openapi_schema import ETAG, RETRY_AFTER, headed, reference
-from gateway.api.v2.parsing import JsonSubmission, MultipartSubmission
-from gateway.api.v2.resources import SubmissionResource, address
-from gateway.api.v2.submission_lookup import SUBMISSIONS, SubmissionPath, Submissions
-from gateway.api.v2.submit_request import SubmitHeaders, SubmitRequest
-from gateway.api.v2.watching import WaitHeaders, Waiting
+from gateway.api.openapi.schema import ETAG, RETRY_AFTER, headed, reference
+from gateway.api.requests.parsing import JsonSubmission, MultipartSubmission
+from gateway.api.resources.submissions import SubmissionResource, address
+from gateway.api.resources.lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.requests.submit import SubmitHeaders, SubmitRequest
+from gateway.api.v2.submission_events import WaitHeaders, Waiting
 from gateway.submissions.idempotency import Accepted
 
 RETRY_AFTER_SECONDS = 1

@@ -15,8 +15,8 @@ from contracts.submissions.documents import Submission, Webhook
 from contracts.webhooks.policy import event_id
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.resources import address
-from gateway.api.v2.submission_lookup import SubmissionPath, Submissions
+from gateway.api.resources.submissions import address
+from gateway.api.resources.lookup import SubmissionPath, Submissions
 
 WEBHOOKS = Tag(name="Webhooks", description="Be told when a submission is final, instead of asking.")
 

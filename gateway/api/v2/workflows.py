@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from contracts.workflows.catalogue import Catalogue
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.answers import tagged
-from gateway.api.v2.workflow_resources import (
+from gateway.api.responses import tagged
+from gateway.api.resources.workflows import (
     WorkflowList,
     WorkflowSummary,
     WorkflowVersion,

@@ -13,7 +13,7 @@ from PIL import Image
 
 from contracts.submissions.documents import Artifact, Submission, from_document, to_document
 from contracts.submissions.states import StepState, SubmissionState
-from gateway.api.v2.resources import resource
+from gateway.api.resources.submissions import resource
 from gateway.submissions.ports import Backlog
 from gateway.submissions.results import artifacts_in, pixel_rows, v1_result
 from tests.support.factories import GATED, NOW, make_submission, make_workflow

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.document import ADDRESS
+from gateway.api.openapi.document import ADDRESS
 
 Document = dict[str, Any]
 

@@ -13,7 +13,7 @@ from standardwebhooks import WebhookVerificationError
 
 from contracts.submissions.documents import Artifact, Submission
 from contracts.submissions.states import SubmissionState
-from gateway.api.v2.resources import resource
+from gateway.api.resources.submissions import resource
 from gateway.submissions.ports import Backlog
 from orchestrator.webhooks.events import LONGEST_BODY, body, event, headers
 from tests.support.factories import GATED, NOW, make_submission, make_workflow

@@ -18,7 +18,7 @@ from contracts.submissions.events import submission_event
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.submissions.tombstones import GoneReason, Tombstone
-from gateway.api.v2.lists import MOST
+from gateway.api.v2.submission_lists import MOST
 from gateway.submissions.export import MOST_AT_A_TIME
 from tests.support.factories import GATED, NOW, encoded, make_submission, make_workflow, png
 

@@ -7,8 +7,8 @@ from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 
 from contracts.submissions.documents import Submission, is_submission_id
-from gateway.api.v2.answers import tagged
-from gateway.api.v2.resources import SubmissionResource, resource
+from gateway.api.responses import tagged
+from gateway.api.resources.submissions import SubmissionResource, resource
 from gateway.submissions.ports import JobPublisher, Store
 from gateway.submissions.retention import Tombstones, absent, expired
 

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from gateway.api.problems import Problem, problem
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.openapi_schema import finish
-from gateway.api.v2.parsing import sentence
+from gateway.api.openapi.schema import finish
+from gateway.api.requests.parsing import sentence
 
 VERSION = "2.0.0"
 INFO = Info(

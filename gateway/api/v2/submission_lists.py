@@ -16,9 +16,9 @@ from contracts.storage import secantus
 from contracts.submissions.states import SubmissionState
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.parsing import METADATA_KEYS, MetadataKey, MetadataValue, checked
-from gateway.api.v2.resources import SubmissionResource
-from gateway.api.v2.submission_lookup import SUBMISSIONS, Submissions
+from gateway.api.requests.parsing import METADATA_KEYS, MetadataKey, MetadataValue, checked
+from gateway.api.resources.submissions import SubmissionResource
+from gateway.api.resources.lookup import SUBMISSIONS, Submissions
 from gateway.submissions.listing import Filters, Source, read_cursor, read_page
 from gateway.submissions.ports import Store
 

@@ -17,10 +17,10 @@ from contracts.submissions.documents import Submission
 from contracts.submissions.events import SubmissionChanged
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.openapi_schema import reference
-from gateway.api.v2.parsing import wait_seconds
-from gateway.api.v2.resources import QueuePosition
-from gateway.api.v2.submission_lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.openapi.schema import reference
+from gateway.api.requests.parsing import wait_seconds
+from gateway.api.resources.submissions import QueuePosition
+from gateway.api.resources.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.events.stream import AWAY_SECONDS, EventStream
 from gateway.events.subscriptions import PARKING, RESUMED, EventBroadcaster, Parked, Wake
 from gateway.submissions.ports import Store

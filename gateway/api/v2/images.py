@@ -17,8 +17,8 @@ from contracts.submissions.images import StoredImage
 from contracts.submissions.states import SubmissionState
 from gateway.api.problems import described
 from gateway.api.v2 import PREFIX
-from gateway.api.v2.resources import address
-from gateway.api.v2.submission_lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.resources.submissions import address
+from gateway.api.resources.lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.images import overlay
 from gateway.images.downloads import OVERLAY, download_name, has_overlay, shown_inline, stored_artifact
 from gateway.submissions.export import Slots

@@ -1,0 +1,1 @@
+"""The resources of v2, as OpenAPI describes them and as they are answered. Pure."""
