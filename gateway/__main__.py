@@ -22,19 +22,29 @@ from gateway.adapters.mongo.catalogue import MongoCatalogue
 from gateway.adapters.mongo.idempotency_keys import MongoIdempotencyStore
 from gateway.adapters.mongo.lifecycle import MongoLifecycleStore
 from gateway.adapters.mongo.listing import MongoListing
+from gateway.adapters.mongo.secantus_windows import WindowedListing
 from gateway.adapters.mongo.submissions import MongoSubmissions
 from gateway.adapters.mongo.tombstones import MongoTombstones
-from gateway.adapters.mongo.webhook_replays import MongoReplays
+from gateway.adapters.mongo.webhook_replays import MongoWebhookReplays
 from gateway.adapters.rabbitmq.event_subscriber import RabbitEventSubscriber
 from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
+from gateway.api.application import Application, Events, PublishedCatalogue
+from gateway.api.health import Readiness
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
 from gateway.events.subscriptions import EventBroadcaster
+from gateway.events.wait import Waiter
 from gateway.housekeeping import Housekeeping
 from gateway.images.validation import Limits
-from gateway.server import make_server
+from gateway.server import GatewayServer, ServerLimits
 from gateway.settings import GatewaySettings
+from gateway.submissions.accept import Acceptance
+from gateway.submissions.admission import AdmissionControl
+from gateway.submissions.idempotency import Idempotency
 from gateway.submissions.lifecycle import Lifecycle
+from gateway.submissions.lookup import SubmissionLookup
+from gateway.submissions.use_cases import SubmissionUseCases
+from gateway.working import WorkLimit
 from runtime.logs import configure_logging
 from runtime.mongo import Database, connect
 from runtime.settings import exit_with_error, read_settings
@@ -68,58 +78,78 @@ def main() -> None:
     settings = read_settings(GatewaySettings, PROGRAM, f"{PURPOSE}\n\n{operator_commands.COMMANDS}", arguments)
     configure_logging("gateway", settings.log_format, settings.log_level)
     catalogue = _catalogue(settings)
+    work = WorkLimit(settings.threads)
     broadcaster = EventBroadcaster(settings.watchers)
     try:
         models = ModelDirectory(catalogue, load_descriptions(settings.model_descriptions))
         client = connect(settings.mongo_url, "gateway", settings.store_timeout_seconds)
         database = Database(client, settings.mongo_database)
         store = MongoSubmissions(database)
-        job_publisher = RabbitJobPublisher(
+        publisher = RabbitJobPublisher(
             settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_published
         )
         subscriber = RabbitEventSubscriber(settings.amqp_url, broadcaster)
     except InvalidSetting as error:
         exit_with_error(PROGRAM, error.message)
-    lifecycle = Lifecycle(store, MongoLifecycleStore(database), job_publisher)
+    admission = AdmissionControl(publisher, catalogue.names, settings.queue_limit)
+    acceptance = Acceptance(
+        store,
+        publisher,
+        admission,
+        Limits(settings.upload_bytes, settings.upload_pixels),
+        timedelta(days=settings.retention_days) if settings.retention_days else None,
+        WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow),
+    )
+    lookup = SubmissionLookup(store, publisher, MongoTombstones(database))
+    lifecycle = Lifecycle(store, MongoLifecycleStore(database), publisher)
     housekeeping = Housekeeping(database, MongoCatalogue(database), catalogue, models, lifecycle)
-    app = create_app(
-        store=store,
-        job_publisher=job_publisher,
-        broadcaster=broadcaster,
-        listing=MongoListing(database),
-        tombstones=MongoTombstones(database),
-        catalogue=catalogue,
-        models=models,
-        limits=Limits(settings.upload_bytes, settings.upload_pixels),
-        queue_limit=settings.queue_limit,
-        retention=timedelta(days=settings.retention_days) if settings.retention_days else None,
-        webhook_policy=WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow),
-        replays=MongoReplays(database),
-        keys=MongoIdempotencyStore(database),
-        lifecycle_use_case=lifecycle,
+    application = Application(
+        submissions=SubmissionUseCases(
+            acceptance=acceptance,
+            admission=admission,
+            idempotency=Idempotency(store, MongoIdempotencyStore(database), acceptance, lookup.find),
+            lookup=lookup,
+            lifecycle=lifecycle,
+            listing=WindowedListing(MongoListing(database), database.now),
+            images=store,
+            webhooks=MongoWebhookReplays(database),
+        ),
+        events=Events(broadcaster, Waiter(lookup.reread, broadcaster, work.paused)),
+        catalogue=PublishedCatalogue(catalogue, models),
+        readiness=Readiness(database, publisher, admission),
     )
     try:
-        server = make_server(
-            app,
-            host=settings.host,
-            port=settings.port,
-            threads=settings.threads,
-            connections=settings.connections,
-            idle_seconds=settings.idle_seconds,
+        server = GatewayServer(
+            create_app(application),
+            settings.host,
+            settings.port,
+            settings.threads,
+            work,
+            ServerLimits(
+                waiting=settings.watchers,
+                connections=settings.connections,
+                idle_seconds=settings.idle_seconds,
+                slow_seconds=settings.slow_seconds,
+                least_bytes_per_second=settings.least_bytes_per_second,
+            ),
         )
     except OSError as error:
         exit_with_error(
             PROGRAM, f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}). Set SHOWCASE_PORT."
         )
-    job_publisher.start()
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    publisher.start()
     subscriber.start()
-    # The first turn is taken before the first request is: what an operator set is followed from the beginning.
+    # The first run comes before the first request: the aliases that an operator has set hold from the beginning.
     seconds = _run_housekeeping(housekeeping)
-    threading.Thread(target=_keep_house, args=(housekeeping, seconds), name="upkeep", daemon=True).start()
-    signal.signal(signal.SIGTERM, _stop)
-    log.info("gateway started", url=f"http://{settings.host}:{settings.port}", workflows=catalogue.names)
-    server.run()  # returns after SIGTERM or an interrupt, when the requests under way are answered
-    job_publisher.stop()
+    threading.Thread(target=_keep_house, args=(housekeeping, seconds), name="housekeeping", daemon=True).start()
+    threading.Thread(target=server.run, name="server", daemon=True).start()
+    log.info("gateway started", url=f"http://{settings.host}:{server.port}", workflows=catalogue.names)
+    stopping.wait()
+    server.stop()  # returns when the requests under way have been answered
+    publisher.stop()
     subscriber.stop()
     log.info("gateway stopped")
 
@@ -145,10 +175,6 @@ def _catalogue(settings: GatewaySettings) -> Catalogue:
         return load_catalogue(settings.workflows)
     except InvalidWorkflow as error:
         exit_with_error(PROGRAM, error.message)
-
-
-def _stop(*_: object) -> None:
-    raise SystemExit(0)
 
 
 if __name__ == "__main__":

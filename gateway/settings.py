@@ -17,11 +17,22 @@ class GatewaySettings(SharedSettings):
     port: int = Field(default=8100, ge=1, le=65535, description="Port to listen on.")
     threads: int = Field(default=12, ge=1, le=256, description="Requests answered at the same time.")
     connections: int = Field(default=1000, ge=10, le=65536, description="Connections held open at the same time.")
+    slow_seconds: float = Field(
+        default=10.0,
+        ge=1,
+        le=600,
+        description="Seconds that a client may take for a header, and may pause within a body or while it reads.",
+    )
+    least_bytes_per_second: float = Field(
+        default=4096.0,
+        ge=1,
+        description="Bytes per second that a client has to send or read after those seconds; a slower one is cut off.",
+    )
     watchers: int = Field(
         default=400,
         ge=1,
-        le=65536,
-        description="Clients that wait for events or a result at the same time, none on a thread.",
+        le=4096,
+        description="Clients that wait for events or a result at the same time, each on a thread.",
     )
     idle_seconds: int = Field(
         default=60, ge=1, le=3600, description="Seconds after which a connection that sends nothing is closed."

@@ -1,12 +1,14 @@
-"""Is the process alive, and is everything there that a submission needs?"""
+"""Whether the process is alive, and whether everything is there that a submission needs."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
 
 from flask import Blueprint, Response, jsonify
 
 from contracts.errors import StoreUnavailable
 from gateway.submissions.admission import AdmissionControl
-from gateway.submissions.ports import JobPublisher, Store
 
 MEANING = {
     "store": "The database does not answer: nothing can be accepted or read.",
@@ -15,7 +17,32 @@ MEANING = {
 }
 
 
-def blueprint(store: Store, job_publisher: JobPublisher, admission: AdmissionControl) -> Blueprint:
+class Database(Protocol):
+    def ping(self) -> None:
+        """Raises StoreUnavailable."""
+
+
+class Broker(Protocol):
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether an orchestrator consumes every workflow's queue."""
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What a submission needs, to be asked whether it is there."""
+
+    database: Database
+    broker: Broker
+    admission: AdmissionControl
+
+
+def blueprint(readiness: Readiness) -> Blueprint:
+    broker, admission = readiness.broker, readiness.admission
     health = Blueprint("health", __name__, url_prefix="/health")
 
     @health.get("/live", strict_slashes=False)
@@ -30,11 +57,11 @@ def blueprint(store: Store, job_publisher: JobPublisher, admission: AdmissionCon
         ``accepting: false``.
         """
         try:
-            store.ping()
+            readiness.database.ping()
             stored = True
         except StoreUnavailable:
             stored = False
-        parts = {"store": stored, "broker": job_publisher.connected, "orchestrator": job_publisher.answered}
+        parts = {"store": stored, "broker": broker.connected, "orchestrator": broker.answered}
         missing = [name for name, there in parts.items() if not there]
         if "broker" in missing:
             missing = [name for name in missing if name != "orchestrator"]  # without a broker nobody knows

@@ -8,14 +8,10 @@ from typing import Any, TypeAlias
 from flask import Response, json, request
 from pydantic import BaseModel, Field
 
-from gateway.api.problem_kinds import KINDS
+from contracts.errors import ShowcaseError
 
 MEDIA_TYPE = "application/problem+json"
 PAGES = "/problems"
-
-TITLES: dict[str, str] = {code: kind.title for code, kind in KINDS.items()}
-"""The kinds of problems by code, with the title that all of a kind share."""
-
 
 Responses: TypeAlias = dict[str | int, type[BaseModel] | dict[Any, Any] | None]
 """What an endpoint may answer, by status, as flask-openapi3 takes it."""
@@ -28,23 +24,21 @@ class Problem(BaseModel):
     title: str = Field(description="The kind of problem, in a few words; the same for all of a kind.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What is wrong this time, and what to do about it.")
-    instance: str = Field(description="The address that was asked.")
+    instance: str = Field(description="The address of the request.")
     code: str = Field(description="The kind of problem, for programs.")
 
 
-def problem(code: str, detail: str, status: int, **headers: str | int) -> Response:
-    """Return a problem of the kind ``code``, which stands in TITLES. ``headers`` go with it, dashes as underscores."""
+def problem(kind: type[ShowcaseError], detail: str, status: int | None = None) -> Response:
+    """Return a problem of this kind; ``status`` where it is not the kind's own."""
     body: dict[str, Any] = Problem(
-        type=f"{PAGES}/{code}",
-        title=TITLES[code],
-        status=status,
+        type=f"{PAGES}/{kind.code}",
+        title=kind.title,
+        status=status or kind.status,
         detail=detail,
         instance=request.full_path.rstrip("?") if request.args else request.path,
-        code=code,
+        code=kind.code,
     ).model_dump()
-    response = Response(json.dumps(body), status=status, mimetype=MEDIA_TYPE)
-    for name, value in headers.items():
-        response.headers[name.replace("_", "-")] = str(value)
+    response = Response(json.dumps(body), status=body["status"], mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -6,16 +6,17 @@ from flask import Blueprint, Response, jsonify, request
 
 from contracts.errors import StoreUnavailable, UnknownSubmission, UnknownWorkflow
 from contracts.submissions.documents import is_submission_id
-from contracts.workflows.catalogue import Catalogue
+from gateway.api.application import Application
 from gateway.api.errors import failure
 from gateway.images.validation import has_image_extension
-from gateway.submissions.accept import Acceptance, Upload
-from gateway.submissions.ports import Store
+from gateway.submissions.accept import Upload
 from gateway.submissions.results import artifacts_in, v1_result
 from gateway.submissions.retention import expired
 
 
-def blueprint(store: Store, catalogue: Catalogue, acceptance: Acceptance) -> Blueprint:
+def blueprint(application: Application) -> Blueprint:
+    submissions, catalogue = application.submissions, application.catalogue.workflows
+    lookup = submissions.lookup
     v1 = Blueprint("v1", __name__, url_prefix="/api/v1")
 
     @v1.post("/submit_image", strict_slashes=False)
@@ -32,7 +33,7 @@ def blueprint(store: Store, catalogue: Catalogue, acceptance: Acceptance) -> Blu
             workflow = catalogue.stable(name)
         except UnknownWorkflow:
             return failure("Incorrect 'workflow_name' included in the request.", 404)
-        submission = acceptance.accept(workflow, Upload(upload.stream.read, upload.filename))
+        submission = submissions.acceptance.accept(workflow, Upload(upload.stream.read, upload.filename))
         return jsonify(
             {
                 "file_type": submission.input.media_type,
@@ -44,12 +45,12 @@ def blueprint(store: Store, catalogue: Catalogue, acceptance: Acceptance) -> Blu
 
     @v1.get("/fetch_result/<submission_id>", strict_slashes=False)
     def fetch_result(submission_id: str) -> Response:
-        submission = store.fetch(submission_id.lower()) if is_submission_id(submission_id) else None
-        if submission is None or expired(submission, store.now()):
+        submission = lookup.reread(submission_id.lower()) if is_submission_id(submission_id) else None
+        if submission is None or expired(submission, lookup.now()):
             raise UnknownSubmission("Invalid submission_id.")
         pictures: dict[str, bytes] = {}
         for name in artifacts_in(submission.result):
-            picture = store.image(submission.id, name)
+            picture = submissions.images.image(submission.id, name)
             if picture is None:
                 raise StoreUnavailable(f"The artifact {name} of {submission.id} is not stored.")
             pictures[name] = picture.data

@@ -8,9 +8,10 @@ from pathlib import Path
 import flask_openapi3_swagger
 from flask import Blueprint, Response, abort, render_template, send_file
 
-from gateway.api.problem_kinds import KINDS
+from contracts.errors import problems as problem_kinds
 
 ASSETS_SECONDS = 3600
+KINDS = problem_kinds()
 
 _SWAGGER = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
 ASSETS = {
@@ -54,7 +55,7 @@ def _example(code: str) -> str:
         "type": f"/problems/{code}",
         "title": kind.title,
         "status": kind.status,
-        "detail": kind.detail,
+        "detail": kind.example,
         "instance": "/api/v2/submissions",
         "code": code,
     }

@@ -1,4 +1,4 @@
-"""Takes a submission in: checks the image, stores both, rings. What every version of the API does with an upload."""
+"""Accepts a submission: checks the image, stores both, publishes the job. Every version of the API does this."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import Submission
@@ -15,15 +16,15 @@ from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.workflow_file import Workflow
 from gateway.images.validation import Limits, examine
 from gateway.submissions.admission import AdmissionControl
-from gateway.submissions.ports import JobPublisher, Store
+from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
 
 UNPUBLISHED_DUE_SECONDS = 5
-"""A submission that nobody could ring for is looked at by the sweep after so many seconds."""
+"""A submission whose job was not published is looked at by the sweep after so many seconds."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What a client sent: its image is what ``read`` returns. ``retention`` overrides the usual one."""
+    """What a client sent: its image is what ``read`` returns. ``retention`` overrides the default."""
 
     read: Callable[[], bytes]
     file_name: str
@@ -32,29 +33,35 @@ class Upload:
     webhook: str | None = None
 
 
+class Store(SubmissionWriter, Clock, Protocol): ...
+
+
+class Publisher(JobPublisher, QueueDepths, Protocol): ...
+
+
 class Acceptance:
     """``retention``: how long a submission is kept unless it says otherwise itself; None is for ever."""
 
     def __init__(
         self,
         store: Store,
-        job_publisher: JobPublisher,
+        publisher: Publisher,
         admission: AdmissionControl,
         limits: Limits,
         retention: timedelta | None,
         webhooks: WebhookPolicy,
     ) -> None:
         self._store = store
-        self._job_publisher = job_publisher
+        self._publisher = publisher
         self._admission = admission
-        self._limits = limits
+        self.limits = limits
         self._webhooks = webhooks
         self.retention = retention
 
     def accept(self, workflow: Workflow, upload: Upload) -> Submission:
-        """Store what was sent and ring for it; when this returns, it is on disk.
+        """Store what was sent and publish its job; when this returns, it is on disk.
 
-        Raises QueueFull (before the image is looked at: who is overloaded has no time for that), WebhooksOff and
+        Raises QueueFull (before the image is read: an overloaded gateway has no time for that), WebhooksOff and
         InvalidWebhook (before it, too), RejectedUpload and StoreUnavailable.
         """
         submission, data = self.prepare(workflow, upload)
@@ -63,11 +70,11 @@ class Acceptance:
         return submission
 
     def prepare(self, workflow: Workflow, upload: Upload, submission_id: str | None = None) -> tuple[Submission, bytes]:
-        """Return what ``accept`` would store, with its image: nothing is stored, and nobody is rung for."""
+        """Return what ``accept`` would store, with its image; nothing is stored or published."""
         self._admission.check(workflow.name)
         webhook = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
         data = upload.read()
-        info = examine(data, upload.file_name, self._limits, workflow.formats)
+        info = examine(data, upload.file_name, self.limits, workflow.formats)
         now = self._store.now()
         kept = upload.retention or self.retention
         submission = Submission(
@@ -79,7 +86,7 @@ class Acceptance:
             created_at=now,
             due_at=now + timedelta(seconds=UNPUBLISHED_DUE_SECONDS),
             expires_at=now + kept if kept else None,
-            queue_depth_at_submit=self._job_publisher.backlog(workflow.name).waiting,
+            queue_depth_at_submit=self._publisher.backlog(workflow.name).waiting,
             events=[submission_event(SubmissionState.QUEUED, now)],
             event_count=1,
             metadata=dict(upload.metadata),
@@ -88,4 +95,4 @@ class Acceptance:
         return submission, data
 
     def publish(self, submission: Submission) -> None:
-        self._job_publisher.publish(Job(submission.id, submission.workflow.name, submission.workflow.version))
+        self._publisher.publish(Job(submission.id, submission.workflow.name, submission.workflow.version))

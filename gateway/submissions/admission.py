@@ -1,4 +1,4 @@
-"""When a workflow takes no more: refusing early and saying when to come back is kinder than a queue without end."""
+"""When a workflow accepts no more: an early refusal that says when to come back is better than an endless queue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import structlog
 
 from contracts.errors import QueueFull
-from gateway.submissions.ports import Backlog, JobPublisher
+from gateway.submissions.ports import Backlog, QueueDepths
 
 log = structlog.get_logger()
 
@@ -50,8 +50,8 @@ class AdmissionControl:
     so that a burst may pass by what arrives in them.
     """
 
-    def __init__(self, job_publisher: JobPublisher, workflows: list[str], limit: int) -> None:
-        self._job_publisher = job_publisher
+    def __init__(self, depths: QueueDepths, workflows: list[str], limit: int) -> None:
+        self._depths = depths
         self._workflows = workflows
         self._limit = limit
         self._refusing: set[str] = set()
@@ -60,7 +60,7 @@ class AdmissionControl:
         """Raise QueueFull when no more of ``workflow`` is taken."""
         if not self._limit:
             return
-        backlog = self._job_publisher.backlog(workflow)
+        backlog = self._depths.backlog(workflow)
         if backlog.waiting < self._limit:
             if workflow in self._refusing:
                 self._refusing.discard(workflow)
@@ -78,6 +78,4 @@ class AdmissionControl:
 
     def full(self) -> list[str]:
         """Return the workflows of which no more is taken."""
-        return [
-            name for name in self._workflows if self._limit and self._job_publisher.backlog(name).waiting >= self._limit
-        ]
+        return [name for name in self._workflows if self._limit and self._depths.backlog(name).waiting >= self._limit]

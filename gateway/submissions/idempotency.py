@@ -18,7 +18,7 @@ from datetime import timedelta
 from contracts.errors import IdempotencyConflict, InvalidRequest, StoreUnavailable, UnknownSubmission
 from contracts.submissions.documents import Submission
 from gateway.submissions.accept import Acceptance
-from gateway.submissions.ports import IdempotencyStore, RequestKey, Store
+from gateway.submissions.ports import Clock, IdempotencyStore, RequestKey
 
 KEPT = timedelta(hours=24)
 KEY_CHARACTERS = 255
@@ -58,8 +58,8 @@ def fingerprint_of(image: bytes, fields: dict[str, object]) -> str:
 
 
 class Idempotency:
-    def __init__(self, store: Store, keys: IdempotencyStore, acceptance: Acceptance, find: Find) -> None:
-        self._store = store
+    def __init__(self, clock: Clock, keys: IdempotencyStore, acceptance: Acceptance, find: Find) -> None:
+        self._clock = clock
         self._keys = keys
         self._acceptance = acceptance
         self._find = find
@@ -94,7 +94,7 @@ class Idempotency:
     def _known(self, key_id: str) -> RequestKey | None:
         """Return the key, unless its time is over: the database deletes it within a minute, which may be too late."""
         known = self._keys.find(key_id)
-        if known is not None and known.expires_at <= self._store.now():
+        if known is not None and known.expires_at <= self._clock.now():
             self._keys.forget(known)
             return None
         return known

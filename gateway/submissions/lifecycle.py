@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
@@ -11,7 +12,15 @@ from contracts.messaging.jobs import Job
 from contracts.submissions.documents import INPUT_NAME, Submission
 from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.states import SubmissionState
-from gateway.submissions.ports import Deletion, JobPublisher, LifecycleStore, Store
+from gateway.submissions.ports import (
+    Clock,
+    Deletion,
+    EventPublisher,
+    JobPublisher,
+    LifecycleStore,
+    QueueDepths,
+    SubmissionReader,
+)
 
 log = structlog.get_logger()
 
@@ -25,11 +34,17 @@ FINISHED_TOGETHER = 100
 CANCELED = "It was canceled on request."
 
 
+class Store(SubmissionReader, Clock, Protocol): ...
+
+
+class Publisher(JobPublisher, EventPublisher, QueueDepths, Protocol): ...
+
+
 class Lifecycle:
-    def __init__(self, store: Store, lifecycle_store: LifecycleStore, job_publisher: JobPublisher) -> None:
+    def __init__(self, store: Store, lifecycle_store: LifecycleStore, publisher: Publisher) -> None:
         self._store = store
         self._lifecycle_store = lifecycle_store
-        self._job_publisher = job_publisher
+        self._publisher = publisher
 
     def cancel(self, submission: Submission) -> Submission:
         """Cancel what has not ended; canceling twice changes nothing.
@@ -53,11 +68,11 @@ class Lifecycle:
             if not found.state.retryable:
                 raise IllegalMove(f"The submission is {found.state}: only what failed or was canceled is retried.")
             workflow = found.workflow
-            queue_depth = self._job_publisher.backlog(workflow.name).waiting
+            queue_depth = self._publisher.backlog(workflow.name).waiting
             if not self._lifecycle_store.retry(found, queue_depth, RETRY_DUE_SECONDS, self._store.now()):
                 return False
             self._publish_event(found, SubmissionState.QUEUED)
-            self._job_publisher.publish(Job(found.id, workflow.name, workflow.version))
+            self._publisher.publish(Job(found.id, workflow.name, workflow.version))
             log.info("submission retried", submission_id=found.id)
             return True
 
@@ -124,7 +139,7 @@ class Lifecycle:
 
     def _publish_event(self, submission: Submission, state: SubmissionState) -> None:
         # An orchestrator may have written since our look: only the document knows the event's number.
-        self._job_publisher.publish_event(SubmissionChanged(submission.id, submission.workflow.name, state, None))
+        self._publisher.publish_event(SubmissionChanged(submission.id, submission.workflow.name, state, None))
 
 
 def _contended(submission: Submission) -> IllegalMove:

@@ -1,4 +1,4 @@
-"""What the gateway needs from the world: the store and the doorbell."""
+"""What the use cases of a submission need from the world, one port a need."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from contracts.messaging.jobs import Job
 from contracts.submissions.documents import Submission
 from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.images import StoredImage
+from contracts.submissions.tombstones import Tombstone
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """How many submissions of a workflow wait, and how many a second were begun of late."""
+    """How many submissions of a workflow wait, and how many a second were started recently."""
 
     waiting: int
     drained_per_second: float
@@ -30,7 +31,7 @@ class Deletion:
 
 @dataclass(frozen=True)
 class RequestKey:
-    """A client's idempotency key: ``id`` is its hash, ``fingerprint`` its request's, and what was made of that."""
+    """A client's idempotency key: ``id`` is its hash, ``fingerprint`` its request's, ``submission_id`` the outcome."""
 
     id: str
     fingerprint: str
@@ -38,28 +39,28 @@ class RequestKey:
     expires_at: datetime
 
 
-class Store(Protocol):
-    """Submissions and pictures. Every method raises StoreUnavailable."""
-
-    def accept(self, submission: Submission, image: bytes) -> None:
-        """Store the image, then the submission; when this returns, both are on disk."""
-
-    def fetch(self, submission_id: str) -> Submission | None: ...
-
-    def image(self, submission_id: str, name: str) -> StoredImage | None: ...
-
-    def mark_published(self, submission_ids: list[str]) -> None:
-        """Record that the queue has a message for these, unless somebody works on them already."""
-
+class Clock(Protocol):
     def now(self) -> datetime:
-        """Return the database's time as last measured: one clock dates all submissions."""
+        """Return the database's time as last measured: one clock dates all submissions. Raises StoreUnavailable."""
 
-    def ping(self) -> None:
-        """Ask the database for its time."""
+
+class SubmissionReader(Protocol):
+    def fetch(self, submission_id: str) -> Submission | None:
+        """Raises StoreUnavailable, UnknownSchema and InvalidDocument."""
+
+
+class SubmissionWriter(Protocol):
+    def accept(self, submission: Submission, image: bytes) -> None:
+        """Store the image, then the submission; when this returns, both are on disk. Raises StoreUnavailable."""
+
+
+class ImageStore(Protocol):
+    def image(self, submission_id: str, name: str) -> StoredImage | None:
+        """Return a stored input or artifact. Raises StoreUnavailable."""
 
 
 class IdempotencyStore(Protocol):
-    """The keys, and the one write that may be tried by many. Every method raises StoreUnavailable."""
+    """The keys, and the one write that many may try. Every method raises StoreUnavailable."""
 
     def find(self, key_id: str) -> RequestKey | None: ...
 
@@ -67,56 +68,69 @@ class IdempotencyStore(Protocol):
         """Store a key. False: there is one already."""
 
     def forget(self, key: RequestKey) -> None:
-        """Delete a key that has expired, unless another one stands in its place by now."""
+        """Delete a key that has expired, unless another one has taken its place."""
 
     def accept_once(self, submission: Submission, image: bytes) -> bool:
-        """Store both as ``Store.accept`` does. False: another request was faster."""
+        """Store both as ``SubmissionWriter.accept`` does. False: another request was faster."""
 
 
 class LifecycleStore(Protocol):
-    """Moves that an owner asks for: each is a compare-and-set on the state and fence of the submission that was read.
+    """Moves that a client asks for: each is a compare-and-set on the state and fence of the submission that was read.
 
     They answer False when somebody else has moved it since. ``at`` is the database's time. Every method raises
     StoreUnavailable.
     """
 
     def cancel(self, submission: Submission, reason: str, at: datetime) -> bool:
-        """Queued or running to canceled, under the next fence: whoever works on it can write nothing more."""
+        """Queued or running to canceled, under the next fence: an orchestrator that works on it can write no more."""
 
     def retry(self, submission: Submission, queue_depth: int, due_in_seconds: float, at: datetime) -> bool:
-        """Failed or canceled to queued: what succeeded or was skipped stays, the rest is called again."""
+        """Failed or canceled to queued: steps that succeeded or were skipped stay, the others are called again."""
 
     def write_tombstone(self, deletion: Deletion, at: datetime) -> None:
-        """Put up its tombstone: from now on it will be deleted, whatever stops in between."""
+        """From now on the submission will be deleted, whatever stops in between."""
 
     def remove(self, submission: Submission) -> bool:
         """Delete the document."""
 
     def clear(self, deletion: Deletion) -> None:
-        """Delete the pictures, and note that nothing is left to do."""
+        """Delete the images, and record that nothing is left to do."""
 
     def unfinished(self, limit: int, at: datetime) -> list[Deletion]:
-        """Return what was buried a minute ago or before and may not be gone altogether."""
+        """Return deletions that were begun a minute ago or before and may not be complete."""
+
+
+class Tombstones(Protocol):
+    """What is left of deleted and expired submissions. Every method raises StoreUnavailable."""
+
+    def write_tombstone(self, tombstone: Tombstone) -> None:
+        """Store it in place of one that is there; when this returns, it is on disk."""
+
+    def find(self, submission_id: str) -> Tombstone | None: ...
+
+
+class WebhookReplays(Protocol):
+    """The webhook outbox, as far as the gateway writes to it."""
+
+    def replay(self, submission: Submission) -> bool:
+        """Make the submission's webhook due now, at the beginning of its schedule.
+
+        False: the submission has changed since it was read. Raises StoreUnavailable.
+        """
 
 
 class JobPublisher(Protocol):
-    """Rings the orchestrators, and tells whoever waits.
-
-    Never blocks and never fails: what it misses, the sweep rings for.
-    """
+    """Publishes jobs. Never blocks and never fails: the sweep publishes what it misses."""
 
     def publish(self, job: Job) -> None: ...
 
-    def publish_event(self, change: SubmissionChanged) -> None:
-        """Tell whoever waits what has happened. A notice is a hint: it may be lost."""
 
+class EventPublisher(Protocol):
+    """Publishes what happened. Never blocks and never fails: an event is a hint and may be lost."""
+
+    def publish_event(self, change: SubmissionChanged) -> None: ...
+
+
+class QueueDepths(Protocol):
     def backlog(self, workflow: str) -> Backlog:
-        """Return what is known of the workflow's queue. Asks nobody: it is called for every upload."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether the broker is there."""
-
-    @property
-    def answered(self) -> bool:
-        """Whether an orchestrator listens to every workflow's queue."""
+        """Return what is known of the workflow's queue. Costs no round trip: it is called for every upload."""

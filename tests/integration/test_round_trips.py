@@ -27,7 +27,7 @@ from runtime.mongo import Database
 from tests.support.checkout import CHECKOUT
 from tests.support.factories import png
 from tests.support.fakes import FakeEventPublisher, FakeJobPublisher, FakeModels
-from tests.unit.gateway.conftest import make_app
+from tests.support.gateway_app import make_app
 
 PAGE = CHECKOUT / "docs" / "how-it-works.md"
 

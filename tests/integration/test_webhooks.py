@@ -16,7 +16,7 @@ from contracts.submissions.states import SubmissionState
 from contracts.webhooks.policy import event_id
 from contracts.webhooks.targets import parse_allowed
 from gateway.adapters.mongo import submissions as gateway_submissions
-from gateway.adapters.mongo.webhook_replays import MongoReplays
+from gateway.adapters.mongo.webhook_replays import MongoWebhookReplays
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.adapters.mongo.webhook_outbox import WINDOWS_SECONDS, MongoOutbox
 from orchestrator.ports import Progress
@@ -101,7 +101,7 @@ def _real(database):
         gateway_submissions.MongoSubmissions(Database(client, name)),
         orchestrator_submissions.MongoSubmissions(Database(client, name)),
     )
-    return World(front, back, MongoOutbox(Database(client, name)), MongoReplays(Database(client, name)))
+    return World(front, back, MongoOutbox(Database(client, name)), MongoWebhookReplays(Database(client, name)))
 
 
 def test_the_end_makes_it_due_and_nothing_else_does(world):
@@ -248,7 +248,7 @@ def test_one_that_nobody_can_read_is_left_for_a_while(world):
 
 def test_a_database_that_is_not_there_is_told():
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
-    outbox, replays = MongoOutbox(Database(client, "test")), MongoReplays(Database(client, "test"))
+    outbox, replays = MongoOutbox(Database(client, "test")), MongoWebhookReplays(Database(client, "test"))
     submission = make_submission(webhook=Webhook(url=URL))
     for call in (lambda: outbox.due(1), lambda: replays.replay(submission), lambda: outbox.drop(submission)):
         with pytest.raises(StoreUnavailable):

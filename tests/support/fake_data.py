@@ -10,7 +10,8 @@ from contracts.errors import InvalidDocument, UnknownSchema
 from contracts.storage.secantus import SAMPLE
 from contracts.submissions.documents import from_document
 from contracts.submissions.tombstones import Tombstone
-from gateway.submissions.listing import Filters, Row, milliseconds
+from gateway.adapters.mongo.secantus_windows import Row, milliseconds
+from gateway.submissions.listing import Filters
 from tests.support.fakes import MemoryStore
 
 

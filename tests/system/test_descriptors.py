@@ -31,7 +31,8 @@ def test_it_serves_who_is_connected_says_so_once_and_recovers(client, cluster, s
         process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + FREE, limits[1]))
         stack.callback(process.rlimit, psutil.RLIMIT_NOFILE, limits)
         for _ in range(KNOCKS):
-            stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=10))
+            knock = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=10))
+            knock.sendall(b"GET /")  # the kernel keeps back a connection that sends nothing
         eventually(lambda: cluster.log("gateway").count(SAID) > before)
         with pytest.raises(requests.RequestException):
             requests.get(f"{client.url}/health/live", timeout=2)

@@ -14,7 +14,8 @@ from pymongo import DESCENDING
 from contracts.errors import InvalidDocument, UnknownSchema
 from contracts.storage import layout, secantus
 from contracts.submissions.documents import from_document
-from gateway.submissions.listing import Filters, Row, milliseconds, moment
+from gateway.adapters.mongo.secantus_windows import Row, milliseconds, moment
+from gateway.submissions.listing import Filters
 from runtime.mongo import Database, Document, translated
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ from contracts.submissions.documents import Submission
 from runtime.mongo import Database, translated
 
 
-class MongoReplays:
+class MongoWebhookReplays:
     """The replays' port on MongoDB's protocol. Thread-safe."""
 
     def __init__(self, database: Database) -> None:

@@ -6,10 +6,11 @@ from flask import Response, json, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from pydantic import ValidationError
 
-from gateway.api.problems import Problem, problem
-from gateway.api.v2 import PREFIX
+from contracts.errors import InvalidRequest
 from gateway.api.openapi.schema import finish
+from gateway.api.problems import Problem, problem
 from gateway.api.requests.parsing import sentence
+from gateway.api.resources.addresses import PREFIX
 
 VERSION = "2.0.0"
 INFO = Info(
@@ -36,7 +37,7 @@ class ApiDocument(OpenAPI):
 
 def refuse(error: ValidationError) -> Response:
     """Return what a request gets whose path, query or body does not fit its description."""
-    return problem("invalid-request", sentence(error), 400)
+    return problem(InvalidRequest, sentence(error))
 
 
 def make_app(name: str) -> OpenAPI:

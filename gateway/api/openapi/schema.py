@@ -13,10 +13,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gateway.api.problem_kinds import KINDS
+from contracts.errors import problems
 from gateway.api.problems import MEDIA_TYPE, PAGES, described
 
 Document = dict[str, Any]
+
+TAGS = ["Submissions", "Pictures", "Webhooks", "Workflows", "Models"]
+"""The headings under which /docs shows the calls, in this order."""
 
 REFERENCE = "#/components/schemas/"
 PACKAGES = ("gateway.", "contracts.")
@@ -26,6 +29,7 @@ ETAG: Document = {
     "schema": {"type": "string"},
     "required": True,
 }
+LOCATION: Document = {"description": "The submission's address.", "schema": {"type": "string"}, "required": True}
 RETRY_AFTER: Document = {
     "description": "Seconds after which to ask again.",
     "schema": {"type": "integer", "minimum": 1},
@@ -52,7 +56,7 @@ def finish(document: Document) -> Document:
     for path, item in document["paths"].items():
         for operation in item.values():
             _finish_operation(operation, path)
-    document["paths"] = dict(sorted(document["paths"].items(), key=lambda entry: _place(document, entry[1])))
+    document["paths"] = dict(sorted(document["paths"].items(), key=_place))
     document["components"] = {"schemas": _components(document["paths"], document["components"]["schemas"])}
     document["servers"] = [{"url": "/", "description": "Where this document comes from."}]
     _strip_titles(document["paths"])
@@ -72,10 +76,10 @@ def reference(model: type[BaseModel]) -> Document:
     return {"schema": {"$ref": REFERENCE + model.__name__}}
 
 
-def _place(document: Document, item: Document) -> int:
-    """Return a path's place: as its tag comes in the list of tags; within one, as they were registered."""
-    order = [tag["name"] for tag in document.get("tags", [])]
-    return min(order.index(tag) for operation in item.values() for tag in operation["tags"])
+def _place(entry: tuple[str, Document]) -> tuple[int, str]:
+    """Return a path's place: as its tag comes in TAGS, then by the path itself."""
+    path, item = entry
+    return min(TAGS.index(tag) for operation in item.values() for tag in operation["tags"]), path
 
 
 def _finish_operation(operation: Document, path: str) -> None:
@@ -134,15 +138,15 @@ def _problems(status: int, path: str, operation: Document) -> Document:
                 "type": f"{PAGES}/{code}",
                 "title": kind.title,
                 "status": status,
-                "detail": kind.detail,
+                "detail": kind.example,
                 "instance": path,
                 "code": code,
             },
         }
-        for code, kind in KINDS.items()
+        for code, kind in problems().items()
         if kind.status == status
         and (not kind.tags or kind.tags & set(operation["tags"]))
-        and ("requestBody" in operation or not kind.of_body)
+        and ("requestBody" in operation or not kind.with_body)
     }
 
 

@@ -12,7 +12,7 @@ from contracts.errors import InvalidRequest
 from contracts.submissions.documents import Submission
 from contracts.workflows.catalogue import Catalogue
 from gateway.api.requests.parsing import JsonSubmission, SubmissionFields, checked, form_fields
-from gateway.api.v2.submission_events import WaitHeaders
+from gateway.api.requests.waiting import WaitHeaders
 from gateway.submissions.accept import Acceptance, Upload
 from gateway.submissions.idempotency import KEY_PATTERN, Accepted, Idempotency, checked_key, fingerprint_of
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from contracts.models.descriptions import ModelCard, Weights
 from contracts.submissions.states import ServedState
-from gateway.api.v2 import model_url, workflow_url
+from gateway.api.resources.addresses import model_url, workflow_url
 from gateway.api.resources.workflows import NAME, VERSION
 from gateway.catalogue.models import ModelDirectory
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from contracts.submissions.documents import INPUT_NAME, InputInfo, ModelRef, Submission, WorkflowRef
 from contracts.submissions.states import StepState, SubmissionState
-from gateway.api.v2 import PREFIX
+from gateway.api.resources.addresses import submission_url
 from gateway.submissions.ports import Backlog
 from gateway.submissions.results import artifact_name
 
@@ -81,11 +81,6 @@ class SubmissionResource(BaseModel):
     urls: Urls = Field(description="Where to go on from here.")
 
 
-def address(submission_id: str, *parts: str) -> str:
-    """Return the path of a submission, or of something below it."""
-    return "/".join((f"{PREFIX}/submissions", submission_id, *parts))
-
-
 def position(submission: Submission, backlog: Backlog, now: datetime) -> QueuePosition:
     """Estimate from how many stood before it when it came, and how many a second were taken since."""
     age = max(0.0, (now - submission.asked_at).total_seconds())
@@ -121,20 +116,20 @@ def resource(submission: Submission, backlog: Backlog, now: datetime) -> Submiss
                 name=artifact.name,
                 media_type=artifact.media_type,
                 bytes=artifact.bytes,
-                url=address(key, "artifacts", artifact.name),
+                url=submission_url(key, "artifacts", artifact.name),
             )
             for artifact in submission.artifacts
         ],
         queue=position(submission, backlog, now) if submission.state is SubmissionState.QUEUED else None,
         urls=Urls(
-            self=address(key),
-            cancel=address(key, "cancel"),
-            retry=address(key, "retry"),
-            events=address(key, "events"),
-            input=address(key, INPUT_NAME),
-            artifacts=address(key, "artifacts"),
-            record=address(key, "record"),
-            webhook=address(key, "webhook"),
+            self=submission_url(key),
+            cancel=submission_url(key, "cancel"),
+            retry=submission_url(key, "retry"),
+            events=submission_url(key, "events"),
+            input=submission_url(key, INPUT_NAME),
+            artifacts=submission_url(key, "artifacts"),
+            record=submission_url(key, "record"),
+            webhook=submission_url(key, "webhook"),
         ),
     )
 
@@ -145,6 +140,6 @@ def _result(submission: Submission) -> dict[str, Any] | None:
     shown: dict[str, Any] = {}
     for name, value in submission.result.items():
         artifact = artifact_name(value)
-        url = artifact and address(submission.id, "artifacts", artifact)
+        url = artifact and submission_url(submission.id, "artifacts", artifact)
         shown[name] = value if artifact is None else {"artifact": artifact, "url": url}
     return shown

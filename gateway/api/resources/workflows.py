@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from contracts.submissions.documents import ModelRef
 from contracts.workflows.catalogue import Catalogue
 from contracts.workflows.workflow_file import Workflow
-from gateway.api.v2 import model_url, workflow_url
+from gateway.api.resources.addresses import model_url, workflow_url
 from gateway.images.validation import MAX_SIDE, Limits
 
 NAME = Field(description="The workflow's name.", examples=["workflow_001"])

@@ -9,16 +9,14 @@ from flask import Response
 from flask_openapi3 import APIBlueprint
 from pydantic import Field
 
-from contracts.storage import secantus
 from contracts.submissions.documents import Submission
-from contracts.workflows.catalogue import Catalogue
+from gateway.api.application import Application
 from gateway.api.problems import described
-from gateway.api.v2 import PREFIX
-from gateway.api.v2.submission_lists import FilterQuery
-from gateway.api.resources.lookup import SUBMISSIONS, Submissions
+from gateway.api.requests.filters import FilterQuery
+from gateway.api.requests.paths import SUBMISSIONS
+from gateway.api.resources.addresses import PREFIX
+from gateway.api.responses import submission_resource
 from gateway.submissions.export import BATCH, MOST_AT_A_TIME, Format, Slots, header, in_chunks, result_fields, row
-from gateway.submissions.listing import Source, read_all
-from gateway.submissions.ports import Store
 
 log = structlog.get_logger()
 
@@ -30,7 +28,9 @@ class ExportQuery(FilterQuery):
     format: Format = Field(default=Format.NDJSON, description="NDJSON holds each resource whole, CSV a row for it.")
 
 
-def blueprint(submissions: Submissions, source: Source, store: Store, catalogue: Catalogue) -> APIBlueprint:
+def blueprint(application: Application) -> APIBlueprint:
+    lookup, listing = application.submissions.lookup, application.submissions.listing
+    catalogue = application.catalogue.workflows
     v2 = APIBlueprint("v2_exports", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
     slots = Slots(MOST_AT_A_TIME, BUSY)
 
@@ -55,7 +55,7 @@ def blueprint(submissions: Submissions, source: Source, store: Store, catalogue:
         """
         filters = query.filters()
         slot = slots.acquire()
-        found = read_all(source, filters, BATCH, store.now(), secantus.SAMPLE_OF)
+        found = listing.all(filters, BATCH)
         lines = _csv(found, result_fields(catalogue, query.workflow)) if query.format is Format.CSV else _ndjson(found)
         response = Response(in_chunks(lines), mimetype=MEDIA_TYPES[query.format].split(";")[0])
         response.call_on_close(slot.release)  # at its end, and when the client hangs up
@@ -66,7 +66,7 @@ def blueprint(submissions: Submissions, source: Source, store: Store, catalogue:
 
     def _ndjson(found: Iterator[Submission]) -> Iterator[str]:
         for submission in found:
-            yield submissions.resource(submission).model_dump_json() + "\n"
+            yield submission_resource(lookup, submission).model_dump_json() + "\n"
 
     return v2
 

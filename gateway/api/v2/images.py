@@ -15,14 +15,14 @@ from contracts.errors import StoreUnavailable, UnknownArtifact
 from contracts.submissions.documents import INPUT_NAME, Submission
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import SubmissionState
+from gateway.api.application import Application
 from gateway.api.problems import described
-from gateway.api.v2 import PREFIX
-from gateway.api.resources.submissions import address
-from gateway.api.resources.lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.requests.paths import SUBMISSIONS, SubmissionPath
+from gateway.api.resources.addresses import PREFIX, submission_url
 from gateway.images import overlay
 from gateway.images.downloads import OVERLAY, download_name, has_overlay, shown_inline, stored_artifact
 from gateway.submissions.export import Slots
-from gateway.submissions.ports import Store
+from gateway.submissions.ports import Clock, ImageStore
 
 LONGEST_CACHED = timedelta(days=365)
 DRAWN_AT_ONCE = 1
@@ -54,8 +54,9 @@ class ArtifactList(BaseModel):
 class Pictures:
     """Reads pictures, and answers with one or a part of it, or with nothing when the client has it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ImageStore, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     def read(self, submission: Submission, name: str) -> StoredImage:
         picture = self._store.image(submission.id, name)
@@ -78,7 +79,7 @@ class Pictures:
         if fixed:
             left = LONGEST_CACHED
             if submission.expires_at is not None:
-                left = min(left, submission.expires_at - self._store.now())
+                left = min(left, submission.expires_at - self._clock.now())
             response.headers["Cache-Control"] = f"private, max-age={max(0, int(left.total_seconds()))}, immutable"
         asked = parse_range_header(request.headers.get("Range"))
         # Several ranges at once, or a unit of somebody's own: the whole is a right answer to both.
@@ -88,7 +89,9 @@ class Pictures:
         return response
 
 
-def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
+def blueprint(application: Application) -> APIBlueprint:
+    lookup = application.submissions.lookup
+    pictures = Pictures(application.submissions.images, lookup)
     v2 = APIBlueprint("v2_pictures", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
     drawing = Slots(DRAWN_AT_ONCE, BUSY, retry_after_seconds=2)
     content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", "image/jpeg")}
@@ -107,7 +110,7 @@ def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
     )
     def input_image(path: SubmissionPath) -> Response:
         """The image as it was sent, byte for byte. Its ETag is its SHA-256."""
-        submission = submissions.find(path.submission_id)
+        submission = lookup.find(path.submission_id)
         picture = pictures.read(submission, INPUT_NAME)
         name = download_name(submission.input.file_name, submission.id, picture.media_type)
         return pictures.answer(submission, picture.data, picture.media_type, submission.input.sha256, name, fixed=True)
@@ -120,18 +123,18 @@ def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
     )
     def artifact_list(path: SubmissionPath) -> Response:
         """The pictures that its steps made so far, and `overlay.png` once there is a mask to draw."""
-        submission = submissions.find(path.submission_id)
+        submission = lookup.find(path.submission_id)
         items = [
             ArtifactItem(
                 name=each.name,
                 media_type=each.media_type,
                 bytes=each.bytes,
-                url=address(submission.id, "artifacts", each.name),
+                url=submission_url(submission.id, "artifacts", each.name),
             )
             for each in submission.artifacts
         ]
         if has_overlay(submission):
-            url = address(submission.id, "artifacts", OVERLAY)
+            url = submission_url(submission.id, "artifacts", OVERLAY)
             items.append(ArtifactItem(name=OVERLAY, media_type="image/png", bytes=None, url=url))
         return Response(ArtifactList(items=items).model_dump_json(), mimetype="application/json")
 
@@ -146,7 +149,7 @@ def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
 
         An overlay is drawn when it is asked for, in the mask's size.
         """
-        submission = submissions.find(path.submission_id)
+        submission = lookup.find(path.submission_id)
         fixed = submission.state is SubmissionState.SUCCEEDED  # before that, a step may run once more
         if path.name == OVERLAY and has_overlay(submission):
             mask = pictures.read(submission, overlay.MASK).data
@@ -162,8 +165,8 @@ def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
         named = stored_artifact(submission, path.name)
         if named is None:
             raise UnknownArtifact(
-                f"This submission has no picture {path.name[:64]!r}. {address(submission.id, 'artifacts')} lists those "
-                "that it has."
+                f"This submission has no picture {path.name[:64]!r}. {submission_url(submission.id, 'artifacts')} "
+                "lists those that it has."
             )
         picture = pictures.read(submission, named.name)
         etag = hashlib.sha256(picture.data).hexdigest()

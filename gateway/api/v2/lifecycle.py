@@ -5,16 +5,17 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi3 import APIBlueprint
 
+from gateway.api.application import Application
+from gateway.api.openapi.schema import ETAG, LOCATION, RETRY_AFTER, headed
 from gateway.api.problems import described
-from gateway.api.v2 import PREFIX
-from gateway.api.openapi.schema import ETAG, RETRY_AFTER, headed
-from gateway.api.resources.submissions import SubmissionResource, address
-from gateway.api.resources.lookup import SUBMISSIONS, SubmissionPath, Submissions
-from gateway.api.v2.submissions import LOCATION, RETRY_AFTER_SECONDS
-from gateway.submissions.lifecycle import Lifecycle
+from gateway.api.requests.paths import SUBMISSIONS, SubmissionPath
+from gateway.api.resources.addresses import PREFIX, submission_url
+from gateway.api.resources.submissions import SubmissionResource
+from gateway.api.responses import RETRY_AFTER_SECONDS, submission_response
 
 
-def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:
+def blueprint(application: Application) -> APIBlueprint:
+    lookup, lifecycle = application.submissions.lookup, application.submissions.lifecycle
     v2 = APIBlueprint("v2_lifecycle", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
 
     @v2.post(
@@ -28,7 +29,7 @@ def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:
 
         Canceling what is canceled already changes nothing.
         """
-        return submissions.answer(lifecycle.cancel(submissions.find(path.submission_id)))
+        return submission_response(lookup, lifecycle.cancel(lookup.find(path.submission_id)))
 
     @v2.post(
         "/submissions/<submission_id>/retry",
@@ -43,9 +44,9 @@ def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:
     )
     def retry(path: SubmissionPath) -> Response:
         """Queue a failed or canceled submission again. Steps that succeeded keep their outcome; others are called."""
-        submission = lifecycle.retry(submissions.find(path.submission_id))
-        response = submissions.answer(submission, 202)
-        response.headers["Location"] = address(submission.id)
+        submission = lifecycle.retry(lookup.find(path.submission_id))
+        response = submission_response(lookup, submission, 202)
+        response.headers["Location"] = submission_url(submission.id)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
 
@@ -57,7 +58,7 @@ def blueprint(submissions: Submissions, lifecycle: Lifecycle) -> APIBlueprint:
     )
     def delete(path: SubmissionPath) -> Response:
         """Delete a submission with its images, in any state; one that is under way is canceled first."""
-        lifecycle.delete(submissions.find(path.submission_id))
+        lifecycle.delete(lookup.find(path.submission_id))
         return Response(status=204)
 
     return v2

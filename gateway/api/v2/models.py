@@ -6,11 +6,11 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
+from gateway.api.application import Application
 from gateway.api.problems import described
-from gateway.api.v2 import PREFIX
-from gateway.api.responses import tagged
+from gateway.api.resources.addresses import PREFIX
 from gateway.api.resources.models import ModelList, ModelResource, model_resource, model_summary
-from gateway.catalogue.models import ModelDirectory
+from gateway.api.responses import tagged
 
 MODELS = Tag(name="Models", description="Which models the workflows call, and what is known of each.")
 
@@ -19,7 +19,8 @@ class ModelPath(BaseModel):
     name: str = Field(description="The model's name.", json_schema_extra={"example": "digit_recognizer"})
 
 
-def blueprint(models: ModelDirectory) -> APIBlueprint:
+def blueprint(application: Application) -> APIBlueprint:
+    models = application.catalogue.models
     v2 = APIBlueprint("v2_models", __name__, url_prefix=PREFIX, abp_tags=[MODELS])
 
     @v2.get("/models", summary="List the models", operation_id="list_models", responses={"200": ModelList, "304": None})

@@ -5,13 +5,15 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi3 import APIBlueprint
 
+from gateway.api.application import Application
 from gateway.api.problems import described
-from gateway.api.v2 import PREFIX
-from gateway.api.resources.lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.requests.paths import SUBMISSIONS, SubmissionPath
+from gateway.api.resources.addresses import PREFIX
 from gateway.submissions.record import Record, record
 
 
-def blueprint(submissions: Submissions) -> APIBlueprint:
+def blueprint(application: Application) -> APIBlueprint:
+    lookup = application.submissions.lookup
     v2 = APIBlueprint("v2_records", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
 
     @v2.get(
@@ -24,7 +26,7 @@ def blueprint(submissions: Submissions) -> APIBlueprint:
         """What ran, with every attempt, its server and its times; what was skipped, with the gate that decided and the
         values that it saw; the digest of the workflow that was followed; and all events.
         """
-        response = Response(record(submissions.find(path.submission_id)).model_dump_json(), mimetype="application/json")
+        response = Response(record(lookup.find(path.submission_id)).model_dump_json(), mimetype="application/json")
         response.headers["Cache-Control"] = "private, no-cache"
         return response
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, request
 from flask_openapi3 import APIBlueprint
 
 from contracts.submissions.documents import Submission
+from gateway.api.application import Application
+from gateway.api.openapi.schema import ETAG, LOCATION, RETRY_AFTER, headed, reference
 from gateway.api.problems import described
-from gateway.api.v2 import PREFIX
-from gateway.api.openapi.schema import ETAG, RETRY_AFTER, headed, reference
-from gateway.api.requests.parsing import JsonSubmission, MultipartSubmission
-from gateway.api.resources.submissions import SubmissionResource, address
-from gateway.api.resources.lookup import SUBMISSIONS, SubmissionPath, Submissions
+from gateway.api.requests.parsing import JsonSubmission, MultipartSubmission, wait_seconds
+from gateway.api.requests.paths import SUBMISSIONS, SubmissionPath
 from gateway.api.requests.submit import SubmitHeaders, SubmitRequest
-from gateway.api.v2.submission_events import WaitHeaders, Waiting
-from gateway.submissions.idempotency import Accepted
-
-RETRY_AFTER_SECONDS = 1
+from gateway.api.requests.waiting import WaitHeaders, client_connected
+from gateway.api.resources.addresses import PREFIX, submission_url
+from gateway.api.resources.submissions import SubmissionResource
+from gateway.api.responses import RETRY_AFTER_SECONDS, submission_response
 
 SUBMIT_BODY = {
     "required": True,
@@ -32,16 +31,21 @@ REPLAYED = {
     "schema": {"type": "string", "const": "true"},
     "required": False,
 }
-LOCATION = {"description": "The submission's address.", "schema": {"type": "string"}, "required": True}
 
 
-def blueprint(submissions: Submissions, submit_request: SubmitRequest, waiting: Waiting) -> APIBlueprint:
+def blueprint(application: Application) -> APIBlueprint:
     v2 = APIBlueprint("v2_submissions", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
+    submissions, waiter = application.submissions, application.events.waiter
+    submit_request = SubmitRequest(submissions.acceptance, submissions.idempotency, application.catalogue.workflows)
 
-    def answer_after_wait(submission: Submission, unfinished: int, *, replayed: bool = False) -> Response:
-        submission, seconds = waiting.wait(submission, replayed=replayed)
-        response = submissions.answer(submission, 200 if submission.state.terminal else unfinished)
-        if seconds is not None:
+    def answer_after_wait(submission: Submission, unfinished: int) -> Response:
+        """Return the submission after the wait that the request prefers; ``unfinished``: the status of one that is not
+        final then."""
+        seconds = wait_seconds(request.headers.get("Prefer", ""))
+        waited = None if seconds is None else waiter.wait(submission, seconds, client_connected())
+        found = waited or submission
+        response = submission_response(submissions.lookup, found, 200 if found.state.terminal else unfinished)
+        if waited is not None:
             response.headers["Preference-Applied"] = f"wait={seconds}"
         return response
 
@@ -78,13 +82,9 @@ def blueprint(submissions: Submissions, submit_request: SubmitRequest, waiting: 
         With an `Idempotency-Key` the same request may be sent again, for instance when no answer came: the answer is
         then the submission that there is, with the header `Idempotency-Replayed: true`.
         """
-        left = waiting.resumed()
-        if left:
-            accepted = Accepted(submissions.find(left.submission_id), left.replayed)
-        else:
-            accepted = submit_request.accept(header.idempotency_key)
-        response = answer_after_wait(accepted.submission, 202, replayed=accepted.replayed)
-        response.headers["Location"] = address(accepted.submission.id)
+        accepted = submit_request.accept(header.idempotency_key)
+        response = answer_after_wait(accepted.submission, 202)
+        response.headers["Location"] = submission_url(accepted.submission.id)
         if accepted.replayed:
             response.headers["Idempotency-Replayed"] = "true"
         if response.status_code == 202:
@@ -101,11 +101,11 @@ def blueprint(submissions: Submissions, submit_request: SubmitRequest, waiting: 
             **described(404, 410, 503),
         },
     )
-    def show(path: SubmissionPath, header: WaitHeaders) -> Response:  # noqa: ARG001  # read where the wait is
+    def show(path: SubmissionPath, header: WaitHeaders) -> Response:  # noqa: ARG001  # for its description; read above
         """Return the submission as it stands, with its result once it has one.
 
         With `Prefer: wait=N` the answer comes when it is final, or after N seconds.
         """
-        return answer_after_wait(submissions.find(path.submission_id), 200)
+        return answer_after_wait(submissions.lookup.find(path.submission_id), 200)
 
     return v2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
@@ -13,22 +12,12 @@ from pydantic import BaseModel, Field
 from contracts.errors import IllegalMove, UnknownWebhook
 from contracts.submissions.documents import Submission, Webhook
 from contracts.webhooks.policy import event_id
+from gateway.api.application import Application
 from gateway.api.problems import described
-from gateway.api.v2 import PREFIX
-from gateway.api.resources.submissions import address
-from gateway.api.resources.lookup import SubmissionPath, Submissions
+from gateway.api.requests.paths import SubmissionPath
+from gateway.api.resources.addresses import PREFIX, submission_url
 
 WEBHOOKS = Tag(name="Webhooks", description="Be told when a submission is final, instead of asking.")
-
-
-class Replays(Protocol):
-    """The outbox, as far as the gateway writes to it."""
-
-    def replay(self, submission: Submission) -> bool:
-        """Make the submission's webhook due now, at the beginning of its schedule.
-
-        False: the submission has changed since it was read. Raises StoreUnavailable.
-        """
 
 
 class DeliveryState(StrEnum):
@@ -95,14 +84,15 @@ def webhook_resource(submission: Submission) -> WebhookResource:
         sent_at=webhook.sent_at if final else None,
         attempts=[AttemptResource(**attempt.model_dump()) for attempt in webhook.attempts],
         urls=WebhookUrls(
-            self=address(submission.id, "webhook"),
-            submission=address(submission.id),
-            replay=address(submission.id, "webhooks", identity, "replay") if identity else None,
+            self=submission_url(submission.id, "webhook"),
+            submission=submission_url(submission.id),
+            replay=submission_url(submission.id, "webhooks", identity, "replay") if identity else None,
         ),
     )
 
 
-def blueprint(submissions: Submissions, replays: Replays) -> APIBlueprint:
+def blueprint(application: Application) -> APIBlueprint:
+    lookup, replays = application.submissions.lookup, application.submissions.webhooks
     v2 = APIBlueprint("v2_webhooks", __name__, url_prefix=PREFIX, abp_tags=[WEBHOOKS])
 
     def answer(submission: Submission, status: int) -> Response:
@@ -119,7 +109,7 @@ def blueprint(submissions: Submissions, replays: Replays) -> APIBlueprint:
     )
     def show(path: SubmissionPath) -> Response:
         """Return where the event goes, whether it is sent, and the attempts so far."""
-        return answer(submissions.find(path.submission_id), 200)
+        return answer(lookup.find(path.submission_id), 200)
 
     @v2.post(
         "/submissions/<submission_id>/webhooks/<delivery_id>/replay",
@@ -129,7 +119,7 @@ def blueprint(submissions: Submissions, replays: Replays) -> APIBlueprint:
     )
     def replay(path: DeliveryPath) -> Response:
         """Send the event now, with the id that it had, and on the whole schedule again should that fail."""
-        submission = submissions.find(path.submission_id)
+        submission = lookup.find(path.submission_id)
         if submission.webhook is None:
             raise UnknownWebhook("The submission names no webhook. One is named when an image is submitted.")
         if not submission.state.terminal:
@@ -140,7 +130,7 @@ def blueprint(submissions: Submissions, replays: Replays) -> APIBlueprint:
             )
         if not replays.replay(submission):
             raise IllegalMove("The submission has changed meanwhile. Look at it, and try again.")
-        return answer(submissions.find(path.submission_id), 202)
+        return answer(lookup.find(path.submission_id), 202)
 
     return v2
 

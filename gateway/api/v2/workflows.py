@@ -6,10 +6,9 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from contracts.workflows.catalogue import Catalogue
+from gateway.api.application import Application
 from gateway.api.problems import described
-from gateway.api.v2 import PREFIX
-from gateway.api.responses import tagged
+from gateway.api.resources.addresses import PREFIX
 from gateway.api.resources.workflows import (
     WorkflowList,
     WorkflowSummary,
@@ -17,7 +16,7 @@ from gateway.api.resources.workflows import (
     workflow_summary,
     workflow_version,
 )
-from gateway.images.validation import Limits
+from gateway.api.responses import tagged
 
 WORKFLOWS = Tag(name="Workflows", description="Which workflows there are, and what each of their steps does.")
 
@@ -30,7 +29,8 @@ class WorkflowVersionPath(WorkflowPath):
     version: str = Field(description="A version or an alias.", json_schema_extra={"example": "stable"})
 
 
-def blueprint(catalogue: Catalogue, limits: Limits) -> APIBlueprint:
+def blueprint(application: Application) -> APIBlueprint:
+    catalogue, limits = application.catalogue.workflows, application.submissions.acceptance.limits
     v2 = APIBlueprint("v2_workflows", __name__, url_prefix=PREFIX, abp_tags=[WORKFLOWS])
 
     @v2.get(

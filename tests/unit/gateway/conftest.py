@@ -2,74 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from contracts.errors import BrokerUnavailable
-from contracts.messaging.jobs import Job
-from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue
-from gateway.app import create_app
-from gateway.catalogue.models import ModelDirectory
-from gateway.events.subscriptions import EventBroadcaster
-from gateway.images.validation import Limits
-from gateway.submissions.lifecycle import Lifecycle
 from tests.support.factories import GATED, ONE_STEP, make_workflow
-from tests.support.fake_data import MemoryListing, MemoryTombstones
-from tests.support.fake_lifecycle import MemoryIdempotencyStore, MemoryLifecycleStore
-from tests.support.fake_outbox import MemoryOutbox
-from tests.support.fakes import FakeEventPublisher, FakeJobPublisher, MemoryStore
-
-LIMITS = Limits(bytes=200_000, pixels=1_000_000)
-
-
-class JobPublisher(FakeJobPublisher, FakeEventPublisher):
-    """The gateway's doorbell never fails: what it misses, the sweep rings for."""
-
-    def __init__(self) -> None:
-        FakeJobPublisher.__init__(self)
-        FakeEventPublisher.__init__(self)
-
-    def publish(self, job: Job, delay_seconds: float = 0.0) -> None:
-        try:
-            super().publish(job, delay_seconds)
-        except BrokerUnavailable:
-            return
-
-
-def make_app(
-    store: Any,
-    job_publisher: Any,
-    catalogue: Catalogue,
-    retention: timedelta | None = None,
-    queue_limit: int = 100,
-    broadcaster: EventBroadcaster | None = None,
-    webhook_secret: str = "",
-    tombstones: MemoryTombstones | None = None,
-    models: ModelDirectory | None = None,
-) -> Flask:
-    """``store`` and ``job_publisher`` are the fakes, which serve both processes' ports."""
-    tombstones = tombstones or MemoryTombstones(store)
-    return create_app(
-        store=store,
-        job_publisher=job_publisher,
-        broadcaster=broadcaster or EventBroadcaster(20),
-        listing=MemoryListing(store),
-        tombstones=tombstones,
-        catalogue=catalogue,
-        models=models or ModelDirectory(catalogue),
-        limits=LIMITS,
-        queue_limit=queue_limit,
-        retention=retention,
-        webhook_policy=WebhookPolicy.of(webhook_secret, "10.1.0.0/16, receiver.internal"),
-        replays=MemoryOutbox(store),
-        keys=MemoryIdempotencyStore(store),
-        lifecycle_use_case=Lifecycle(store, MemoryLifecycleStore(store, tombstones), job_publisher),
-    )
+from tests.support.fake_data import MemoryTombstones
+from tests.support.fakes import MemoryStore
+from tests.support.gateway_app import GatewayPublisher, make_app
 
 
 @pytest.fixture
@@ -78,8 +19,8 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def job_publisher() -> JobPublisher:
-    return JobPublisher()
+def job_publisher() -> GatewayPublisher:
+    return GatewayPublisher()
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +35,9 @@ def tombstones(store: MemoryStore) -> MemoryTombstones:
 
 
 @pytest.fixture
-def app(store: MemoryStore, job_publisher: JobPublisher, catalogue: Catalogue, tombstones: MemoryTombstones) -> Flask:
+def app(
+    store: MemoryStore, job_publisher: GatewayPublisher, catalogue: Catalogue, tombstones: MemoryTombstones
+) -> Flask:
     return make_app(store, job_publisher, catalogue, tombstones=tombstones)
 
 

@@ -29,7 +29,7 @@ from tests.support.factories import GATED, ONE_STEP, make_workflow, png
 from tests.support.fake_catalogue import MemoryCatalogue
 from tests.support.fake_lifecycle import MemoryLifecycleStore
 from tests.support.fakes import FakeJobPublisher, MemoryStore
-from tests.unit.gateway.conftest import JobPublisher, make_app
+from tests.support.gateway_app import GatewayPublisher, make_app
 
 PROGRAM = "python -m gateway"
 
@@ -40,7 +40,7 @@ def published() -> Catalogue:
 
 
 def lifecycle(store: MemoryStore) -> Lifecycle:
-    return Lifecycle(store, MemoryLifecycleStore(store), JobPublisher())
+    return Lifecycle(store, MemoryLifecycleStore(store), GatewayPublisher())
 
 
 @pytest.fixture

@@ -14,13 +14,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from contracts import errors
-from contracts.errors import ShowcaseError
+from contracts.errors import ShowcaseError, problem_of
 from contracts.workflows.catalogue import Catalogue
-from gateway.api.errors import STATUS, status_of
-from gateway.api.v2 import PREFIX
+from gateway.api.resources.addresses import PREFIX
 from gateway.app import FORM_BYTES, SECURITY_HEADERS
 from tests.support.fakes import FakeJobPublisher, MemoryStore
-from tests.unit.gateway.conftest import LIMITS, make_app
+from tests.support.gateway_app import LIMITS, make_app
 
 CUT = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\ncut'
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
@@ -158,22 +157,23 @@ def test_every_error_of_ours_has_a_status(app: Flask, kind: type[ShowcaseError])
 
     app.add_url_rule("/stop", "stop", stop)
     response = app.test_client().get("/stop")
-    assert response.status_code == status_of(kind("x"))
+    assert response.status_code == kind.status
     assert is_failure(response)
     # What went wrong inside is for the log; what the client can change is for the client.
     for_the_client = response.status_code < 500 or kind in {errors.QueueFull, errors.Busy, errors.TooManyWatchers}
     assert ("A sentence of ours." in response.text) == for_the_client
+    assert (kind.public is None) == for_the_client
 
 
-def test_an_error_that_the_map_does_not_name_takes_its_parents_status() -> None:
+def test_an_error_without_a_page_of_its_own_is_a_problem_of_the_nearest_kind(app: Flask) -> None:
     class Odd(errors.UploadTooLarge):
-        pass
+        code = "odd"
 
-    class Unheard(ShowcaseError):
-        pass
+    class Unexpected(ShowcaseError):
+        code = "unexpected"
 
-    assert status_of(Odd("x")) == STATUS[errors.UploadTooLarge] == 413
-    assert status_of(Unheard("x")) == 500
+    assert problem_of(Odd) is errors.UploadTooLarge
+    assert problem_of(Unexpected) is ShowcaseError
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/health/ready", "/api/v1/submit_image"])

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from contracts.workflows.catalogue import Catalogue
 from tests.support.fakes import FakeJobPublisher, MemoryStore
-from tests.unit.gateway.conftest import make_app
+from tests.support.gateway_app import make_app
 
 
 def test_the_process_is_alive_whatever_is_missing(

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from gateway.api.v2 import PREFIX
 from gateway.api.openapi.document import ADDRESS
+from gateway.api.resources.addresses import PREFIX
 
 Document = dict[str, Any]
 

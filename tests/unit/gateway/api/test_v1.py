@@ -21,7 +21,7 @@ from contracts.submissions.states import SubmissionState
 from contracts.workflows.catalogue import Catalogue
 from tests.support.factories import GATED, NOW, encoded, make_submission, make_workflow, png
 from tests.support.fakes import FakeJobPublisher, MemoryStore
-from tests.unit.gateway.conftest import make_app
+from tests.support.gateway_app import make_app
 
 IN_PROGRESS = {"status": "In Progress", "message": "Workflow is still extracting information."}
 SLASHES = pytest.mark.parametrize("slash", ["", "/"])

@@ -1,12 +1,10 @@
-"""Waiting without a thread: requests that are parked, event streams that are detached, on the real server."""
+"""Waiting requests and event streams on the real server, beside requests that work."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.client
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +21,13 @@ from contracts.submissions.events import SubmissionChanged, step_events, submiss
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.workflows.catalogue import Catalogue
 from gateway.events.subscriptions import EventBroadcaster
-from gateway.server import make_server
-from gateway.timers import Timers
+from gateway.working import WorkLimit
 from orchestrator.ports import Progress
 from tests.support.factories import NOW, make_submission, make_workflow, png
 from tests.support.fakes import MemoryStore
-from tests.unit.gateway.conftest import JobPublisher, make_app
+from tests.support.gateway_app import GatewayPublisher, make_app, serving
 
-THREADS = 2
+WORKING = 2
 PATIENCE_SECONDS = 20
 
 
@@ -80,22 +77,16 @@ class World:
 
 
 @pytest.fixture
-def world(store: MemoryStore, job_publisher: JobPublisher, catalogue: Catalogue) -> Iterator[World]:
+def world(store: MemoryStore, job_publisher: GatewayPublisher, catalogue: Catalogue) -> Iterator[World]:
     broadcaster = EventBroadcaster(limit=20)
     broadcaster.listening = True
-    app = make_app(store, job_publisher, catalogue, broadcaster=broadcaster)
-    server = make_server(app, host="127.0.0.1", port=0, threads=THREADS, connections=100, idle_seconds=30)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    made = World(server.effective_port, store, broadcaster)
-    yield made
-    for connection in made.connections:
-        connection.close()
-    with contextlib.suppress(OSError):  # the loop may be awake, and close the trigger before it is pulled
-        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
-    thread.join(timeout=10)
-    server.task_dispatcher.shutdown()
-    assert not thread.is_alive()
+    work = WorkLimit(WORKING)
+    app = make_app(store, job_publisher, catalogue, broadcaster=broadcaster, work=work)
+    with serving(app, work, waiting=20) as port:
+        made = World(port, store, broadcaster)
+        yield made
+        for connection in made.connections:
+            connection.close()
 
 
 def eventually(true: Callable[[], bool]) -> None:
@@ -169,13 +160,13 @@ def test_a_deleted_submission_ends_its_stream(world: World) -> None:
     assert parsed(response.read().decode())[-1]["event"] == "submission.deleted"
 
 
-def test_streams_and_waiting_requests_hold_no_thread(world: World) -> None:
+def test_streams_and_waiting_requests_hold_up_no_other_request(world: World) -> None:
     submission = world.accepted()
     path = f"/api/v2/submissions/{submission.id}"
-    streams = [world.get(path + "/events") for _ in range(4 * THREADS)]
-    with ThreadPoolExecutor(4 * THREADS) as pool:
-        waiting = [pool.submit(world.get, path, Prefer="wait=60") for _ in range(4 * THREADS)]
-        eventually(lambda: world.watchers == 8 * THREADS)
+    streams = [world.get(path + "/events") for _ in range(4 * WORKING)]
+    with ThreadPoolExecutor(4 * WORKING) as pool:
+        waiting = [pool.submit(world.get, path, Prefer="wait=60") for _ in range(4 * WORKING)]
+        eventually(lambda: world.watchers == 8 * WORKING)
         assert world.get("/health/live").status == 200
         world.move(submission)
         for each in waiting:
@@ -191,6 +182,7 @@ def test_a_client_that_leaves_is_forgotten(world: World) -> None:
     response = world.get(f"/api/v2/submissions/{submission.id}/events")
     eventually(lambda: world.watchers == 1)
     response.close()
+    world.connections[-1].close()
     eventually(lambda: world.watchers == 0)
 
 
@@ -236,7 +228,7 @@ def test_submitting_may_wait_for_the_result_and_stores_one_submission(world: Wor
     assert len(world.store.documents) == 1
 
 
-def test_other_servers_block_a_thread_instead(client: FlaskClient, store: MemoryStore) -> None:
+def test_what_is_final_or_may_not_wait_is_answered_at_once(client: FlaskClient, store: MemoryStore) -> None:
     workflow = make_workflow()
     submission = make_submission(workflow, state=SubmissionState.SUCCEEDED, ended_at=NOW, event_count=1)
     store.accept(submission, b"img")
@@ -248,7 +240,16 @@ def test_other_servers_block_a_thread_instead(client: FlaskClient, store: Memory
     assert response.headers["Preference-Applied"] == "wait=0"
 
 
-def test_the_hub_bounds_and_forgets() -> None:
+def test_a_wait_beyond_the_limit_of_watchers_is_not_applied(world: World) -> None:
+    submission = world.accepted()
+    held = [world.broadcaster.subscribe("x", lambda _: None) for _ in range(20)]
+    response = world.get(f"/api/v2/submissions/{submission.id}", Prefer="wait=60")
+    assert (response.status, response.headers["Preference-Applied"]) == (200, None)
+    for each in held:
+        each.cancel()
+
+
+def test_the_broadcaster_bounds_and_forgets() -> None:
     broadcaster = EventBroadcaster(limit=1)
     heard: list[SubmissionChanged] = []
     subscription = broadcaster.subscribe("a", heard.append)
@@ -260,16 +261,3 @@ def test_the_hub_bounds_and_forgets() -> None:
     subscription.cancel()
     broadcaster.publish(change)
     assert heard == [change]
-
-
-def test_timers_fire_in_their_order_unless_canceled() -> None:
-    timers = Timers()
-    fired: list[str] = []
-    over = threading.Event()
-    timers.later(0.05, over.set)
-    timers.later(0.02, lambda: fired.append("second"))
-    timers.later(0.01, lambda: 1 / 0)
-    timers.later(0.0, lambda: fired.append("first"))
-    timers.later(0.0, lambda: fired.append("never")).cancel()
-    assert over.wait(PATIENCE_SECONDS)
-    assert fired == ["first", "second"]

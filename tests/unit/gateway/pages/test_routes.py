@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from contracts.workflows.catalogue import Catalogue
 from tests.support.factories import ONE_STEP, make_workflow
 from tests.support.fakes import FakeJobPublisher, MemoryStore
-from tests.unit.gateway.conftest import make_app
+from tests.support.gateway_app import make_app
 
 
 def test_it_names_the_newest_version_of_every_workflow(client: FlaskClient) -> None:

@@ -17,8 +17,8 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.submissions.idempotency import fingerprint_of
 from tests.support.factories import png
 from tests.support.fakes import MemoryStore
+from tests.support.gateway_app import GatewayPublisher, make_app
 from tests.unit.gateway.api.v2.test_submissions import ADDRESS, form, refused
-from tests.unit.gateway.conftest import JobPublisher, make_app
 
 
 def send(client: FlaskClient, key: str = "k-1", **fields: Any) -> TestResponse:
@@ -26,7 +26,7 @@ def send(client: FlaskClient, key: str = "k-1", **fields: Any) -> TestResponse:
 
 
 def test_the_same_request_is_the_same_submission(
-    client: FlaskClient, store: MemoryStore, job_publisher: JobPublisher
+    client: FlaskClient, store: MemoryStore, job_publisher: GatewayPublisher
 ) -> None:
     first, again = send(client), send(client)
     assert (first.status_code, again.status_code) == (202, 202)
@@ -83,7 +83,7 @@ def test_whatever_is_printable_is_a_key(client: FlaskClient, key: str) -> None:
 
 
 def test_of_sixteen_at_once_one_is_stored_and_all_have_it(
-    app: Flask, store: MemoryStore, job_publisher: JobPublisher
+    app: Flask, store: MemoryStore, job_publisher: GatewayPublisher
 ) -> None:
     with ThreadPoolExecutor(16) as pool:
         responses = list(pool.map(lambda _: send(app.test_client()), range(16)))
@@ -101,7 +101,7 @@ def test_what_was_refused_uses_no_key_up(client: FlaskClient, store: MemoryStore
 
 
 def test_a_key_without_its_submission_is_taken_over(
-    client: FlaskClient, store: MemoryStore, job_publisher: JobPublisher
+    client: FlaskClient, store: MemoryStore, job_publisher: GatewayPublisher
 ) -> None:
     """As when the gateway was killed between the two."""
     first = send(client)
@@ -135,7 +135,7 @@ def test_a_key_ends_after_a_day_or_with_its_submission(
 
 
 def test_a_full_queue_still_answers_for_what_it_took(
-    store: MemoryStore, job_publisher: JobPublisher, catalogue: Catalogue
+    store: MemoryStore, job_publisher: GatewayPublisher, catalogue: Catalogue
 ) -> None:
     client = make_app(store, job_publisher, catalogue, timedelta(days=1), queue_limit=5).test_client()
     first = send(client)

@@ -19,8 +19,8 @@ from gateway.images.validation import MAX_SIDE
 from services import archive
 from tests.support.factories import NOW, make_workflow
 from tests.support.fakes import FakeJobPublisher, MemoryStore
+from tests.support.gateway_app import LIMITS, make_app
 from tests.unit.docs.test_docs import ROOT
-from tests.unit.gateway.conftest import LIMITS, make_app
 
 SHIPPED = [path.read_text() for path in sorted((ROOT / "workflows").glob("*/*.yaml"))]
 SEGMENTER = "bms_flair_abnormality_segmentation"

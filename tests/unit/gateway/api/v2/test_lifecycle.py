@@ -17,8 +17,8 @@ from gateway.submissions.lifecycle import TRIES, Lifecycle
 from tests.support.factories import GATED, NOW, make_submission, make_workflow
 from tests.support.fake_lifecycle import MemoryLifecycleStore
 from tests.support.fakes import MemoryStore
+from tests.support.gateway_app import GatewayPublisher
 from tests.unit.gateway.api.v2.test_submissions import ADDRESS, refused, submit
-from tests.unit.gateway.conftest import JobPublisher
 
 
 def keep(store: MemoryStore, state: SubmissionState, **changes: Any) -> Submission:
@@ -45,7 +45,7 @@ def stored(store: MemoryStore, submission: Submission) -> Submission:
 
 @pytest.mark.parametrize("state", [SubmissionState.QUEUED, SubmissionState.RUNNING])
 def test_what_has_not_ended_is_canceled_under_the_next_fence(
-    client: FlaskClient, store: MemoryStore, job_publisher: JobPublisher, state: SubmissionState
+    client: FlaskClient, store: MemoryStore, job_publisher: GatewayPublisher, state: SubmissionState
 ) -> None:
     submission = keep(store, state)
     response = client.post(f"{ADDRESS}/{submission.id}/cancel")
@@ -74,7 +74,7 @@ def test_what_has_ended_cannot_be_canceled(client: FlaskClient, store: MemorySto
 
 @pytest.mark.parametrize("state", [SubmissionState.FAILED, SubmissionState.CANCELED])
 def test_a_retry_goes_on_from_what_succeeded(
-    client: FlaskClient, store: MemoryStore, job_publisher: JobPublisher, state: SubmissionState
+    client: FlaskClient, store: MemoryStore, job_publisher: GatewayPublisher, state: SubmissionState
 ) -> None:
     submission = keep(store, state)
     job_publisher.waits["gated"] = 7
@@ -142,13 +142,13 @@ class Overtaken(MemoryLifecycleStore):
         return super().cancel(submission, reason, at)
 
 
-def test_who_is_overtaken_looks_again(store: MemoryStore, job_publisher: JobPublisher) -> None:
+def test_who_is_overtaken_looks_again(store: MemoryStore, job_publisher: GatewayPublisher) -> None:
     submission = keep(store, SubmissionState.RUNNING)
     lifecycle = Lifecycle(store, Overtaken(store, TRIES - 1), job_publisher)  # type: ignore[arg-type]  # a fake of both sides
     assert lifecycle.cancel(submission).state is SubmissionState.CANCELED
 
 
-def test_who_is_overtaken_for_ever_is_told(store: MemoryStore, job_publisher: JobPublisher) -> None:
+def test_who_is_overtaken_for_ever_is_told(store: MemoryStore, job_publisher: GatewayPublisher) -> None:
     submission = keep(store, SubmissionState.RUNNING)
     lifecycle = Lifecycle(store, Overtaken(store, 100), job_publisher)  # type: ignore[arg-type]  # as above
     with pytest.raises(IllegalMove, match="again and again"):
@@ -160,7 +160,7 @@ def test_who_is_overtaken_for_ever_is_told(store: MemoryStore, job_publisher: Jo
 
 @pytest.mark.parametrize("removed", [False, True])
 def test_a_deletion_that_a_gateway_left_is_finished(
-    store: MemoryStore, job_publisher: JobPublisher, removed: bool
+    store: MemoryStore, job_publisher: GatewayPublisher, removed: bool
 ) -> None:
     class Stops(MemoryLifecycleStore):
         def remove(self, submission: Submission) -> bool:

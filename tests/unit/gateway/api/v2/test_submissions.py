@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from contracts.submissions.events import numbered
 from tests.support.factories import png
 from tests.support.fakes import MemoryStore
-from tests.unit.gateway.conftest import JobPublisher
+from tests.support.gateway_app import GatewayPublisher
 
 ADDRESS = "/api/v2/submissions"
 
@@ -35,7 +35,9 @@ def refused(response: TestResponse, status: int, code: str) -> str:
     return str(response.json["detail"])
 
 
-def test_a_form_becomes_a_queued_resource_that_can_be_fetched(client: FlaskClient, job_publisher: JobPublisher) -> None:
+def test_a_form_becomes_a_queued_resource_that_can_be_fetched(
+    client: FlaskClient, job_publisher: GatewayPublisher
+) -> None:
     response = submit(client, metadata='{"patient": "17"}')
     assert response.status_code == 202
     body = response.json

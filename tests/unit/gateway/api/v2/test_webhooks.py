@@ -16,15 +16,15 @@ from orchestrator.ports import Progress
 from orchestrator.webhooks.schedule import Delivered, GiveUp
 from tests.support.fake_outbox import MemoryOutbox
 from tests.support.fakes import MemoryStore
+from tests.support.gateway_app import GatewayPublisher, make_app
 from tests.unit.gateway.api.v2.test_submissions import ADDRESS, refused, submit
-from tests.unit.gateway.conftest import JobPublisher, make_app
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 URL = "https://receiver.example/hook?a=b"
 
 
 @pytest.fixture
-def hooked(store: MemoryStore, job_publisher: JobPublisher, catalogue: Catalogue) -> FlaskClient:
+def hooked(store: MemoryStore, job_publisher: GatewayPublisher, catalogue: Catalogue) -> FlaskClient:
     """An installation with a secret."""
     return make_app(store, job_publisher, catalogue, webhook_secret=SECRET).test_client()
 

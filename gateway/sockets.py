@@ -1,0 +1,186 @@
+"""Sockets that do not wait for ever: the listening socket hands out connections with deadlines, and only so many.
+
+A server with a thread a connection needs three things of its sockets: a client that trickles a header, a body or its
+reading of an answer must not keep a thread; connections must be bounded; and running out of file descriptors must not
+end the server. They are properties of sockets, so they stand here and not inside the server.
+"""
+
+from __future__ import annotations
+
+import errno
+import resource
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger()
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+PAUSE_SECONDS = 0.2
+"""How long nobody is accepted once no file descriptor is left."""
+
+LOG_EVERY_SECONDS = 30.0
+
+KEPT_FREE = 64
+"""Descriptors for everything but connections: the database, the broker, log files, bodies that wait on disk."""
+
+_SENTENCE = b'{"status": "Failure", "message": "Too many connections are open. Try again in a few seconds."}'
+REFUSAL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 2\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(_SENTENCE), _SENTENCE)
+)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a client may keep a thread waiting within one message: ``seconds`` at first and at most.
+
+    What it spends of them it earns again by moving ``bytes_per_second``.
+    """
+
+    seconds: float
+    bytes_per_second: float
+
+
+class Transfer:
+    """One message in one direction, and the patience that is left for it."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._left = patience.seconds
+
+    def left(self) -> float:
+        """Return how many seconds the next call may wait. Raises TimeoutError when there are none."""
+        if self._left <= 0:
+            raise TimeoutError("timed out")  # the words by which the server knows a timeout
+        return self._left
+
+    def moved(self, count: int, seconds: float) -> None:
+        """Take into account that ``count`` bytes moved after a wait of ``seconds``."""
+        earned = count / self._patience.bytes_per_second
+        self._left = min(self._patience.seconds, self._left - seconds + earned)
+
+
+class GuardedSocket(socket.socket):
+    """A connection. Each message that it receives or sends has a deadline that grows with what has moved."""
+
+    def __init__(self, accepted: socket.socket, patience: Patience, closed: Callable[[], None]) -> None:
+        super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+        self._patience = patience
+        self._closed_once = closed
+        self._receiving: Transfer | None = None
+        self._sending: Transfer | None = None
+
+    def recv_into(self, *arguments: Any) -> int:
+        if self._receiving is None:
+            self._receiving, self._sending = Transfer(self._patience), None
+        return self._moved(self._receiving, super().recv_into, *arguments)
+
+    def send(self, *arguments: Any) -> int:
+        if self._sending is None:
+            self._sending, self._receiving = Transfer(self._patience), None
+        return self._moved(self._sending, super().send, *arguments)
+
+    def connected(self) -> bool:
+        """Whether the client is still there. Call it between two messages, on the connection's own thread."""
+        self.settimeout(0)
+        try:
+            return self.recv(1, socket.MSG_PEEK) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        super().close()
+        closed, self._closed_once = self._closed_once, _nothing
+        closed()
+
+    def _moved(self, transfer: Transfer, call: Callable[..., int], *arguments: Any) -> int:
+        self.settimeout(transfer.left())
+        began = time.monotonic()
+        count = 0
+        try:
+            count = call(*arguments)
+        finally:
+            transfer.moved(count, time.monotonic() - began)
+        return count
+
+
+class GuardedListener(socket.socket):
+    """Accepts at most ``limit`` connections; one more is told to come back, and closed."""
+
+    def __init__(self, listening: socket.socket, patience: Patience, limit: int) -> None:
+        super().__init__(listening.family, listening.type, listening.proto, fileno=listening.detach())
+        # The kernel keeps a connection until its first byte has come: silent ones cost no thread.
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, max(1, int(patience.seconds)))
+        self._patience = patience
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._open: dict[tuple[str, int], GuardedSocket] = {}
+        self._logged_at = -LOG_EVERY_SECONDS
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Raises TimeoutError when there is no connection to be served now."""
+        try:
+            accepted, address = super().accept()
+        except OSError as error:
+            if error.errno not in EXHAUSTED:
+                raise
+            self._complain("no file descriptor left", error=error.strerror, remedy="raise the limit (ulimit -n)")
+            time.sleep(PAUSE_SECONDS)  # the kernel keeps the others waiting meanwhile
+            raise TimeoutError from error
+        if len(self._open) >= self._limit:
+            self._complain("too many connections", limit=self._limit)
+            _refuse(accepted)
+            raise TimeoutError
+        key = (str(address[0]), int(address[1]))
+        guarded = GuardedSocket(accepted, self._patience, lambda: self._forget(key))
+        with self._lock:
+            self._open[key] = guarded
+        return guarded, address
+
+    def connection(self, host: str, port: str) -> GuardedSocket | None:
+        """Return the open connection of this client."""
+        return self._open.get((host, int(port or 0)))
+
+    def _forget(self, key: tuple[str, int]) -> None:
+        with self._lock:
+            self._open.pop(key, None)
+
+    def _complain(self, sentence: str, **details: object) -> None:
+        now = time.monotonic()
+        if now - self._logged_at >= LOG_EVERY_SECONDS:
+            self._logged_at = now
+            log.error(sentence, **details)
+
+
+def connections_within(wanted: int, descriptors: int) -> int:
+    """Return how many connections may be open, of ``wanted``. A large body takes a second descriptor: its file."""
+    return max(8, min(wanted, (descriptors - KEPT_FREE) // 2))
+
+
+def descriptor_limit() -> int:
+    """Return this process's limit of file descriptors, after raising it as far as it may be raised."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 2**20
+
+
+def _refuse(connection: socket.socket) -> None:
+    with connection, suppress(OSError):
+        connection.setblocking(False)
+        connection.send(REFUSAL)
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(64 * 1024)  # closed with something unread, it would be reset, and the answer lost
+
+
+def _nothing() -> None:
+    pass
