@@ -124,7 +124,8 @@ class Client(Server):
             if left <= 0:
                 raise WaitTimedOut(
                     f"Submission {submission.id} is still {submission.state} after {timeout:g} seconds; it goes on.",
-                    submission,
+                    submission.id,
+                    submission.state,
                 )
             submission = self.get(submission.id, wait=left)
             if not submission.final and (early := LEAST_POLL_SECONDS - (time.monotonic() - asked_at)) > 0:

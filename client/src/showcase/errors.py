@@ -4,8 +4,9 @@
     |-- ImageUnreadable        the image cannot be read on this side; nothing was sent
     |-- Unreachable            no answer: no connection, or one that broke, also after further tries
     |-- UnexpectedAnswer       an answer that is not the API's: is something else listening there?
-    |-- WaitTimedOut           the submission goes on, longer than was waited for (``submission``)
-    |-- SubmissionFailed       it ended without a result (``submission``; raised by ``raise_for_state`` alone)
+    |-- WaitTimedOut           the submission goes on, longer than was waited for (``submission_id``, ``state``)
+    |-- SubmissionFailed       it ended without a result (``submission_id``, ``state``, ``reason``; raised by
+    |                          ``raise_for_state`` alone)
     `-- Refused                the server said no, and why (``status``, ``code``, ``detail``)
         |-- BadRequest         400
         |-- NotAllowed         401, 403
@@ -17,19 +18,21 @@
         |-- Invalid            422
         `-- Unavailable        429, 500 and above: later it may go (``retry_after`` in seconds)
 
-``str()`` of each is one sentence for people. httpx's own errors never come through.
+``str()`` of each is one sentence for people. httpx's own errors never come through. Errors carry plain values and can
+be pickled: a process pool hands them to its caller unchanged.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from showcase.resources import Submission
+from typing import Any
 
 
 class ShowcaseError(Exception):
     """The root; ``str()`` is a sentence that says what to do."""
+
+    # A subclass passes all that it was made of to Exception, which makes it again from that when it is unpickled.
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
 
 
 class ImageUnreadable(ShowcaseError):
@@ -45,19 +48,22 @@ class UnexpectedAnswer(ShowcaseError):
 
 
 class WaitTimedOut(ShowcaseError):
-    """The submission had not ended when the time was over. It goes on."""
+    """The submission had not ended when the time was over. It goes on: ``Client.wait(error.submission_id)``."""
 
-    def __init__(self, message: str, submission: Submission) -> None:
-        super().__init__(message)
-        self.submission = submission
+    def __init__(self, message: str, submission_id: str, state: str) -> None:
+        super().__init__(message, submission_id, state)
+        self.submission_id = submission_id
+        self.state = state
 
 
 class SubmissionFailed(ShowcaseError):
-    """The submission ended as failed or canceled."""
+    """The submission ended as failed or canceled; ``reason`` is the server's sentence, or None."""
 
-    def __init__(self, message: str, submission: Submission) -> None:
-        super().__init__(message)
-        self.submission = submission
+    def __init__(self, message: str, submission_id: str, state: str, reason: str | None) -> None:
+        super().__init__(message, submission_id, state, reason)
+        self.submission_id = submission_id
+        self.state = state
+        self.reason = reason
 
 
 class Refused(ShowcaseError):
@@ -74,7 +80,10 @@ class Refused(ShowcaseError):
         self.title = str(problem.get("title") or "")
         self.detail = str(problem.get("detail") or self.title or f"The server answered {status}.")
         self.retry_after = retry_after
-        super().__init__(self.detail)
+        super().__init__(status, problem, retry_after)
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 class BadRequest(Refused):

@@ -139,7 +139,8 @@ class Submission(Resource):
     def raise_for_state(self) -> Self:
         """Return itself, or raise SubmissionFailed when it ended as failed or canceled."""
         if self.final and not self.succeeded:
-            raise SubmissionFailed(f"Submission {self.id} {self.state}: {self.reason or 'no reason given'}", self)
+            message = f"Submission {self.id} {self.state}: {self.reason or 'no reason given'}"
+            raise SubmissionFailed(message, self.id, self.state, self.reason)
         return self
 
 

@@ -19,6 +19,7 @@ from showcase.commands.options import moment
 from showcase.commands.output import plain
 from showcase.resources import Submission
 from tests.support.checkout import DOCS
+from tests.support.client_errors import kinds, made
 from tests.support.client_servers import submission
 
 COMMANDS = typer.main.get_command(app).commands
@@ -60,18 +61,9 @@ def test_the_page_and_the_help_give_every_exit_code(monkeypatch, capsys):
         assert f"{number} {meaning}" in shown
 
 
-def kinds(root):
-    return [root, *(kind for each in root.__subclasses__() for kind in kinds(each))]
-
-
-@pytest.mark.parametrize("kind", kinds(errors.ShowcaseError), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 def test_every_error_has_its_exit_code(kind):
-    if issubclass(kind, errors.Refused):
-        error = kind(418, {"detail": "No."})
-    elif kind in {errors.WaitTimedOut, errors.SubmissionFailed}:
-        error = kind("No.", Submission.of(submission()))
-    else:
-        error = kind("No.")
+    error = made(kind)
     assert code_of(error) in MEANINGS
     assert code_of(error) != 0
 

@@ -157,7 +157,7 @@ def test_a_wait_that_is_over_says_so_and_keeps_the_submission(call):
     client, _ = client_of(Script(shown("running")))
     with pytest.raises(WaitTimedOut, match=r"still running after 0\.05 seconds") as caught:
         client.wait(ID, 0.05) if call == "wait" else client.submit(b"image", "workflow_000", wait=0.05)
-    assert caught.value.submission.id == ID
+    assert (caught.value.submission_id, caught.value.state) == (ID, "running")
 
 
 def test_a_server_that_does_not_wait_is_not_asked_without_pause():
