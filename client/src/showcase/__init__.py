@@ -22,6 +22,9 @@ from showcase.errors import (
 )
 from showcase.resources import Artifact, Attempt, Delivery, Event, Gate, Record, Step, Submission, Webhook
 from showcase.retries import Patience
+from showcase.version import VERSION
+
+__version__ = VERSION
 
 __all__ = [
     "Artifact",
@@ -54,4 +57,5 @@ __all__ = [
     "Webhook",
     "Workflow",
     "WorkflowSummary",
+    "__version__",
 ]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from showcase.catalogue import Model
 from showcase.client import Client
 from showcase.errors import NotFound, ShowcaseError, Unavailable, Unreachable
-from showcase.server import client_version
+from showcase.version import VERSION
 
 START = (
     "Start it in its checkout with `make up` (or `docker compose up --build --wait`), or name another address: --url."
@@ -50,7 +50,7 @@ class Finding:
 
 def diagnose(client: Client) -> Iterator[Finding]:
     """Look at one thing after another, from the address to the models; end early where the rest depends on it."""
-    yield Finding("client", Verdict.GOOD, f"ml-showcase-client {client_version()}")
+    yield Finding("client", Verdict.GOOD, f"ml-showcase-client {VERSION}")
     try:
         client.live()
     except Unreachable as error:
@@ -113,7 +113,7 @@ def _published(client: Client) -> Iterator[Finding]:
 def _api(client: Client) -> Iterator[Finding]:
     info = client.openapi().get("info")
     version = info.get("version", "unknown") if isinstance(info, dict) else "unknown"
-    yield Finding("api v2", Verdict.GOOD, f"version {version}")
+    yield Finding("api v2", Verdict.GOOD, f"served by ML Showcase {version}")
 
 
 def _workflows(client: Client) -> Iterator[Finding]:

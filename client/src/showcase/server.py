@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import weakref
-from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,15 +15,9 @@ from showcase.errors import Unavailable, UnexpectedAnswer
 from showcase.queries import quoted
 from showcase.retries import Patience
 from showcase.transport import Transport
+from showcase.version import VERSION
 
 DEFAULT_URL = "http://127.0.0.1:8100"
-
-
-def client_version() -> str:
-    try:
-        return version("ml-showcase-client")
-    except PackageNotFoundError:
-        return "0+checkout"
 
 
 class Server:
@@ -33,7 +26,7 @@ class Server:
     def __init__(
         self, url: str | None = None, *, patience: Patience | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
-        agent = f"ml-showcase-client/{client_version()}"
+        agent = f"ml-showcase-client/{VERSION}"
         self._transport = Transport(
             url or os.environ.get("SHOWCASE_URL") or DEFAULT_URL,
             headers={"User-Agent": agent, "Accept": "application/json, application/problem+json;q=0.9, */*;q=0.1"},

@@ -6,12 +6,12 @@ from flask import Response, json, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from pydantic import ValidationError
 
+from contracts.version import VERSION
 from gateway.api.problems import Problem, problem
 from gateway.api.v2 import PREFIX
 from gateway.api.v2.openapi_schema import finish
 from gateway.api.v2.parsing import sentence
 
-VERSION = "2.0.0"
 INFO = Info(
     title="ML Showcase",
     version=VERSION,

@@ -19,7 +19,7 @@ def told(**answers):
     whole = {
         "live": httpx.Response(200, json={"status": "alive"}),
         "ready": httpx.Response(200, json={"status": "ready", "accepting": True, "parts": PARTS}),
-        "openapi": httpx.Response(200, json={"info": {"version": "2.0.0"}}),
+        "openapi": httpx.Response(200, json={"info": {"version": "0.2.0"}}),
         "workflows": httpx.Response(200, json={"items": [{"name": "workflow_000"}]}),
         "models": httpx.Response(200, json={"items": [model]}),
     } | answers
@@ -40,7 +40,7 @@ def not_ready(**parts):
 def test_a_whole_server_has_nothing_to_mend():
     found = told()
     assert {finding.verdict for finding in found.values()} == {Verdict.GOOD}
-    assert "2.0.0" in found["api v2"].says
+    assert "0.2.0" in found["api v2"].says
     assert "http://models.test" in found["model"].says
 
 

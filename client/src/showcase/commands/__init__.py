@@ -9,7 +9,7 @@ import typer
 from showcase.commands import catalogue, download, inspect, lifecycle, submitting, webhooks
 from showcase.commands.doctor import doctor
 from showcase.commands.exit_codes import MEANINGS
-from showcase.server import client_version
+from showcase.version import VERSION
 
 _ENDINGS = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())
 
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"showcase {client_version()}")
+        typer.echo(f"showcase {VERSION}")
         raise typer.Exit
 
 
