@@ -10,7 +10,7 @@ def kinds(root: type[ShowcaseError] = ShowcaseError) -> list[type[ShowcaseError]
     return [root, *(kind for each in root.__subclasses__() for kind in kinds(each))]
 
 
-def made(kind: type[ShowcaseError]) -> ShowcaseError:
+def error_example(kind: type[ShowcaseError]) -> ShowcaseError:
     """Return an error of the kind, whose text is ``No.``"""
     if issubclass(kind, Refused):
         return kind(418, {"detail": "No."}, 2.0)

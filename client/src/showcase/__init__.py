@@ -21,7 +21,7 @@ from showcase.errors import (
     WaitTimedOut,
 )
 from showcase.resources import Artifact, Attempt, Delivery, Event, Gate, Record, Step, Submission, Webhook
-from showcase.retries import Patience
+from showcase.retries import RetryPolicy
 from showcase.version import VERSION
 
 __version__ = VERSION
@@ -41,9 +41,9 @@ __all__ = [
     "Model",
     "NotAllowed",
     "NotFound",
-    "Patience",
     "Record",
     "Refused",
+    "RetryPolicy",
     "ShowcaseError",
     "Step",
     "Submission",

@@ -7,8 +7,8 @@ import sys
 from typing import NoReturn
 
 from showcase.commands import app
-from showcase.commands.exit_codes import DEFECT, INTERRUPTED, PIPE_CLOSED, code_of
-from showcase.commands.output import complain
+from showcase.commands.exit_codes import DEFECT, INTERRUPTED, PIPE_CLOSED, exit_code_of
+from showcase.commands.output import print_error
 from showcase.errors import ShowcaseError
 
 
@@ -24,15 +24,15 @@ def main() -> NoReturn:
     except BrokenPipeError:
         code = PIPE_CLOSED
     except ShowcaseError as error:
-        complain(error)
-        code = code_of(error)
+        print_error(error)
+        code = exit_code_of(error)
     except OSError as error:
-        complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
+        print_error(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
         code = 2
     except Exception as error:
         if os.environ.get("SHOWCASE_TRACEBACK"):
             raise
-        complain(
+        print_error(
             f"showcase itself went wrong ({type(error).__name__}: {error}). This is a defect of the client: please "
             "report it, with the output of the same command under SHOWCASE_TRACEBACK=1."
         )

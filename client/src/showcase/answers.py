@@ -6,23 +6,23 @@ from typing import Any
 
 import httpx
 
-from showcase.errors import Refused, UnexpectedAnswer, refusal
-from showcase.retries import retry_after
+from showcase.errors import Refused, UnexpectedAnswer, error_for_status
+from showcase.retries import parse_retry_after
 
-SHOWN = 200
+EXCERPT_CHARACTERS = 200
 
 
-def refused(response: httpx.Response) -> Refused:
+def error_from_response(response: httpx.Response) -> Refused:
     """Return the error for an answer of 400 and above, whose body was read."""
     try:
         problem = response.json()
     except ValueError:
         problem = None
     if not isinstance(problem, dict):
-        problem = {"detail": _sentence(response)}
+        problem = {"detail": _describe_response(response)}
     elif not problem.get("detail") and isinstance(problem.get("message"), str):
         problem = {**problem, "detail": problem["message"]}
-    return refusal(response.status_code, problem, retry_after(response.headers))
+    return error_for_status(response.status_code, problem, parse_retry_after(response.headers))
 
 
 def json_body(response: httpx.Response) -> Any:
@@ -36,22 +36,22 @@ def json_body(response: httpx.Response) -> Any:
         ) from error
 
 
-def mapping(body: Any) -> dict[str, Any]:
+def json_object(body: Any) -> dict[str, Any]:
     """Return the body, which is to be an object. Raises UnexpectedAnswer."""
     if not isinstance(body, dict):
         raise UnexpectedAnswer("The server answered JSON that is no object. Compare the versions: showcase doctor")
     return body
 
 
-def members(body: Any) -> list[Any]:
+def list_items(body: Any) -> list[Any]:
     """Return a list's ``items``. Raises UnexpectedAnswer."""
-    items = mapping(body).get("items")
+    items = json_object(body).get("items")
     if not isinstance(items, list):
         raise UnexpectedAnswer("The server answered a list without items. Compare the versions: showcase doctor")
     return items
 
 
-def untold(error: httpx.HTTPError | httpx.InvalidURL, url: str) -> str:
+def connection_error_message(error: httpx.HTTPError | httpx.InvalidURL, url: str) -> str:
     """Return the sentence for a request that got no answer."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return f"Nothing answers at {url} ({str(error) or type(error).__name__}). What to do about it: showcase doctor"
@@ -60,9 +60,9 @@ def untold(error: httpx.HTTPError | httpx.InvalidURL, url: str) -> str:
     return f"The connection to {url} broke ({str(error) or type(error).__name__})."
 
 
-def _sentence(response: httpx.Response) -> str:
+def _describe_response(response: httpx.Response) -> str:
     text = " ".join(response.text.split())
     start = f"{response.request.url} answered {response.status_code} {response.reason_phrase}".strip()
     if "html" in response.headers.get("content-type", "") or not text:
         return f"{start}."
-    return f"{start}: {text[:SHOWN]}"
+    return f"{start}: {text[:EXCERPT_CHARACTERS]}"

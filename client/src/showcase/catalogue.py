@@ -6,10 +6,10 @@ from datetime import datetime
 
 from pydantic import Field
 
-from showcase.resources import ModelRef, Part, Resource
+from showcase.resources import ModelRef, Resource, Value
 
 
-class PublishedVersion(Part):
+class PublishedVersion(Value):
     version: str
     digest: str = ""
 
@@ -23,7 +23,7 @@ class WorkflowSummary(Resource):
     versions: tuple[PublishedVersion, ...] = ()
 
 
-class WorkflowStep(Part):
+class WorkflowStep(Value):
     """A step: the model that it calls, the gate that decides whether, and the steps that it waits for."""
 
     name: str
@@ -34,12 +34,12 @@ class WorkflowStep(Part):
     timeout_seconds: float | None = None
 
 
-class Graph(Part):
+class Graph(Value):
     steps: tuple[WorkflowStep, ...] = ()
     output: dict[str, str] = Field(default_factory=dict)
 
 
-class InputLimits(Part):
+class InputLimits(Value):
     formats: tuple[str, ...] = ()
     max_bytes: int | None = None
     max_pixels: int | None = None
@@ -57,7 +57,7 @@ class Workflow(Resource):
     graph: Graph = Graph()
 
 
-class Served(Part):
+class ServingStatus(Value):
     """Where a model is served, and what calling it came to of late: untried, answering or failing."""
 
     address: str
@@ -65,24 +65,24 @@ class Served(Part):
     since: datetime | None = None
 
 
-class ModelUse(Part):
+class ModelUse(Value):
     workflow: str
     version: str
     step: str
 
 
-class Weights(Part):
+class Weights(Value):
     digest: str = ""
     bytes: int = 0
 
 
-class ModelVersion(Part):
+class ModelVersion(Value):
     """A version of a model that a workflow uses; ``served`` is None until an orchestrator has told."""
 
     version: str
     used_by: tuple[ModelUse, ...] = ()
     weights: Weights | None = None
-    served: Served | None = None
+    served: ServingStatus | None = None
 
 
 class Model(Resource):

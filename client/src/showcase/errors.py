@@ -136,7 +136,7 @@ _BY_STATUS: dict[int, type[Refused]] = {
 }
 
 
-def refusal(status: int, problem: dict[str, Any], retry_after: float | None = None) -> Refused:
+def error_for_status(status: int, problem: dict[str, Any], retry_after: float | None = None) -> Refused:
     """Return the error that stands for the status."""
     kind = _BY_STATUS.get(status, Unavailable if status >= 500 else Refused)
     return kind(status, problem, retry_after)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from showcase.errors import ImageUnreadable
 
 Image = str | PathLike[str] | bytes | BinaryIO
-LARGEST_BYTES = 64 * 2**20
+MAX_IMAGE_BYTES = 64 * 2**20
 """More than any server takes: what is larger is not even read into memory. What the server allows, it says itself."""
 
 
@@ -30,13 +30,13 @@ def read_image(image: Image, file_name: str | None = None) -> Upload:
         path = Path(fspath(image))
         try:
             with path.open("rb") as file:
-                return _checked(file_name or path.name, file.read(LARGEST_BYTES + 1))
+                return _checked(file_name or path.name, file.read(MAX_IMAGE_BYTES + 1))
         except OSError as error:
             raise ImageUnreadable(f"The image {path} cannot be read: {error.strerror or error}.") from error
-    named = getattr(image, "name", None)
-    name = file_name or (PurePath(named).name if isinstance(named, str) else "image")
+    given_name = getattr(image, "name", None)
+    name = file_name or (PurePath(given_name).name if isinstance(given_name, str) else "image")
     try:
-        content = image.read(LARGEST_BYTES + 1)
+        content = image.read(MAX_IMAGE_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ImageUnreadable(f"The image {name} cannot be read: {error}.") from error
     if not isinstance(content, bytes):
@@ -45,6 +45,6 @@ def read_image(image: Image, file_name: str | None = None) -> Upload:
 
 
 def _checked(name: str, content: bytes) -> Upload:
-    if len(content) > LARGEST_BYTES:
-        raise ImageUnreadable(f"The image {name} is larger than {LARGEST_BYTES // 2**20} MiB, which no server takes.")
+    if len(content) > MAX_IMAGE_BYTES:
+        raise ImageUnreadable(f"The image {name} is larger than {MAX_IMAGE_BYTES // 2**20} MiB, which no server takes.")
     return Upload(name, content)

@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from showcase.errors import SubmissionFailed, UnexpectedAnswer
 
-FINAL = frozenset({"succeeded", "failed", "canceled"})
+FINAL_STATES = frozenset({"succeeded", "failed", "canceled"})
 
 
-class Part(BaseModel):
+class Value(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
 
 
-class Resource(Part):
+class Resource(Value):
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
@@ -40,13 +40,13 @@ class Resource(Part):
         return read
 
 
-class WorkflowRef(Part):
+class WorkflowRef(Value):
     name: str
     version: str
     digest: str = ""
 
 
-class ModelRef(Part):
+class ModelRef(Value):
     name: str
     version: str = ""
 
@@ -54,7 +54,7 @@ class ModelRef(Part):
         return f"{self.name}@{self.version}" if self.version else self.name
 
 
-class InputInfo(Part):
+class InputInfo(Value):
     media_type: str = ""
     bytes: int = 0
     width: int | None = None
@@ -63,7 +63,7 @@ class InputInfo(Part):
     sha256: str = ""
 
 
-class Gate(Part):
+class Gate(Value):
     """Why a step ran or was skipped: the expression, what it came to (None: it cannot be told), what it saw."""
 
     expression: str
@@ -72,14 +72,14 @@ class Gate(Part):
     reason: str | None = None
 
 
-class Attempt(Part):
+class Attempt(Value):
     started_at: datetime
     ended_at: datetime | None = None
     error: str | None = None
     server: str | None = None
 
 
-class Step(Part):
+class Step(Value):
     """A step as a submission shows it; ``gate``, ``attempts`` and ``output`` are filled in a record alone."""
 
     name: str
@@ -100,7 +100,7 @@ class Artifact(Resource):
     url: str = ""
 
 
-class Queue(Part):
+class Queue(Value):
     """Where a queued submission stands, and the server's estimate of the seconds until it has ended."""
 
     position: int | None = None
@@ -130,7 +130,7 @@ class Submission(Resource):
     @property
     def final(self) -> bool:
         """Whether it has ended: nothing but a retry moves it any more."""
-        return self.state in FINAL
+        return self.state in FINAL_STATES
 
     @property
     def succeeded(self) -> bool:
@@ -154,7 +154,7 @@ class Record(Resource):
     steps: tuple[Step, ...] = ()
 
 
-class Delivery(Part):
+class Delivery(Value):
     """One attempt to tell a webhook's receiver."""
 
     id: str
@@ -192,7 +192,7 @@ class Event(Resource):
     estimated_seconds: float | None = None
 
     @classmethod
-    def told(cls, identifier: str, type_: str, data: Any) -> Event:
+    def from_stream(cls, identifier: str, type_: str, data: Any) -> Event:
         """Return the event that a stream told. Raises UnexpectedAnswer."""
         body = data if isinstance(data, dict) else {"data": data}
         return cls.of({**body, "id": identifier, "type": type_})
@@ -206,4 +206,4 @@ class Event(Resource):
     def ends(self) -> bool:
         """Whether the submission has ended with it."""
         subject, _, state = self.type.rpartition(".")
-        return subject == "submission" and state in FINAL
+        return subject == "submission" and state in FINAL_STATES

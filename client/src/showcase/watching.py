@@ -12,82 +12,82 @@ from httpx_sse import EventSource, SSEError
 
 from showcase.errors import ShowcaseError, Unavailable, UnexpectedAnswer, Unreachable
 from showcase.resources import Event
-from showcase.retries import Patience, pause
+from showcase.retries import RetryPolicy, pause_before_retry
 from showcase.transport import Transport
 
-SILENCE_SECONDS = 45.0
+IDLE_TIMEOUT_SECONDS = 45.0
 """The server sends a comment every few seconds; a connection that is silent for longer is dead."""
-PATIENCE = Patience(tries=12, seconds=120.0, first_seconds=0.2)
+RECONNECT_POLICY = RetryPolicy(max_tries=12, max_wait_seconds=120.0, first_pause_seconds=0.2)
 """For connections in a row that do not come about. One that stood begins the count anew."""
 
 
 def follow(
     transport: Transport,
     path: str,
-    ended: Callable[[], bool],
+    is_final: Callable[[], bool],
     *,
     after: str | None = None,
     until: float | None = None,
-    patience: Patience = PATIENCE,
+    policy: RetryPolicy = RECONNECT_POLICY,
 ) -> Iterator[Event]:
     """Give every event of a submission after the event ``after``, until it has ended and all were told.
 
-    ``ended`` asks the server whether it has. A connection that breaks, or that the server ends to have it free for
+    ``is_final`` asks the server whether it has. A connection that breaks, or that the server ends to have it free for
     others, is made again with ``Last-Event-ID``, so that no event is missed and none told twice. ``until`` (of
     ``time.monotonic``) ends it early, at the next sign of life from the server after that moment.
-    Raises Unreachable or Unavailable when no connection comes about within ``patience``, and the kinds of Refused.
+    Raises Unreachable or Unavailable when no connection comes about within ``policy``, and the kinds of Refused.
     """
     last = after
     tries, waited = 0, 0.0
     while until is None or time.monotonic() < until:
-        news = end = False
-        before = last
+        received = final = False
+        previous = last
         failure: ShowcaseError | None = None
         try:
-            for event in _connection(transport, path, last, until):
+            for event in _stream(transport, path, last, until):
                 tries, waited = 0, 0.0
                 if event is not None and not (event.numbered and _number(event.id) <= _number(last)):
-                    news, end, last = True, event.ends, event.id or last
+                    received, final, last = True, event.ends, event.id or last
                     yield event
-        except _AllTold:
+        except _StreamComplete:
             return
         except (Unreachable, Unavailable) as error:
             failure = error
-        if failure is None and end and last != before:
+        if failure is None and final and last != previous:
             continue  # one that was put to work again goes on after an end: the next answer says whether it did
-        if failure is None and not (news and last != before) and ended():
+        if failure is None and not (received and last != previous) and is_final():
             return
         tries += 1
-        asked = failure.retry_after if isinstance(failure, Unavailable) else None
-        seconds = pause(patience, tries, waited, asked, transport.chance())
+        requested = failure.retry_after if isinstance(failure, Unavailable) else None
+        seconds = pause_before_retry(policy, tries, waited, requested, transport.jitter())
         if seconds is None:
             raise failure or Unreachable(f"{transport.url} ends the stream of events again and again without one.")
         transport.sleep(seconds)
         waited += seconds
 
 
-class _AllTold(Exception):
+class _StreamComplete(Exception):
     """The submission has ended and the client has all of its events."""
 
 
-def _connection(transport: Transport, path: str, last: str | None, until: float | None) -> Iterator[Event | None]:
+def _stream(transport: Transport, path: str, last: str | None, until: float | None) -> Iterator[Event | None]:
     """Give one connection's events, and None for a sign of life."""
     headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
     if last:
         headers["Last-Event-ID"] = last
-    silence = SILENCE_SECONDS if until is None else max(1.0, min(SILENCE_SECONDS, until - time.monotonic()))
-    with transport.stream("GET", path, headers=headers, read_seconds=silence, patient=False) as response:
+    timeout = IDLE_TIMEOUT_SECONDS if until is None else max(1.0, min(IDLE_TIMEOUT_SECONDS, until - time.monotonic()))
+    with transport.stream("GET", path, headers=headers, read_seconds=timeout, retry=False) as response:
         if response.status_code == httpx.codes.NO_CONTENT:
-            raise _AllTold
+            raise _StreamComplete
         try:
-            for told in EventSource(cast("httpx.Response", _Until(response, until))).iter_sse():
+            for sent in EventSource(cast("httpx.Response", _UntilDeadline(response, until))).iter_sse():
                 # A comment, sent to keep the connection, arrives as an event without data.
-                yield Event.told(told.id, told.event or "message", _data(told.data)) if told.data else None
+                yield Event.from_stream(sent.id, sent.event or "message", _data(sent.data)) if sent.data else None
         except SSEError as error:
             raise UnexpectedAnswer(f"{transport.url}{path} is no stream of events: {error}") from error
 
 
-class _Until:
+class _UntilDeadline:
     """A response's text that ends at a moment: also when only comments come, which ``iter_sse`` may keep to itself."""
 
     def __init__(self, response: httpx.Response, until: float | None) -> None:

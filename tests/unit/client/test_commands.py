@@ -13,18 +13,18 @@ import typer
 
 from showcase import __main__, errors
 from showcase.commands import app
-from showcase.commands.exit_codes import MEANINGS, code_of
-from showcase.commands.files import names
-from showcase.commands.options import moment
-from showcase.commands.output import plain
+from showcase.commands.exit_codes import MEANINGS, exit_code_of
+from showcase.commands.files import file_stems
+from showcase.commands.options import parse_time
+from showcase.commands.output import printable
 from showcase.resources import Submission
 from tests.support.checkout import DOCS
-from tests.support.client_errors import kinds, made
+from tests.support.client_errors import error_example, kinds
 from tests.support.client_servers import submission
 
 COMMANDS = typer.main.get_command(app).commands
 PAGE = (DOCS / "client.md").read_text()
-NOBODY = "http://127.0.0.1:9"
+CLOSED_PORT = "http://127.0.0.1:9"
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -63,9 +63,9 @@ def test_the_page_and_the_help_give_every_exit_code(monkeypatch, capsys):
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 def test_every_error_has_its_exit_code(kind):
-    error = made(kind)
-    assert code_of(error) in MEANINGS
-    assert code_of(error) != 0
+    error = error_example(kind)
+    assert exit_code_of(error) in MEANINGS
+    assert exit_code_of(error) != 0
 
 
 @pytest.mark.parametrize(
@@ -90,23 +90,23 @@ def test_every_error_has_its_exit_code(kind):
 @pytest.mark.parametrize("as_json", [False, True])
 def test_where_nobody_answers_every_command_says_so_and_exits_with_4(monkeypatch, capsys, tmp_path, arguments, as_json):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("showcase.transport.Patience", errors_only_once)
-    monkeypatch.setattr("showcase.watching.PATIENCE", errors_only_once())
-    monkeypatch.setattr("showcase.client.PATIENCE", errors_only_once())
-    code, printed = run(monkeypatch, capsys, *arguments, "--url", NOBODY, *(["--json"] if as_json else []))
+    monkeypatch.setattr("showcase.transport.RetryPolicy", one_try)
+    monkeypatch.setattr("showcase.watching.RECONNECT_POLICY", one_try())
+    monkeypatch.setattr("showcase.client.RECONNECT_POLICY", one_try())
+    code, printed = run(monkeypatch, capsys, *arguments, "--url", CLOSED_PORT, *(["--json"] if as_json else []))
     assert code == 4
     said = printed.out if arguments == ["doctor"] else printed.err
-    assert NOBODY in said
+    assert CLOSED_PORT in said
     assert "Traceback" not in printed.err
     if as_json:
         for line in (printed.out + printed.err).splitlines():
             json.loads(line)
 
 
-def errors_only_once():
-    from showcase.retries import Patience
+def one_try():
+    from showcase.retries import RetryPolicy
 
-    return Patience(tries=1)
+    return RetryPolicy(max_tries=1)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def errors_only_once():
     ids=" ".join,
 )
 def test_a_wrong_command_is_told_and_exits_with_2(monkeypatch, capsys, arguments):
-    monkeypatch.setenv("SHOWCASE_URL", NOBODY)
+    monkeypatch.setenv("SHOWCASE_URL", CLOSED_PORT)
     code, printed = run(monkeypatch, capsys, *arguments)
     assert code == 2
     assert printed.err
@@ -154,13 +154,13 @@ def test_whatever_is_raised_ends_in_a_sentence_and_a_code(monkeypatch, capsys, r
 
 
 def test_a_strangers_text_can_neither_move_the_cursor_nor_fill_the_screen():
-    assert plain("a\x1b[2Jb\nc\u202e") == "a\ufffd[2Jb\ufffdc\ufffd"
-    assert len(plain("x" * 10_000)) < 500
+    assert printable("a\x1b[2Jb\nc\u202e") == "a\ufffd[2Jb\ufffdc\ufffd"
+    assert len(printable("x" * 10_000)) < 500
 
 
 def test_images_of_one_name_get_files_of_two():
     one, other = Submission.of(submission()), Submission.of(submission(id="ffffffff-0000"))
-    assert names([(Path("a/x.png"), one), (Path("b/x.png"), other), (Path("y.png"), one)]) == [
+    assert file_stems([(Path("a/x.png"), one), (Path("b/x.png"), other), (Path("y.png"), one)]) == [
         "x.7c9a3c52",
         "x.ffffffff",
         "y",
@@ -169,8 +169,8 @@ def test_images_of_one_name_get_files_of_two():
 
 def test_times_are_moments_days_or_so_long_ago():
     now = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    assert moment("2h", "--after", now) == datetime(2026, 1, 31, 10, tzinfo=UTC)
-    assert moment("7d", "--after", now) == datetime(2026, 1, 24, 12, tzinfo=UTC)
-    assert moment("2026-01-31T12:00:00+02:00", "--after") == datetime(2026, 1, 31, 10, tzinfo=UTC)
-    assert moment("2026-01-31", "--after") == datetime(2026, 1, 31).astimezone()
-    assert moment(None, "--after") is None
+    assert parse_time("2h", "--after", now) == datetime(2026, 1, 31, 10, tzinfo=UTC)
+    assert parse_time("7d", "--after", now) == datetime(2026, 1, 24, 12, tzinfo=UTC)
+    assert parse_time("2026-01-31T12:00:00+02:00", "--after") == datetime(2026, 1, 31, 10, tzinfo=UTC)
+    assert parse_time("2026-01-31", "--after") == datetime(2026, 1, 31).astimezone()
+    assert parse_time(None, "--after") is None

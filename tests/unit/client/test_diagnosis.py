@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from showcase.diagnosis import Verdict, diagnose
-from showcase.retries import Patience
-from tests.support.client_servers import Script, client_of, problem
+from showcase.retries import RetryPolicy
+from tests.support.client_servers import ScriptedServer, client_for, problem_response
 
 PARTS = {"store": "ready", "broker": "ready", "orchestrator": "ready"}
 SERVED = {"address": "http://models.test", "state": "answering"}
@@ -23,8 +23,8 @@ def told(**answers):
         "workflows": httpx.Response(200, json={"items": [{"name": "workflow_000"}]}),
         "models": httpx.Response(200, json={"items": [model]}),
     } | answers
-    script = Script(lambda request: whole[request.url.path.rpartition("/")[2].removesuffix(".json")])
-    client, _ = client_of(script, Patience(tries=1))
+    script = ScriptedServer(lambda request: whole[request.url.path.rpartition("/")[2].removesuffix(".json")])
+    client, _ = client_for(script, RetryPolicy(max_tries=1))
     return {finding.subject: finding for finding in diagnose(client)}
 
 
@@ -40,15 +40,15 @@ def not_ready(**parts):
 def test_a_whole_server_has_nothing_to_mend():
     found = told()
     assert {finding.verdict for finding in found.values()} == {Verdict.GOOD}
-    assert "0.2.0" in found["api v2"].says
-    assert "http://models.test" in found["model"].says
+    assert "0.2.0" in found["api v2"].message
+    assert "http://models.test" in found["model"].message
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_each_part_that_is_missing_is_named_with_what_to_do(part):
     found = told(ready=not_ready(**{part: "missing"}))
     assert wrong(found) == {part}
-    assert "make up" in found[part].mend
+    assert "make up" in found[part].remedy
 
 
 def test_what_nobody_can_know_is_no_fault_of_its_own():
@@ -60,8 +60,8 @@ def test_what_nobody_can_know_is_no_fault_of_its_own():
 def test_a_full_queue_is_told_though_every_part_is_there():
     body = {"status": "ready", "accepting": False, "parts": PARTS, "message": "Too many submissions wait."}
     found = told(ready=httpx.Response(200, json=body))
-    assert wrong(found) == {"intake"}
-    assert "SHOWCASE_QUEUE_LIMIT" in found["intake"].mend
+    assert wrong(found) == {"admission"}
+    assert "SHOWCASE_QUEUE_LIMIT" in found["admission"].remedy
 
 
 def test_a_model_that_does_not_answer_is_named_with_its_address():
@@ -69,10 +69,10 @@ def test_a_model_that_does_not_answer_is_named_with_its_address():
     items = [{"name": "m", "versions": [{"version": "1.0.0", "served": served}]}]
     found = told(models=httpx.Response(200, json={"items": items}))
     assert wrong(found) == {"model"}
-    assert found["model"].says == "m@1.0.0 does not answer at http://models.test"
+    assert found["model"].message == "m@1.0.0 does not answer at http://models.test"
 
 
-@pytest.mark.parametrize("answer", [problem(404), problem(500), httpx.Response(200, text="hello")])
+@pytest.mark.parametrize("answer", [problem_response(404), problem_response(500), httpx.Response(200, text="hello")])
 def test_one_look_that_fails_does_not_keep_the_others(answer):
     found = told(openapi=answer)
     assert wrong(found) == {"api v2"}
@@ -81,10 +81,10 @@ def test_one_look_that_fails_does_not_keep_the_others(answer):
 
 @pytest.mark.parametrize(
     "answer",
-    [httpx.ConnectError("refused"), httpx.ReadTimeout(""), problem(404), httpx.Response(200, text="<html>")],
+    [httpx.ConnectError("refused"), httpx.ReadTimeout(""), problem_response(404), httpx.Response(200, text="<html>")],
 )
 def test_where_no_gateway_answers_it_says_how_to_start_one_and_looks_no_further(answer):
     found = told(live=answer)
     assert set(found) == {"client", "server"}
     assert found["server"].verdict is Verdict.MISSING
-    assert "make up" in found["server"].mend
+    assert "make up" in found["server"].remedy

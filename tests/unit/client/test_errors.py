@@ -7,12 +7,12 @@ import pickle
 import pytest
 
 from showcase.errors import ShowcaseError
-from tests.support.client_errors import kinds, made
+from tests.support.client_errors import error_example, kinds
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 def test_an_error_is_its_sentence_and_survives_pickling(kind: type[ShowcaseError]) -> None:
-    error = made(kind)
+    error = error_example(kind)
     assert str(error) == "No."
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - its own bytes
     assert type(copy) is kind

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from showcase.errors import ImageUnreadable, SubmissionFailed, UnexpectedAnswer, Unreachable
-from showcase.queries import moment, submission_path, whole_seconds
+from showcase.queries import rfc3339, submission_path, whole_seconds
 from showcase.resources import Submission
-from tests.support.client_servers import ID, Broken, Script, client_of, shown, submission
+from tests.support.client_servers import ID, BrokenBody, ScriptedServer, client_for, submission, submission_response
 
 
 def form(request):
@@ -30,21 +30,21 @@ def form(request):
 def test_an_image_may_be_a_path_bytes_or_a_file(tmp_path, kind):
     path = tmp_path / "seven.png"
     path.write_bytes(b"an image")
-    script = Script(shown("queued"))
-    client, _ = client_of(script)
+    script = ScriptedServer(submission_response("queued"))
+    client, _ = client_for(script)
     with path.open("rb") as file:
         given = {"path": path, "text": str(path), "bytes": b"an image", "file": file, "memory": io.BytesIO(b"an image")}
         client.submit(given[kind], "workflow_000")
-    fields, name = form(script.asked[0])
+    fields, name = form(script.requests[0])
     assert fields == {"workflow": b"workflow_000", "image": b"an image"}
     assert name == ("seven.png" if kind in {"path", "text", "file"} else "image")
 
 
 def test_what_is_said_beside_the_image_arrives(tmp_path):
-    script = Script(shown("queued"))
-    client, _ = client_of(script)
+    script = ScriptedServer(submission_response("queued"))
+    client, _ = client_for(script)
     client.submit(b"x", "w", "v1.2.3", {"a": "é"}, "https://hook.test/", retention_days=0.5, file_name="n.png")
-    fields, name = form(script.asked[0])
+    fields, name = form(script.requests[0])
     assert json.loads(fields.pop("metadata")) == {"a": "é"}
     expected = {"workflow": b"w", "version": b"v1.2.3", "webhook": b"https://hook.test/", "retention_days": b"0.5"}
     assert fields == {**expected, "image": b"x"}
@@ -52,14 +52,14 @@ def test_what_is_said_beside_the_image_arrives(tmp_path):
 
 
 def test_an_image_that_cannot_be_read_is_never_sent(tmp_path):
-    script = Script(shown())
-    client, _ = client_of(script)
+    script = ScriptedServer(submission_response())
+    client, _ = client_for(script)
     closed = io.BytesIO(b"x")
     closed.close()
     for image in (tmp_path, tmp_path / "none.png", closed, io.StringIO("text")):
         with pytest.raises(ImageUnreadable):
             client.submit(image, "workflow_000")
-    assert script.asked == []
+    assert script.requests == []
 
 
 def test_new_fields_stop_nothing_and_are_kept():
@@ -91,19 +91,21 @@ def test_a_list_asks_for_the_next_page_when_it_is_reached():
         httpx.Response(200, json={"items": [submission()] * 2, "next": "c1"}),
         httpx.Response(200, json={"items": [submission()], "next": None}),
     ]
-    script = Script(*pages)
-    client, _ = client_of(script)
-    found = client.list(state="failed", created_after=datetime(2026, 1, 2, tzinfo=UTC), metadata={"k": "v"}, page=2)
+    script = ScriptedServer(*pages)
+    client, _ = client_for(script)
+    found = client.list(
+        state="failed", created_after=datetime(2026, 1, 2, tzinfo=UTC), metadata={"k": "v"}, page_size=2
+    )
     next(found)
     next(found)
-    assert len(script.asked) == 1
+    assert len(script.requests) == 1
     assert len(list(found)) == 1
     fitting = {"state": "failed", "created_after": "2026-01-02T00:00:00Z", "metadata.k": "v", "limit": "2"}
-    assert [dict(request.url.params) for request in script.asked] == [fitting, {**fitting, "cursor": "c1"}]
+    assert [dict(request.url.params) for request in script.requests] == [fitting, {**fitting, "cursor": "c1"}]
 
 
 def test_a_list_that_leads_in_circles_ends():
-    client, _ = client_of(Script(httpx.Response(200, json={"items": [], "next": "c1"})))
+    client, _ = client_for(ScriptedServer(httpx.Response(200, json={"items": [], "next": "c1"})))
     with pytest.raises(UnexpectedAnswer):
         list(client.list())
 
@@ -111,15 +113,15 @@ def test_a_list_that_leads_in_circles_ends():
 def test_an_export_is_a_file_only_once_it_is_whole(tmp_path):
     path = tmp_path / "all.csv"
     path.write_text("the last one")
-    script = Script(httpx.Response(200, stream=Broken(b"half")), httpx.Response(200, content=b"whole"))
-    client, _ = client_of(script)
+    script = ScriptedServer(httpx.Response(200, stream=BrokenBody(b"half")), httpx.Response(200, content=b"whole"))
+    client, _ = client_for(script)
     with pytest.raises(Unreachable):
         client.export(path, "csv")
     assert path.read_text() == "the last one"
     assert client.export(path, "csv", workflow="workflow_000") == 5
     assert path.read_text() == "whole"
     assert list(tmp_path.iterdir()) == [path]
-    assert dict(script.asked[1].url.params) == {"format": "csv", "workflow": "workflow_000"}
+    assert dict(script.requests[1].url.params) == {"format": "csv", "workflow": "workflow_000"}
     memory = io.BytesIO()
     assert client.export(memory) == 5
     assert memory.getvalue() == b"whole"
@@ -130,21 +132,21 @@ def test_no_id_leaves_its_place_in_the_path(name):
     path = submission_path(name, "input")
     assert path.startswith("/api/v2/submissions/")
     assert path.count("/") == 5
-    script = Script(httpx.Response(200, content=b""))
-    client, _ = client_of(script)
+    script = ScriptedServer(httpx.Response(200, content=b""))
+    client, _ = client_for(script)
     client.input(name)
-    assert script.asked[0].url.raw_path.decode() == path
+    assert script.requests[0].url.raw_path.decode() == path
 
 
 def test_times_are_sent_in_utc_and_waits_in_whole_seconds():
-    assert moment(datetime(2026, 1, 2, 3, 4, tzinfo=timezone(timedelta(hours=2)))) == "2026-01-02T01:04:00Z"
-    assert moment("2026-01-02") == "2026-01-02"
-    assert moment(None) is None
+    assert rfc3339(datetime(2026, 1, 2, 3, 4, tzinfo=timezone(timedelta(hours=2)))) == "2026-01-02T01:04:00Z"
+    assert rfc3339("2026-01-02") == "2026-01-02"
+    assert rfc3339(None) is None
     assert [whole_seconds(each) for each in (-1, 0, 0.1, 59.5, 600)] == [0, 0, 1, 60, 60]
 
 
 def test_a_forgotten_client_closes_its_connections():
-    client, _ = client_of(Script(shown()))
+    client, _ = client_for(ScriptedServer(submission_response()))
     http = client._transport._http
     client.get(ID)
     del client

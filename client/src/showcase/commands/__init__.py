@@ -11,11 +11,11 @@ from showcase.commands.doctor import doctor
 from showcase.commands.exit_codes import MEANINGS
 from showcase.version import VERSION
 
-_ENDINGS = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())
+_EXIT_CODES = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())
 
 app = typer.Typer(
     help="Send images through the workflows of ML Showcase, and get all that is known about them back.",
-    epilog=f"Exit codes:\n\n{_ENDINGS}",
+    epilog=f"Exit codes:\n\n{_EXIT_CODES}",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,7 +30,7 @@ def _version(asked: bool) -> None:
 
 
 @app.callback()
-def _top(
+def _global_options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the client's version.")
     ] = False,

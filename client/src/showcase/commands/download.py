@@ -12,7 +12,7 @@ import typer
 from showcase.client import Client
 from showcase.commands import formatting, options
 from showcase.commands.files import write_artifacts
-from showcase.commands.output import notes, print_json, results
+from showcase.commands.output import error_console, output_console, print_json
 from showcase.saving import save
 
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
@@ -33,14 +33,14 @@ def download(
     with Client(url) as client:
         submission = client.get(submission_id)
         out.mkdir(parents=True, exist_ok=True)
-        given = out / f"{submission.id}.input{SUFFIXES.get(submission.input.media_type, '')}"
-        save([client.input(submission.id)], given)
-        written = {"input": given, **write_artifacts(client, submission, out, submission.id)}
+        input_path = out / f"{submission.id}.input{SUFFIXES.get(submission.input.media_type, '')}"
+        save([client.input(submission.id)], input_path)
+        written = {"input": input_path, **write_artifacts(client, submission, out, submission.id)}
     if json:
         print_json({name: str(path) for name, path in written.items()})
     else:
         for path in written.values():
-            results().print(f"{path}  {formatting.size(path.stat().st_size)}")
+            output_console().print(f"{path}  {formatting.size(path.stat().st_size)}")
 
 
 def export(
@@ -49,7 +49,7 @@ def export(
     ] = Format.ndjson,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Else standard output.")] = None,
     state: options.State = None,
-    workflow: options.OfWorkflow = None,
+    workflow: options.WorkflowName = None,
     after: options.After = None,
     before: options.Before = None,
     metadata: options.Metadata = None,
@@ -60,10 +60,10 @@ def export(
 
     A file is there only once all has come. With --json and --out, prints the file's name and size as JSON.
     """
-    fitting = options.filters(state, workflow, after, before, metadata)
+    filters = options.filters(state, workflow, after, before, metadata)
     with Client(url) as client:
-        written = client.export(out or sys.stdout.buffer, format_.value, **fitting)
+        written = client.export(out or sys.stdout.buffer, format_.value, **filters)
     if out is not None and json:
         print_json({"file": str(out), "bytes": written, "format": format_.value})
     elif out is not None:
-        notes().print(f"{out}: {formatting.size(written)}.")
+        error_console().print(f"{out}: {formatting.size(written)}.")

@@ -33,7 +33,7 @@ MEANINGS = {
 }
 
 
-def code_of(error: ShowcaseError) -> int:
+def exit_code_of(error: ShowcaseError) -> int:
     """Return the exit code that stands for the error."""
     if isinstance(error, ImageUnreadable):
         return USAGE
@@ -46,6 +46,6 @@ def code_of(error: ShowcaseError) -> int:
     return UNREACHABLE
 
 
-def code_of_state(submission: Submission) -> int:
+def exit_code_of_submission(submission: Submission) -> int:
     """Return the exit code for how a submission stands."""
     return FAILED if submission.final and not submission.succeeded else DONE

@@ -11,7 +11,7 @@ from showcase.resources import Submission
 from showcase.saving import save
 
 
-def names(sent: Sequence[tuple[Path, Submission]]) -> list[str]:
+def file_stems(sent: Sequence[tuple[Path, Submission]]) -> list[str]:
     """Return what each image's files begin with: its name, and where two share one, the submission's id as well."""
     count = Counter(image.stem for image, _ in sent)
     return [image.stem if count[image.stem] == 1 else f"{image.stem}.{each.id[:8]}" for image, each in sent]

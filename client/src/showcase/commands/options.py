@@ -24,7 +24,7 @@ State = Annotated[
         "--state", metavar="STATE", help="queued, running, succeeded, failed or canceled.", show_default=False
     ),
 ]
-OfWorkflow = Annotated[
+WorkflowName = Annotated[
     str | None, typer.Option("--workflow", "-w", metavar="NAME", help="Of this workflow.", show_default=False)
 ]
 After = Annotated[
@@ -53,7 +53,7 @@ WAIT_SECONDS = 600.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def pairs(given: list[str] | None) -> dict[str, str]:
+def parse_pairs(given: list[str] | None) -> dict[str, str]:
     """Return NAME=VALUE options as a mapping. Raises BadParameter."""
     read: dict[str, str] = {}
     for each in given or []:
@@ -64,7 +64,7 @@ def pairs(given: list[str] | None) -> dict[str, str]:
     return read
 
 
-def moment(text: str | None, option: str, now: datetime | None = None) -> datetime | None:
+def parse_time(text: str | None, option: str, now: datetime | None = None) -> datetime | None:
     """Return the time of an option: RFC 3339, a day (local), or so long ago (30m, 2h, 7d). Raises BadParameter."""
     if text is None:
         return None
@@ -73,8 +73,8 @@ def moment(text: str | None, option: str, now: datetime | None = None) -> dateti
             return (now or datetime.now(UTC)) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        told = f"{text!r} is no time. Write 2026-01-31T12:00:00Z, 2026-01-31, or 2h for two hours ago."
-        raise typer.BadParameter(told, param_hint=option) from error
+        message = f"{text!r} is no time. Write 2026-01-31T12:00:00Z, 2026-01-31, or 2h for two hours ago."
+        raise typer.BadParameter(message, param_hint=option) from error
 
 
 def filters(
@@ -83,7 +83,7 @@ def filters(
     return Filters(
         state=state,
         workflow=workflow,
-        created_after=moment(after, "--after"),
-        created_before=moment(before, "--before"),
-        metadata=pairs(metadata),
+        created_after=parse_time(after, "--after"),
+        created_before=parse_time(before, "--before"),
+        metadata=parse_pairs(metadata),
     )
