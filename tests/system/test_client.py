@@ -187,7 +187,7 @@ def test_a_canceled_submission_stays_so_until_it_is_put_to_work_again(library, s
     with pytest.raises(showcase.WaitTimedOut):
         library.wait(submission.id, 0.2)
     late = shell("submit", "samples/digits/digit_2.png", "-w", "workflow_000", "--wait", "--timeout", "1", expect=5)
-    assert "it goes on" in late.stderr
+    assert "it continues" in late.stderr
     assert shell("cancel", submission.id).stdout == f"{submission.id}  canceled\n"
     stopped_models.resume()
     assert library.wait(submission.id, 60).state == "canceled"
@@ -248,7 +248,7 @@ def test_a_list_pages_through_all_that_fits(library, shell, samples, mine):
     assert len(listed.stdout.splitlines()) == 6
     assert "There are more" in listed.stderr
     assert [each["id"] for each in values(shell("list", "-m", option, "--json"))] == found
-    assert "No submission fits" in shell("list", "-m", "test=none").stderr
+    assert "No submission matches" in shell("list", "-m", "test=none").stderr
 
 
 def test_an_export_is_lines_or_a_table(library, shell, samples, mine, tmp_path):
@@ -400,7 +400,7 @@ def test_a_reader_who_goes_away_is_no_error(shell, library, samples, mine):
 def test_a_submission_without_a_webhook_says_so(library, shell, samples):
     submission = library.submit(samples / "digits" / "digit_1.png", "workflow_000", wait=60)
     assert library.webhook(submission.id).url is None
-    assert "It has no webhook." in shell("webhook", submission.id).stderr
+    assert "The submission has no webhook." in shell("webhook", submission.id).stderr
 
 
 @pytest.mark.clusters("local")  # from the other clusters' networks, a receiver on this machine is not 127.0.0.1

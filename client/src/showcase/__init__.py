@@ -1,4 +1,4 @@
-"""The Python client of ML Showcase. ``Client`` is where to begin; ``showcase.errors`` lists what may be raised."""
+"""The Python client of ML Showcase. Begin with ``Client``; ``showcase.errors`` lists the errors that it raises."""
 
 from showcase.catalogue import Model, Workflow, WorkflowSummary
 from showcase.client import Client

@@ -1,4 +1,4 @@
-"""An HTTP answer becomes a value or one of this client's errors. Pure."""
+"""Convert an HTTP response into a value or into one of this client's errors. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXCERPT_CHARACTERS = 200
 
 
 def error_from_response(response: httpx.Response) -> Refused:
-    """Return the error for an answer of 400 and above, whose body was read."""
+    """Return the error for a response with status 400 or above, whose body has been read."""
     try:
         problem = response.json()
     except ValueError:
@@ -26,25 +26,25 @@ def error_from_response(response: httpx.Response) -> Refused:
 
 
 def json_body(response: httpx.Response) -> Any:
-    """Return the answer's JSON. Raises UnexpectedAnswer when it is none."""
+    """Return the response's JSON. Raises UnexpectedAnswer when the body is not JSON."""
     try:
         return response.json()
     except ValueError as error:
         raise UnexpectedAnswer(
-            f"{response.request.url} answered {response.status_code} without JSON. Is it ML Showcase that listens "
-            "there? See: showcase doctor"
+            f"{response.request.url} answered {response.status_code} without JSON. Check that ML Showcase listens "
+            "at this address: showcase doctor"
         ) from error
 
 
 def json_object(body: Any) -> dict[str, Any]:
-    """Return the body, which is to be an object. Raises UnexpectedAnswer."""
+    """Return the body as a JSON object. Raises UnexpectedAnswer when it is something else."""
     if not isinstance(body, dict):
-        raise UnexpectedAnswer("The server answered JSON that is no object. Compare the versions: showcase doctor")
+        raise UnexpectedAnswer("The server answered JSON that is not an object. Compare the versions: showcase doctor")
     return body
 
 
 def list_items(body: Any) -> list[Any]:
-    """Return a list's ``items``. Raises UnexpectedAnswer."""
+    """Return the ``items`` of a page. Raises UnexpectedAnswer when it has none."""
     items = json_object(body).get("items")
     if not isinstance(items, list):
         raise UnexpectedAnswer("The server answered a list without items. Compare the versions: showcase doctor")
@@ -52,9 +52,9 @@ def list_items(body: Any) -> list[Any]:
 
 
 def connection_error_message(error: httpx.HTTPError | httpx.InvalidURL, url: str) -> str:
-    """Return the sentence for a request that got no answer."""
+    """Return the sentence for a request that got no response."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return f"Nothing answers at {url} ({str(error) or type(error).__name__}). What to do about it: showcase doctor"
+        return f"Nothing answers at {url} ({str(error) or type(error).__name__}). For help: showcase doctor"
     if isinstance(error, httpx.TimeoutException):
         return f"{url} did not answer in time."
     return f"The connection to {url} broke ({str(error) or type(error).__name__})."

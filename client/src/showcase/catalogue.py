@@ -1,4 +1,4 @@
-"""The catalogue: workflows and models as the server publishes them."""
+"""The catalogue of workflows and models that the server publishes, as typed values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class PublishedVersion(Value):
 
 
 class WorkflowSummary(Resource):
-    """A workflow with its versions, newest first, and what its aliases mean."""
+    """A workflow with its versions, newest first; ``aliases`` maps each alias to a version."""
 
     name: str
     title: str = ""
@@ -24,7 +24,7 @@ class WorkflowSummary(Resource):
 
 
 class WorkflowStep(Value):
-    """A step: the model that it calls, the gate that decides whether, and the steps that it waits for."""
+    """A step: the model that it calls, its gate (``when``), and the steps that must end before it (``needs``)."""
 
     name: str
     model: ModelRef
@@ -46,7 +46,7 @@ class InputLimits(Value):
 
 
 class Workflow(Resource):
-    """One published version of a workflow: its graph, and which images it takes."""
+    """One published version of a workflow: its graph and the limits of its input images."""
 
     name: str
     version: str
@@ -58,7 +58,7 @@ class Workflow(Resource):
 
 
 class ServingStatus(Value):
-    """Where a model is served, and what calling it came to of late: untried, answering or failing."""
+    """Where a model is served, and the outcome of recent calls (``state``): untried, answering or failing."""
 
     address: str
     state: str = ""
@@ -77,7 +77,7 @@ class Weights(Value):
 
 
 class ModelVersion(Value):
-    """A version of a model that a workflow uses; ``served`` is None until an orchestrator has told."""
+    """A version of a model that a workflow uses; ``served`` is None until an orchestrator has reported it."""
 
     version: str
     used_by: tuple[ModelUse, ...] = ()

@@ -1,4 +1,4 @@
-"""What may be given as an image: a path, bytes, or an open file."""
+"""Read an image from a path, from bytes, or from an open file."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from showcase.errors import ImageUnreadable
 
 Image = str | PathLike[str] | bytes | BinaryIO
 MAX_IMAGE_BYTES = 64 * 2**20
-"""More than any server takes: what is larger is not even read into memory. What the server allows, it says itself."""
+"""No server accepts more, so the client does not read a larger file into memory. The server enforces its own limit."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """An image's bytes and the name under which it is sent. Held whole, so that it can be sent again."""
+    """An image's bytes and the file name to send. Kept in memory, so that the client can send it again."""
 
     name: str
     content: bytes
 
 
 def read_image(image: Image, file_name: str | None = None) -> Upload:
-    """Return the image, read. Raises ImageUnreadable."""
+    """Return the image's bytes and file name. Raises ImageUnreadable."""
     if isinstance(image, bytes):
         return _checked(file_name or "image", image)
     if isinstance(image, str | PathLike):
@@ -46,5 +46,7 @@ def read_image(image: Image, file_name: str | None = None) -> Upload:
 
 def _checked(name: str, content: bytes) -> Upload:
     if len(content) > MAX_IMAGE_BYTES:
-        raise ImageUnreadable(f"The image {name} is larger than {MAX_IMAGE_BYTES // 2**20} MiB, which no server takes.")
+        raise ImageUnreadable(
+            f"The image {name} is larger than {MAX_IMAGE_BYTES // 2**20} MiB, which no server accepts."
+        )
     return Upload(name, content)

@@ -1,4 +1,4 @@
-"""Paths, query strings and headers of requests. Pure."""
+"""The paths, query strings and headers of requests. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 SUBMISSIONS = "/api/v2/submissions"
 MAX_WAIT_SECONDS = 60
-"""Seconds that the API lets one request wait (``Prefer: wait``)."""
+"""The longest wait in seconds that the API accepts for one request (``Prefer: wait``)."""
 
 
 def submission_path(submission_id: str, *further: str) -> str:
@@ -18,12 +18,12 @@ def submission_path(submission_id: str, *further: str) -> str:
 
 
 def path_segment(text: str) -> str:
-    """Return the text as one segment of a path, whatever it is: ``..`` must not leave the folder."""
+    """Return any text as one segment of a path: ``..`` must not lead to the parent folder."""
     return quote(text, safe="").replace(".", "%2E") if not text.strip(".") else quote(text, safe="")
 
 
 def whole_seconds(wait: float) -> int:
-    """Return how long a request may wait, as the API takes it."""
+    """Return the wait in whole seconds, within the limit of the API."""
     return max(0, min(MAX_WAIT_SECONDS, math.ceil(wait)))
 
 
@@ -32,7 +32,7 @@ def prefer_header(seconds: int) -> dict[str, str]:
 
 
 class Filters(TypedDict, total=False):
-    """Which submissions are meant; times as a datetime or as RFC 3339."""
+    """Which submissions to select; times are datetimes or RFC 3339 texts."""
 
     state: str | None
     workflow: str | None
@@ -42,7 +42,7 @@ class Filters(TypedDict, total=False):
 
 
 def filter_parameters(**filters: Unpack[Filters]) -> dict[str, str]:
-    """Return the query string's fields for which submissions are meant."""
+    """Return the filters as fields of the query string."""
     named = {
         "state": filters.get("state"),
         "workflow": filters.get("workflow"),
@@ -54,7 +54,7 @@ def filter_parameters(**filters: Unpack[Filters]) -> dict[str, str]:
 
 
 def rfc3339(time: datetime | str | None) -> str | None:
-    """Return a time as RFC 3339 in UTC. A datetime without a zone is local time; text is passed on as it is."""
+    """Return a time as RFC 3339 in UTC. A datetime without a zone is local time; a text stays unchanged."""
     if not isinstance(time, datetime):
         return time
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

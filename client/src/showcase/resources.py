@@ -1,4 +1,4 @@
-"""What the API answers, typed. Fields that a newer server added are kept in ``raw`` and stop nothing."""
+"""The API's resources as typed values. Unknown fields of a newer server cause no error and are kept in ``raw``."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class Resource(Value):
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The answer as it came."""
+        """The JSON as the server sent it."""
         return self._raw
 
     @classmethod
     def of(cls, body: Any) -> Self:
-        """Read an answer's body. Raises UnexpectedAnswer."""
+        """Return the resource in a response's body. Raises UnexpectedAnswer when it does not fit."""
         try:
             read = cls.model_validate(body)
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "the whole"
+            place = ".".join(map(str, first["loc"])) or "the whole body"
             raise UnexpectedAnswer(
-                f"The server's answer is no {cls.__name__.lower()} as this client knows it ({place}: {first['msg']}). "
-                "Compare the versions of both: showcase doctor"
+                f"The server's answer is not a valid {cls.__name__.lower()} for this client ({place}: {first['msg']}). "
+                "Compare the versions: showcase doctor"
             ) from error
-        read._raw = body  # noqa: SLF001 - its own class
+        read._raw = body  # noqa: SLF001 - the same class
         return read
 
 
@@ -64,7 +64,7 @@ class InputInfo(Value):
 
 
 class Gate(Value):
-    """Why a step ran or was skipped: the expression, what it came to (None: it cannot be told), what it saw."""
+    """Why a step ran or was skipped: the expression, its value (None: not computable), and the inputs it read."""
 
     expression: str
     value: bool | None = None
@@ -80,7 +80,7 @@ class Attempt(Value):
 
 
 class Step(Value):
-    """A step as a submission shows it; ``gate``, ``attempts`` and ``output`` are filled in a record alone."""
+    """A step of a submission; only a record fills ``gate``, ``attempts`` and ``output``."""
 
     name: str
     model: ModelRef
@@ -92,7 +92,7 @@ class Step(Value):
 
 
 class Artifact(Resource):
-    """A picture; ``bytes`` is None for what is drawn when it is asked for."""
+    """A picture; ``bytes`` is None when the server draws the picture on request."""
 
     name: str
     media_type: str = ""
@@ -101,14 +101,14 @@ class Artifact(Resource):
 
 
 class Queue(Value):
-    """Where a queued submission stands, and the server's estimate of the seconds until it has ended."""
+    """How many submissions are before a queued one, and the server's estimate of the seconds until it has ended."""
 
     position: int | None = None
     estimated_seconds: float | None = None
 
 
 class Submission(Resource):
-    """One image on its way through one version of a workflow. Times are aware UTC."""
+    """One image submitted to one version of a workflow. Times are aware datetimes in UTC."""
 
     id: str
     workflow: WorkflowRef
@@ -129,7 +129,7 @@ class Submission(Resource):
 
     @property
     def final(self) -> bool:
-        """Whether it has ended: nothing but a retry moves it any more."""
+        """Whether the submission has ended: only a retry can still change its state."""
         return self.state in FINAL_STATES
 
     @property
@@ -137,7 +137,7 @@ class Submission(Resource):
         return self.state == "succeeded"
 
     def raise_for_state(self) -> Self:
-        """Return itself, or raise SubmissionFailed when it ended as failed or canceled."""
+        """Return the submission, or raise SubmissionFailed when it failed or was canceled."""
         if self.final and not self.succeeded:
             message = f"Submission {self.id} {self.state}: {self.reason or 'no reason given'}"
             raise SubmissionFailed(message, self.id, self.state, self.reason)
@@ -145,7 +145,7 @@ class Submission(Resource):
 
 
 class Record(Resource):
-    """What ran, what was skipped and why: the steps with their gates, attempts and outputs. ``raw`` has all of it."""
+    """Which steps ran, which were skipped and why: steps with gates, attempts and outputs. ``raw`` has every field."""
 
     id: str
     workflow: WorkflowRef
@@ -155,7 +155,7 @@ class Record(Resource):
 
 
 class Delivery(Value):
-    """One attempt to tell a webhook's receiver."""
+    """One attempt to deliver a webhook; ``status`` is the receiver's HTTP status."""
 
     id: str
     started_at: datetime
@@ -165,7 +165,7 @@ class Delivery(Value):
 
 
 class Webhook(Resource):
-    """Who is told of a submission's end, and what became of it: none, waiting, due, sent or given_up."""
+    """A submission's webhook; ``state`` is none, waiting, due, sent or given_up."""
 
     url: str | None = None
     state: str
@@ -176,10 +176,10 @@ class Webhook(Resource):
 
 
 class Event(Resource):
-    """One move of a submission (``submission.running``) or of one of its steps (``step.skipped``, with its gate).
+    """A change of state of a submission (``submission.running``) or of a step (``step.skipped``, with its gate).
 
-    ``id`` is its number in the submission's history, from which watching can be taken up again. While a submission is
-    queued, events of the type ``queue`` tell its place besides, in ``position`` and ``estimated_seconds``.
+    ``id`` is the event's number in the submission's history; ``Client.events(after=id)`` resumes there. While a
+    submission is queued, events of type ``queue`` also report its ``position`` and ``estimated_seconds``.
     """
 
     id: str = ""
@@ -193,17 +193,17 @@ class Event(Resource):
 
     @classmethod
     def from_stream(cls, identifier: str, type_: str, data: Any) -> Event:
-        """Return the event that a stream told. Raises UnexpectedAnswer."""
+        """Return a server-sent event as an Event. Raises UnexpectedAnswer when it does not fit."""
         body = data if isinstance(data, dict) else {"data": data}
         return cls.of({**body, "id": identifier, "type": type_})
 
     @property
     def numbered(self) -> bool:
-        """Whether ``id`` is its own. A stream repeats the last one with what has none, as its place in the queue."""
+        """Whether ``id`` belongs to this event. A stream repeats the last id with events that have none (``queue``)."""
         return self.id.isdigit() and self.type.partition(".")[0] in {"submission", "step"}
 
     @property
     def ends(self) -> bool:
-        """Whether the submission has ended with it."""
+        """Whether the submission ended with this event."""
         subject, _, state = self.type.rpartition(".")
         return subject == "submission" and state in FINAL_STATES

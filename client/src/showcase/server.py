@@ -1,4 +1,4 @@
-"""A server: its address, the connections to it, its health, and what it publishes."""
+"""A server: its address, its connections, its health and its catalogue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_URL = "http://127.0.0.1:8100"
 
 
 class Server:
-    """What can be asked of a server apart from submissions; ``Client`` adds those."""
+    """The calls that do not concern submissions; ``Client`` adds those that do."""
 
     def __init__(
         self,
@@ -62,22 +62,22 @@ class Server:
         return Workflow.of(json_body(self._transport.request("GET", path)))
 
     def models(self) -> list[Model]:
-        """Return every model that a workflow uses: its versions, licence, and where they are served."""
+        """Return every model that a workflow uses, with its versions, its licence and where they are served."""
         body = json_body(self._transport.request("GET", "/api/v2/models"))
         return [Model.of(each) for each in list_items(body)]
 
     def model(self, name: str) -> Model:
-        """Return one model, with its cards in ``raw``."""
+        """Return one model; ``raw`` holds its model cards."""
         return Model.of(json_body(self._transport.request("GET", f"/api/v2/models/{path_segment(name)}")))
 
     def live(self) -> None:
-        """Return when the gateway answers as one; whether all that it needs is there says ``health``."""
+        """Return when a gateway answers; ``health`` checks what it depends on. Raises UnexpectedAnswer otherwise."""
         body = json_object(json_body(self._transport.request("GET", "/health/live", retry=False)))
         if body.get("status") != "alive":
             raise UnexpectedAnswer(f"{self.url}/health/live does not say that it is alive.")
 
     def health(self) -> tuple[bool, dict[str, Any]]:
-        """Return whether every part of the server is ready, and what it says of each."""
+        """Return whether every part of the server is ready, and the report on each part."""
         try:
             return True, json_object(json_body(self._transport.request("GET", "/health/ready", retry=False)))
         except Unavailable as error:

@@ -1,4 +1,4 @@
-"""Requests over HTTP, tried again where that is safe. No error of httpx leaves this module."""
+"""HTTP requests, with retries where they are safe. No error of httpx leaves this module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_PROBLEM_BYTES = 1_048_576
 
 
 class Transport:
-    """One server's address and the connections to it. Safe to share between threads, as httpx's client is."""
+    """The address of a server and the connections to it. Safe to share between threads, like httpx.Client."""
 
     def __init__(
         self,
@@ -40,9 +40,9 @@ class Transport:
                 base_url=self.url, headers=dict(headers), timeout=TIMEOUT, transport=http, follow_redirects=False
             )
         except httpx.InvalidURL as error:
-            raise Unreachable(f"{url} is no address: {error}. Give one like http://127.0.0.1:8100.") from error
+            raise Unreachable(f"{url} is not an address: {error}. Give one like http://127.0.0.1:8100.") from error
         if self._http.base_url.scheme not in {"http", "https"} or not self._http.base_url.host:
-            raise Unreachable(f"{url} is no address of a server. Give one like http://127.0.0.1:8100.")
+            raise Unreachable(f"{url} is not an address of a server. Give one like http://127.0.0.1:8100.")
 
     def close(self) -> None:
         self._http.close()
@@ -57,11 +57,11 @@ class Transport:
         wait_seconds: float = 0.0,
         **parts: Any,
     ) -> httpx.Response:
-        """Return the answer, read.
+        """Return the response with its body.
 
-        ``idempotent``: doing it twice does no harm (a GET, or what carries an idempotency key). What is not is sent
-        again only when it surely was not carried out. ``wait_seconds``: the server may take so much longer to answer.
-        Raises Unreachable and the kinds of Refused.
+        ``idempotent``: the request may be processed twice without harm (a GET, or one with an idempotency key). Any
+        other request is sent again only when the server certainly has not processed it. ``wait_seconds`` extends the
+        read timeout. Raises Unreachable, UnexpectedAnswer and the subclasses of Refused.
         """
         request = self._build(method, path, (TIMEOUT.read or 0.0) + wait_seconds, parts)
         return self._send(request, whole=True, idempotent=idempotent, retry=retry)
@@ -70,10 +70,9 @@ class Transport:
     def stream(
         self, method: str, path: str, *, read_seconds: float, retry: bool = True, **parts: Any
     ) -> Iterator[httpx.Response]:
-        """Give the answer to a repeatable request as soon as its head is there; see ``request``.
+        """Send an idempotent request and yield the response before its body is read; see ``request``.
 
-        The body is yet to be read; ``read_seconds`` is how long it may stand still. What breaks meanwhile is
-        Unreachable too.
+        ``read_seconds`` is the longest pause within the body. Raises Unreachable also when the body breaks off.
         """
         request = self._build(method, path, read_seconds, parts)
         response = self._send(request, whole=False, idempotent=True, retry=retry)
@@ -123,7 +122,7 @@ class Transport:
         try:
             if response.status_code < 400:
                 return UnexpectedAnswer(
-                    f"{self.url} answers {response.status_code} and points to "
+                    f"{self.url} answers {response.status_code} and redirects to "
                     f"{response.headers.get('location', 'nowhere')}. Give that address instead."
                 )
             content = b""

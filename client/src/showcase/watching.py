@@ -1,4 +1,4 @@
-"""A submission's events as they happen: server-sent events, taken up again where the connection broke."""
+"""Follow a submission's server-sent events, and resume the stream after a broken connection."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from showcase.retries import RetryPolicy, pause_before_retry
 from showcase.transport import Transport
 
 IDLE_TIMEOUT_SECONDS = 45.0
-"""The server sends a comment every few seconds; a connection that is silent for longer is dead."""
+"""The server sends a comment every few seconds, so a connection that stays silent for longer is dead."""
 RECONNECT_POLICY = RetryPolicy(max_tries=12, max_wait_seconds=120.0, first_pause_seconds=0.2)
-"""For connections in a row that do not come about. One that stood begins the count anew."""
+"""Limits consecutive connections that deliver nothing; every event or comment resets the count."""
 
 
 def follow(
@@ -30,12 +30,12 @@ def follow(
     until: float | None = None,
     policy: RetryPolicy = RECONNECT_POLICY,
 ) -> Iterator[Event]:
-    """Give every event of a submission after the event ``after``, until it has ended and all were told.
+    """Yield every event of a submission after the event ``after``, until the submission has ended.
 
-    ``is_final`` asks the server whether it has. A connection that breaks, or that the server ends to have it free for
-    others, is made again with ``Last-Event-ID``, so that no event is missed and none told twice. ``until`` (of
-    ``time.monotonic``) ends it early, at the next sign of life from the server after that moment.
-    Raises Unreachable or Unavailable when no connection comes about within ``policy``, and the kinds of Refused.
+    ``is_final`` asks the server whether it has ended. When the connection breaks, or the server closes it to make
+    room for other clients, the next one sends ``Last-Event-ID``, so that no event is lost and none comes twice. After
+    ``until`` (a time of ``time.monotonic``), the iterator stops at the next data from the server.
+    Raises Unreachable or Unavailable when no connection succeeds within ``policy``, and the subclasses of Refused.
     """
     last = after
     tries, waited = 0, 0.0
@@ -54,24 +54,26 @@ def follow(
         except (Unreachable, Unavailable) as error:
             failure = error
         if failure is None and final and last != previous:
-            continue  # one that was put to work again goes on after an end: the next answer says whether it did
+            continue  # a retry may follow this end: the next response tells whether it did
         if failure is None and not (received and last != previous) and is_final():
             return
         tries += 1
         requested = failure.retry_after if isinstance(failure, Unavailable) else None
         seconds = pause_before_retry(policy, tries, waited, requested, transport.jitter())
         if seconds is None:
-            raise failure or Unreachable(f"{transport.url} ends the stream of events again and again without one.")
+            raise failure or Unreachable(
+                f"{transport.url} closes the stream of events again and again without sending one."
+            )
         transport.sleep(seconds)
         waited += seconds
 
 
 class _StreamComplete(Exception):
-    """The submission has ended and the client has all of its events."""
+    """The submission has ended and the client has received all its events."""
 
 
 def _stream(transport: Transport, path: str, last: str | None, until: float | None) -> Iterator[Event | None]:
-    """Give one connection's events, and None for a sign of life."""
+    """Yield the events of one connection, and None for each comment."""
     headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
     if last:
         headers["Last-Event-ID"] = last
@@ -81,14 +83,14 @@ def _stream(transport: Transport, path: str, last: str | None, until: float | No
             raise _StreamComplete
         try:
             for sent in EventSource(cast("httpx.Response", _UntilDeadline(response, until))).iter_sse():
-                # A comment, sent to keep the connection, arrives as an event without data.
+                # A keep-alive comment arrives as an event without data.
                 yield Event.from_stream(sent.id, sent.event or "message", _data(sent.data)) if sent.data else None
         except SSEError as error:
-            raise UnexpectedAnswer(f"{transport.url}{path} is no stream of events: {error}") from error
+            raise UnexpectedAnswer(f"{transport.url}{path} is not a stream of events: {error}") from error
 
 
 class _UntilDeadline:
-    """A response's text that ends at a moment: also when only comments come, which ``iter_sse`` may keep to itself."""
+    """A response whose text ends at a deadline, even when only comments arrive, which ``iter_sse`` may not yield."""
 
     def __init__(self, response: httpx.Response, until: float | None) -> None:
         self.headers = response.headers

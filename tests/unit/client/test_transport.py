@@ -154,5 +154,5 @@ def test_something_else_that_listens_there_is_told_as_such(answer):
 @pytest.mark.parametrize("url", ["", "ftp://host", "host:80", "http://", "http://host:port"])
 def test_an_address_that_is_none_is_told_when_the_client_is_made(url, monkeypatch):
     monkeypatch.setenv("SHOWCASE_URL", url or "no address")
-    with pytest.raises(Unreachable, match="no address"):
+    with pytest.raises(Unreachable, match="not an address"):
         showcase.Client(url or None)

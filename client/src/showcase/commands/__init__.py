@@ -1,4 +1,4 @@
-"""The command line. A module holds the commands of one topic; ``app`` is all of them."""
+"""The command line: ``app`` has every command, and each module holds those of one topic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from showcase.version import VERSION
 _EXIT_CODES = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())
 
 app = typer.Typer(
-    help="Send images through the workflows of ML Showcase, and get all that is known about them back.",
+    help="Submit images to the workflows of ML Showcase, and get the results with the reasons for them.",
     epilog=f"Exit codes:\n\n{_EXIT_CODES}",
     no_args_is_help=True,
     add_completion=False,

@@ -1,4 +1,4 @@
-"""``showcase workflows`` and ``models``."""
+"""The commands ``showcase workflows`` and ``showcase models``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ LICENCE_CHARACTERS = 60
 
 def workflows(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Show this one with its graph.", show_default=False)
+        str | None, typer.Argument(metavar="[NAME]", help="Show this workflow with its graph.", show_default=False)
     ] = None,
-    version: Annotated[str, typer.Option("--version", metavar="vX.Y.Z", help="Its version or an alias.")] = "stable",
+    version: Annotated[
+        str, typer.Option("--version", metavar="vX.Y.Z", help="The workflow's version or an alias.")
+    ] = "stable",
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
@@ -54,7 +56,7 @@ def models(json: options.Json = False, url: options.Url = options.URL) -> None:
     rows = [
         (
             f"{model.name}@{each.version}",
-            each.served.state if each.served else "untold",
+            each.served.state if each.served else "not reported",
             each.served.address if each.served else "-",
             ", ".join(sorted({f"{use.workflow}.{use.step}" for use in each.used_by})),
             printable(model.licence or "-", limit=LICENCE_CHARACTERS),

@@ -1,4 +1,4 @@
-"""``showcase doctor``."""
+"""The command ``showcase doctor``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ STYLES = {Verdict.GOOD: "green", Verdict.MISSING: "bold red", Verdict.UNKNOWN: "
 
 
 def doctor(json: options.Json = False, url: options.Url = options.URL) -> None:
-    """Say what is running, what is missing, and how to mend it.
+    """Say which parts of the server run, which are missing, and what to do about it.
 
-    Exits with 1 when something is missing, and with 4 when nothing answers.
+    Exits with 1 when a part is missing, and with 4 when no server answers.
     """
     worst = DONE
     with Client(url, retry_policy=RetryPolicy(max_tries=1)) as client:

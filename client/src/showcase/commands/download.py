@@ -1,4 +1,4 @@
-"""``showcase download`` and ``export``."""
+"""The commands ``showcase download`` and ``showcase export``."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Format(StrEnum):
 
 def download(
     submission_id: options.Id,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the files go.")] = Path(),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder for the files.")] = Path(),
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
-    """Write a submission's image and all that was made of it: <id>.input.png, <id>.mask.png, <id>.overlay.png."""
+    """Save a submission's image and its artifacts as <id>.input.png, <id>.mask.png and <id>.overlay.png."""
     with Client(url) as client:
         submission = client.get(submission_id)
         out.mkdir(parents=True, exist_ok=True)
@@ -45,9 +45,11 @@ def download(
 
 def export(
     format_: Annotated[
-        Format, typer.Option("--format", "-f", help="One JSON object a line, or a table.")
+        Format, typer.Option("--format", "-f", help="One JSON object per line, or a table.")
     ] = Format.ndjson,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Else standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="The file; default: standard output.")
+    ] = None,
     state: options.State = None,
     workflow: options.WorkflowName = None,
     after: options.After = None,
@@ -56,9 +58,9 @@ def export(
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
-    """Write submissions, all or those that fit, as they stream in.
+    """Export all submissions, or those that match, while they arrive.
 
-    A file is there only once all has come. With --json and --out, prints the file's name and size as JSON.
+    A file appears only when the export is complete. With --json and --out, prints the file's name and size as JSON.
     """
     filters = options.filters(state, workflow, after, before, metadata)
     with Client(url) as client:

@@ -1,4 +1,4 @@
-"""Submissions, steps and events in words. Pure."""
+"""Format submissions, steps and events as text. Pure."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def size(count: int) -> str:
 
 
 def duration(submission: Submission) -> str:
-    """Return the time from its arrival to its end."""
+    """Return the time from the submission's creation to its end."""
     if submission.ended_at is None:
         return "-"
     return f"{(submission.ended_at - submission.created_at).total_seconds():.2f} s"
 
 
 def summary(submission: Submission) -> str:
-    """Return the result in a few words, or why there is none."""
+    """Return the result in one line, or else the position in the queue or the reason of a failure."""
     if submission.result is not None:
         return ", ".join(f"{name} {value(each)}" for name, each in submission.result.items())
     if submission.queue is not None and submission.queue.position is not None:
@@ -37,7 +37,7 @@ def summary(submission: Submission) -> str:
 
 
 def value(each: Any) -> str:
-    """Return one value of a result, an output or a gate's inputs; a picture is its artifact's name."""
+    """Format one value of a result, an output or a gate's inputs; a picture becomes its artifact's name."""
     if isinstance(each, dict) and isinstance(each.get("artifact"), str):
         return str(each["artifact"])
     if isinstance(each, float):
@@ -46,7 +46,7 @@ def value(each: Any) -> str:
 
 
 def describe_gate(gate: Gate) -> str:
-    outcome = "cannot be told" if gate.value is None else "is true" if gate.value else "is false"
+    outcome = "cannot be computed" if gate.value is None else "is true" if gate.value else "is false"
     inputs = ", ".join(f"{name} = {value(each)}" for name, each in _flatten(gate.inputs))
     return (
         f"{gate.expression} {outcome}"
@@ -63,7 +63,7 @@ def describe_attempt(attempt: Attempt) -> str:
 
 
 def describe_event(event: Event) -> str:
-    """Return a line for one move: ``classification succeeded``, ``submission queued``."""
+    """Return a line for one event: ``classification succeeded``, ``submission queued``."""
     if event.type == "queue":
         return f"queued: {_queue_position(event.position, event.estimated_seconds)}"
     subject, _, state = event.type.rpartition(".")

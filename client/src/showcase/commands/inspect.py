@@ -1,4 +1,4 @@
-"""``showcase list``, ``show`` and ``watch``."""
+"""The commands ``showcase list``, ``showcase show`` and ``showcase watch``."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def list_(
     after: options.After = None,
     before: options.Before = None,
     metadata: options.Metadata = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="Show at most N.")] = 20,
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
     """List submissions, newest first."""
     filters = options.filters(state, workflow, after, before, metadata)
     with Client(url) as client:
-        # One more than is shown tells whether there are more.
+        # One more than the limit shows whether there are more.
         found = client.list(page_size=min(limit + 1, PAGE_SIZE), **filters)
         if json:
             for each in islice(found, limit):
@@ -36,7 +36,7 @@ def list_(
         shown = list(islice(found, limit))
         more = next(found, None) is not None
     if not shown:
-        error_console().print("No submission fits.")
+        error_console().print("No submission matches.")
         return
     rows = [
         (
@@ -49,15 +49,15 @@ def list_(
         )
         for each in shown
     ]
-    print_table(("CREATED", "ID", "WORKFLOW", "STATE", "TOOK", "RESULT"), rows)
+    print_table(("CREATED", "ID", "WORKFLOW", "STATE", "DURATION", "RESULT"), rows)
     if more:
-        error_console().print("There are more: --limit, or showcase export for all.")
+        error_console().print("There are more: raise --limit, or use showcase export.")
 
 
 def show(submission_id: options.Id, json: options.Json = False, url: options.Url = options.URL) -> None:
-    """Show one submission with its record: every step, its gate and what it saw, its attempts, its output.
+    """Show one submission with its record: every step, its gate and the gate's inputs, its attempts and its output.
 
-    With --json, the record as the server keeps it.
+    With --json, prints the record as the server stores it.
     """
     with Client(url) as client:
         record = client.record(submission_id)
@@ -75,9 +75,9 @@ def watch(
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
-    """Tell what happened to a submission and what happens, until it has ended.
+    """Print a submission's past and new events until it has ended.
 
-    A broken connection is taken up again where it broke. Exits with 1 when it failed or was canceled.
+    Resumes after a broken connection. Exits with 1 when the submission failed or was canceled.
     """
     with Client(url) as client:
         for event in client.events(submission_id):

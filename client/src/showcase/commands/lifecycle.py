@@ -1,4 +1,4 @@
-"""``showcase cancel``, ``retry`` and ``delete``."""
+"""The commands ``showcase cancel``, ``showcase retry`` and ``showcase delete``."""
 
 from __future__ import annotations
 
@@ -23,28 +23,30 @@ def cancel(submission_ids: options.Ids, json: options.Json = False, url: options
 
 
 def retry(submission_ids: options.Ids, json: options.Json = False, url: options.Url = options.URL) -> None:
-    """Put submissions that failed or were canceled to work again, from the last step that succeeded."""
+    """Queue failed or canceled submissions again, from the last step that succeeded."""
     with Client(url) as client:
         _apply(submission_ids, client.retry, as_json=json)
 
 
 def delete(
     submission_ids: options.Ids,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
-    """Delete submissions with their images and results, for good."""
+    """Delete submissions with their images and results. This cannot be undone."""
     if not yes:
         if not sys.stdin.isatty():
-            raise typer.BadParameter("Deleting is for good; without a terminal to ask on, give --yes.")
-        typer.confirm(f"Delete {len(submission_ids)} with all images and results?", abort=True, err=True)
+            raise typer.BadParameter(
+                "Deleting cannot be undone. Give --yes to delete without a terminal to confirm on."
+            )
+        typer.confirm(f"Delete {len(submission_ids)} submission(s) with all images and results?", abort=True, err=True)
     with Client(url) as client:
         _apply(submission_ids, client.delete, as_json=json)
 
 
 def _apply(submission_ids: list[str], operation: Callable[[str], Submission | None], *, as_json: bool) -> None:
-    """Do it to each; what is refused does not keep the others. The first refusal gives the exit code."""
+    """Apply the operation to each submission, also after a refusal. The first error determines the exit code."""
     code = DONE
     for submission_id in submission_ids:
         try:

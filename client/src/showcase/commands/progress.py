@@ -1,4 +1,4 @@
-"""A submission's steps on standard error, a line each as it happens; on a terminal with what runs below them."""
+"""Show a submission's progress on standard error: a line per event, and on a terminal the current state below."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRANSIENT_STATES = frozenset({"queue", "queued", "running"})
 
 
 def follow(client: Client, submission: Submission, timeout: float, label: str) -> Submission:
-    """Wait until it has ended, and tell every move. Raises WaitTimedOut, and what asking the server may raise."""
+    """Wait until the submission has ended, and print every event. Raises WaitTimedOut and the errors of a request."""
     console = error_console()
     prefix = f"{printable(label)}: " if label else ""
     if not console.is_terminal:

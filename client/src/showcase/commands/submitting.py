@@ -1,4 +1,4 @@
-"""``showcase submit``."""
+"""The command ``showcase submit``."""
 
 from __future__ import annotations
 
@@ -23,33 +23,38 @@ def submit(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="PNG or JPEG files.", show_default=False)],
     workflow: Annotated[
         str,
-        typer.Option("--workflow", "-w", metavar="NAME", help="The workflow: showcase workflows.", show_default=False),
+        typer.Option(
+            "--workflow", "-w", metavar="NAME", help="The workflow; showcase workflows lists them.", show_default=False
+        ),
     ],
     version: Annotated[
-        str | None, typer.Option("--version", metavar="vX.Y.Z", help="Its version or an alias; else stable.")
+        str | None,
+        typer.Option("--version", metavar="vX.Y.Z", help="The workflow's version or an alias; default: stable."),
     ] = None,
     metadata: Annotated[
         list[str] | None,
-        typer.Option("--metadata", "-m", metavar="NAME=VALUE", help="A text of your own to find it by; repeatable."),
+        typer.Option("--metadata", "-m", metavar="NAME=VALUE", help="A label to find the submission by; repeatable."),
     ] = None,
     webhook: Annotated[
-        str | None, typer.Option("--webhook", metavar="URL", help="Where to send word of its end.")
+        str | None,
+        typer.Option("--webhook", metavar="URL", help="The address to notify when the submission has ended."),
     ] = None,
     retention_days: Annotated[
-        float | None, typer.Option("--retention-days", metavar="DAYS", help="How long the server keeps it.")
+        float | None, typer.Option("--retention-days", metavar="DAYS", help="How long the server keeps the submission.")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow it step by step and print the result.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Show each step and print the result.")] = False,
     timeout: options.Timeout = options.WAIT_SECONDS,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="With --wait: where <image>.mask.png and others go.")
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="With --wait: the folder for <image>.mask.png and others."),
     ] = Path(),
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
-    """Send images through a workflow.
+    """Submit images to a workflow.
 
-    With --wait, what each step does is told on standard error as it happens, the result is printed, and its pictures
-    are written as <image>.mask.png and <image>.overlay.png. Images that fail or are refused do not keep the others.
+    With --wait, prints each step on standard error, prints the result, and saves its pictures as <image>.mask.png and
+    <image>.overlay.png. When one image fails or is refused, the command continues with the others.
     """
     pairs = options.parse_pairs(metadata)
     sent: list[Sent] = []
@@ -70,7 +75,7 @@ def submit(
             if wait:
                 code = _follow_all(client, sent, timeout, out, code, as_json=json)
             elif sent and not json:
-                error_console().print(f"Follow it: showcase watch {sent[-1][1].id}")
+                error_console().print(f"To follow it: showcase watch {sent[-1][1].id}")
         except KeyboardInterrupt:
             _report_interrupt(sent)
             raise typer.Exit(INTERRUPTED) from None
@@ -89,7 +94,7 @@ def _follow_all(client: Client, sent: list[Sent], timeout: float, out: Path, cod
         try:
             written = write_artifacts(client, ended, out, name)
         except ShowcaseError as error:
-            # The result is there all the same.
+            # The result exists nevertheless, and is printed below.
             code = _report(image, error, code, alone=len(sent) == 1)
         if as_json:
             print_json(ended.raw)
@@ -99,7 +104,7 @@ def _follow_all(client: Client, sent: list[Sent], timeout: float, out: Path, cod
 
 
 def _report(image: Path, error: ShowcaseError, code: int, *, alone: bool) -> int:
-    """Say what went wrong with one image; the first that did gives the exit code."""
+    """Print an image's error and return the exit code, which the first error determines."""
     if not alone:
         error_console().print(f"{printable(str(image))}:")
     print_error(error)
@@ -128,6 +133,6 @@ def _report_interrupt(sent: list[Sent]) -> None:
     console = error_console()
     console.print("Interrupted.")
     if sent:
-        console.print("What was submitted goes on; to see or to stop it: showcase show ID, showcase cancel ID")
+        console.print("The submissions continue. To see or stop one: showcase show ID, showcase cancel ID")
         for image, submission in sent:
             console.print(f"  {submission.id}  {printable(str(image))}")

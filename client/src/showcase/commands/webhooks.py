@@ -1,4 +1,4 @@
-"""``showcase webhook``."""
+"""The command ``showcase webhook``."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from showcase.resources import Delivery, Webhook
 
 def webhook(
     submission_id: options.Id,
-    replay: Annotated[bool, typer.Option("--replay", help="Have it sent again, now.")] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Send it again now.")] = False,
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
-    """Show who is told of a submission's end, and every attempt at it; or have it sent again."""
+    """Show a submission's webhook and every delivery attempt, or send it again."""
     with Client(url) as client:
         current = client.webhook(submission_id)
         if replay and current.id is not None:
             current = client.replay(submission_id, current.id)
         elif replay and current.url is not None:
-            error_console().print("It is sent when the submission has ended; there is nothing to send again yet.")
+            error_console().print("The submission has not ended, so the webhook has not been sent yet.")
     if json:
         print_json(current.raw)
     elif current.url is None:
-        error_console().print("It has no webhook. One is named with the image: showcase submit --webhook URL")
+        error_console().print("The submission has no webhook. To name one: showcase submit --webhook URL")
     else:
         _print(current)
 
