@@ -1,4 +1,4 @@
-"""A server that answers as a test says, behind httpx's own interface for transports: no socket, all of the client."""
+"""A server that gives scripted replies through an httpx transport: the whole client runs, without a socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Reply = httpx.Response | Exception
 
 
 class ScriptedServer:
-    """Gives one reply after another and keeps what it was asked; the last reply is given for ever."""
+    """Gives one reply after another, then the last one for ever, and records the requests."""
 
     def __init__(self, *replies: Reply | Callable[[httpx.Request], Reply]) -> None:
         self.replies = list(replies)
@@ -32,7 +32,7 @@ class ScriptedServer:
 
 
 def client_for(script: ScriptedServer, retry_policy: RetryPolicy | None = None) -> tuple[Client, list[float]]:
-    """Return a client of the scripted server and the list of the pauses that it made instead of sleeping."""
+    """Return a client of the scripted server, and the list of pauses in seconds that it makes without sleeping."""
     client = Client("http://server.test", transport=httpx.MockTransport(script), retry_policy=retry_policy)
     slept: list[float] = []
     client._transport.sleep = slept.append
@@ -66,7 +66,7 @@ def problem_response(status: int, code: str = "some-problem", headers: dict[str,
 
 
 class BrokenBody(httpx.SyncByteStream):
-    """A body that breaks after what was sent."""
+    """A body that breaks off after its parts."""
 
     def __init__(self, *parts: bytes) -> None:
         self.parts = parts
@@ -76,9 +76,9 @@ class BrokenBody(httpx.SyncByteStream):
         raise httpx.ReadError("the peer went away")
 
 
-def event_stream(*told: tuple[int | None, str], broken: bool = False, comments: bool = True) -> httpx.Response:
+def event_stream(*sent: tuple[int | None, str], broken: bool = False, comments: bool = True) -> httpx.Response:
     text = ": hello\n\n" if comments else ""
-    for number, kind in told:
+    for number, kind in sent:
         text += f"id: {number}\n" if number else ""
         text += f'event: {kind}\ndata: {{"at": "2026-01-02T03:04:05Z", "step": null}}\n\n: still here\n\n'
     headers = {"content-type": "text/event-stream"}
