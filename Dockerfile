@@ -6,6 +6,7 @@
 # last layers only, in seconds.
 
 FROM python:3.11-slim-bookworm AS base
+LABEL org.opencontainers.image.version="0.2.0"
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN groupadd --gid 10001 showcase \
     && useradd --uid 10001 --gid showcase --home-dir /var/lib/showcase --create-home --shell /usr/sbin/nologin showcase

@@ -24,9 +24,9 @@ from gateway.working import WorkLimit
 log = structlog.get_logger()
 
 HEADER_BYTES = 64 * 1024
-DRAIN_BYTES = 64 * 1024 * 1024
-"""How much of a body that the application did not read is read and dropped, so that a client which looks for an answer
-only after it has sent everything gets it. Beyond, the connection is closed without an answer, or after a 413."""
+LONGEST_BODY = 64 * 1024 * 1024
+"""In bytes. A body whose header declares more is refused at once. What the application did not read of a shorter one is
+read and dropped, so that a client which looks for an answer only after it has sent everything gets it."""
 
 CLOSING = frozenset({408, 413})
 """The statuses after which the connection is closed: there is no waiting for the rest of such a body."""
@@ -134,14 +134,21 @@ class GatewayServer:
                 body.drop()
             return start_response(status, headers, exc_info)
 
+        if int(environ.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
+            sentence = f"No call takes a body of more than {LONGEST_BODY // 2**20} MiB. Send a smaller one."
+            return _refuse(start, "413 Content Too Large", sentence)
         try:
             with self._work.working():
                 return self._app(environ, start)
         except Busy as error:
-            answer = json.dumps({"status": "Failure", "message": error.message}).encode()
-            headers = [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
-            start("503 Service Unavailable", [*headers, ("Retry-After", str(error.retry_after_seconds))])
-            return [answer]
+            retry_after = ("Retry-After", str(error.retry_after_seconds))
+            return _refuse(start, "503 Service Unavailable", error.message, retry_after)
+
+
+def _refuse(start: StartResponse, status: str, sentence: str, *headers: tuple[str, str]) -> Iterable[bytes]:
+    answer = json.dumps({"status": "Failure", "message": sentence}).encode()
+    start(status, [("Content-Type", "application/json"), ("Content-Length", str(len(answer))), *headers])
+    return [answer]
 
 
 class _Body:
@@ -172,7 +179,7 @@ class _Body:
         dropped = 0
         while part := self.read(64 * 1024):
             dropped += len(part)
-            if dropped > DRAIN_BYTES:
+            if dropped > LONGEST_BODY:
                 raise BrokenPipeError(errno.EPIPE, "the body is longer than any that is accepted")
 
 

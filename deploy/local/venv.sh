@@ -9,7 +9,7 @@ fail() { printf 'make venv: %s\n' "$*" >&2; exit 1; }
 is_311() { "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; }
 
 # The path counts because the scripts in .venv/bin carry it: a moved checkout needs a new one.
-digest=$({ pwd; cat requirements/development.lock requirements/torch.txt client/pyproject.toml; } | sha256sum | cut -d' ' -f1)
+digest=$({ pwd; cat requirements/development.lock requirements/torch.txt client/pyproject.toml contracts/version.py; } | sha256sum | cut -d' ' -f1)
 stamp=.venv/.installed
 up_to_date() { [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ] && is_311 .venv/bin/python; }
 up_to_date && exit 0

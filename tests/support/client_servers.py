@@ -1,4 +1,4 @@
-"""A server that answers as a test says, behind httpx's own interface for transports: no socket, all of the client."""
+"""A server that gives scripted replies through an httpx transport: the whole client runs, without a socket."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import httpx
 
 from showcase.client import Client
-from showcase.retries import Patience
+from showcase.retries import RetryPolicy
 
 ID = "7c9a3c52-53a1-4a4c-9f0e-0b7a8c1d2e3f"
 Reply = httpx.Response | Exception
 
 
-class Script:
-    """Gives one reply after another and keeps what it was asked; the last reply is given for ever."""
+class ScriptedServer:
+    """Gives one reply after another, then the last one for ever, and records the requests."""
 
     def __init__(self, *replies: Reply | Callable[[httpx.Request], Reply]) -> None:
         self.replies = list(replies)
-        self.asked: list[httpx.Request] = []
+        self.requests: list[httpx.Request] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         request.read()
-        self.asked.append(request)
+        self.requests.append(request)
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         made = reply if isinstance(reply, httpx.Response | Exception) else reply(request)
         if isinstance(made, Exception):
@@ -31,12 +31,12 @@ class Script:
         return made
 
 
-def client_of(script: Script, patience: Patience | None = None) -> tuple[Client, list[float]]:
-    """Return a client of the scripted server and the list of the pauses that it made instead of sleeping."""
-    client = Client("http://server.test", transport=httpx.MockTransport(script), patience=patience)
+def client_for(script: ScriptedServer, retry_policy: RetryPolicy | None = None) -> tuple[Client, list[float]]:
+    """Return a client of the scripted server, and the list of pauses in seconds that it makes without sleeping."""
+    client = Client("http://server.test", transport=httpx.MockTransport(script), retry_policy=retry_policy)
     slept: list[float] = []
     client._transport.sleep = slept.append
-    client._transport.chance = lambda: 0.5
+    client._transport.jitter = lambda: 0.5
     return client, slept
 
 
@@ -56,17 +56,17 @@ def submission(state: str = "succeeded", **more: Any) -> dict[str, Any]:
     }
 
 
-def shown(state: str = "succeeded", status: int = 200, **more: Any) -> httpx.Response:
+def submission_response(state: str = "succeeded", status: int = 200, **more: Any) -> httpx.Response:
     return httpx.Response(status, json=submission(state, **more))
 
 
-def problem(status: int, code: str = "some-problem", headers: dict[str, str] | None = None) -> httpx.Response:
+def problem_response(status: int, code: str = "some-problem", headers: dict[str, str] | None = None) -> httpx.Response:
     body = {"type": f"/problems/{code}", "title": "A title", "status": status, "detail": "What to do.", "code": code}
     return httpx.Response(status, json=body, headers={"content-type": "application/problem+json", **(headers or {})})
 
 
-class Broken(httpx.SyncByteStream):
-    """A body that breaks after what was sent."""
+class BrokenBody(httpx.SyncByteStream):
+    """A body that breaks off after its parts."""
 
     def __init__(self, *parts: bytes) -> None:
         self.parts = parts
@@ -76,11 +76,11 @@ class Broken(httpx.SyncByteStream):
         raise httpx.ReadError("the peer went away")
 
 
-def events(*told: tuple[int | None, str], broken: bool = False, comments: bool = True) -> httpx.Response:
+def event_stream(*sent: tuple[int | None, str], broken: bool = False, comments: bool = True) -> httpx.Response:
     text = ": hello\n\n" if comments else ""
-    for number, kind in told:
+    for number, kind in sent:
         text += f"id: {number}\n" if number else ""
         text += f'event: {kind}\ndata: {{"at": "2026-01-02T03:04:05Z", "step": null}}\n\n: still here\n\n'
     headers = {"content-type": "text/event-stream"}
     body = text.encode()
-    return httpx.Response(200, headers=headers, stream=Broken(body) if broken else httpx.ByteStream(body))
+    return httpx.Response(200, headers=headers, stream=BrokenBody(body) if broken else httpx.ByteStream(body))

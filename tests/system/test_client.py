@@ -80,7 +80,7 @@ def test_everything_about_a_submission_comes_back(library, samples, mine):
     picture = samples / "flair" / "lesion_1.png"
     heard = []
     submission = library.submit(picture, "workflow_001", "stable", mine)
-    ended = library.wait(submission.id, 60, told=heard.append)
+    ended = library.wait(submission.id, 60, on_event=heard.append)
     assert ended.result["label"] == "abnormality"
     assert ended.metadata == mine
     assert library.input(ended.id) == picture.read_bytes()
@@ -187,7 +187,7 @@ def test_a_canceled_submission_stays_so_until_it_is_put_to_work_again(library, s
     with pytest.raises(showcase.WaitTimedOut):
         library.wait(submission.id, 0.2)
     late = shell("submit", "samples/digits/digit_2.png", "-w", "workflow_000", "--wait", "--timeout", "1", expect=5)
-    assert "it goes on" in late.stderr
+    assert "it continues" in late.stderr
     assert shell("cancel", submission.id).stdout == f"{submission.id}  canceled\n"
     stopped_models.resume()
     assert library.wait(submission.id, 60).state == "canceled"
@@ -239,16 +239,16 @@ def test_a_deleted_submission_is_gone_with_its_images(library, shell, samples):
 
 def test_a_list_pages_through_all_that_fits(library, shell, samples, mine):
     made = [library.submit(samples / "digits" / f"digit_{n}.png", "workflow_000", metadata=mine).id for n in range(7)]
-    found = [each.id for each in library.list(metadata=mine, page=3)]
+    found = [each.id for each in library.list(metadata=mine, page_size=3)]
     assert sorted(found) == sorted(made)
-    created = [each.created_at for each in library.list(metadata=mine, page=2)]
+    created = [each.created_at for each in library.list(metadata=mine, page_size=2)]
     assert created == sorted(created, reverse=True)
     option = f"test={mine['test']}"
     listed = shell("list", "--metadata", option, "--limit", "5")
     assert len(listed.stdout.splitlines()) == 6
     assert "There are more" in listed.stderr
     assert [each["id"] for each in values(shell("list", "-m", option, "--json"))] == found
-    assert "No submission fits" in shell("list", "-m", "test=none").stderr
+    assert "No submission matches" in shell("list", "-m", "test=none").stderr
 
 
 def test_an_export_is_lines_or_a_table(library, shell, samples, mine, tmp_path):
@@ -333,9 +333,9 @@ def test_the_doctor_finds_a_whole_cluster_whole(cluster, shell):
     found = values(shell("doctor", "--json"))
     whole = {each["subject"] for each in found if each["verdict"] == "ok"}
     assert {"client", "server", "store", "broker", "orchestrator", "api v2", "workflows"} <= whole
-    models = [each["says"] for each in found if each["subject"] == "model"]
+    models = [each["message"] for each in found if each["subject"] == "model"]
     assert any(each.startswith("digit_recognizer@1.0.0") for each in models)
-    assert all(each["mend"] for each in found if each["verdict"] != "ok")
+    assert all(each["remedy"] for each in found if each["verdict"] != "ok")
 
 
 @pytest.mark.clusters("local")
@@ -400,7 +400,7 @@ def test_a_reader_who_goes_away_is_no_error(shell, library, samples, mine):
 def test_a_submission_without_a_webhook_says_so(library, shell, samples):
     submission = library.submit(samples / "digits" / "digit_1.png", "workflow_000", wait=60)
     assert library.webhook(submission.id).url is None
-    assert "It has no webhook." in shell("webhook", submission.id).stderr
+    assert "The submission has no webhook." in shell("webhook", submission.id).stderr
 
 
 @pytest.mark.clusters("local")  # from the other clusters' networks, a receiver on this machine is not 127.0.0.1

@@ -1,4 +1,4 @@
-"""The Python client of ML Showcase. ``Client`` is where to begin; ``showcase.errors`` lists what may be raised."""
+"""The Python client of ML Showcase. Begin with ``Client``; ``showcase.errors`` lists the errors that it raises."""
 
 from showcase.catalogue import Model, Workflow, WorkflowSummary
 from showcase.client import Client
@@ -21,7 +21,10 @@ from showcase.errors import (
     WaitTimedOut,
 )
 from showcase.resources import Artifact, Attempt, Delivery, Event, Gate, Record, Step, Submission, Webhook
-from showcase.retries import Patience
+from showcase.retries import RetryPolicy
+from showcase.version import VERSION
+
+__version__ = VERSION
 
 __all__ = [
     "Artifact",
@@ -38,9 +41,9 @@ __all__ = [
     "Model",
     "NotAllowed",
     "NotFound",
-    "Patience",
     "Record",
     "Refused",
+    "RetryPolicy",
     "ShowcaseError",
     "Step",
     "Submission",
@@ -54,4 +57,5 @@ __all__ = [
     "Webhook",
     "Workflow",
     "WorkflowSummary",
+    "__version__",
 ]

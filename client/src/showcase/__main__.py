@@ -1,4 +1,4 @@
-"""``showcase`` and ``python -m showcase``."""
+"""The entry point of ``showcase`` and ``python -m showcase``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from typing import NoReturn
 
 from showcase.commands import app
-from showcase.commands.exit_codes import DEFECT, INTERRUPTED, PIPE_CLOSED, code_of
-from showcase.commands.output import complain
+from showcase.commands.exit_codes import DEFECT, INTERRUPTED, PIPE_CLOSED, exit_code_of
+from showcase.commands.output import print_error
 from showcase.errors import ShowcaseError
 
 
 def main() -> NoReturn:
-    """Run the command line and exit; whatever goes wrong is a sentence, never a traceback."""
+    """Run the command line and exit. An error prints one sentence, never a traceback."""
     try:
         app(prog_name="showcase")
         code = 0
@@ -24,17 +24,17 @@ def main() -> NoReturn:
     except BrokenPipeError:
         code = PIPE_CLOSED
     except ShowcaseError as error:
-        complain(error)
-        code = code_of(error)
+        print_error(error)
+        code = exit_code_of(error)
     except OSError as error:
-        complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
+        print_error(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
         code = 2
     except Exception as error:
         if os.environ.get("SHOWCASE_TRACEBACK"):
             raise
-        complain(
-            f"showcase itself went wrong ({type(error).__name__}: {error}). This is a defect of the client: please "
-            "report it, with the output of the same command under SHOWCASE_TRACEBACK=1."
+        print_error(
+            f"The client has a defect ({type(error).__name__}: {error}). Please report it with the output of the same "
+            "command under SHOWCASE_TRACEBACK=1."
         )
         code = DEFECT
     _flush()
@@ -42,7 +42,7 @@ def main() -> NoReturn:
 
 
 def _flush() -> None:
-    """Write out what is left, so that a reader who went away (``| head``) is no error at exit either."""
+    """Write buffered output now: a reader that closed the pipe (``| head``) must not cause an error at exit."""
     try:
         sys.stdout.flush()
     except (BrokenPipeError, ValueError):

@@ -1,4 +1,4 @@
-"""An HTTP answer becomes a value or one of this client's errors. Pure."""
+"""Convert an HTTP response into a value or into one of this client's errors. Pure."""
 
 from __future__ import annotations
 
@@ -6,63 +6,63 @@ from typing import Any
 
 import httpx
 
-from showcase.errors import Refused, UnexpectedAnswer, refusal
-from showcase.retries import retry_after
+from showcase.errors import Refused, UnexpectedAnswer, error_for_status
+from showcase.retries import parse_retry_after
 
-SHOWN = 200
+EXCERPT_CHARACTERS = 200
 
 
-def refused(response: httpx.Response) -> Refused:
-    """Return the error for an answer of 400 and above, whose body was read."""
+def error_from_response(response: httpx.Response) -> Refused:
+    """Return the error for a response with status 400 or above, whose body has been read."""
     try:
         problem = response.json()
     except ValueError:
         problem = None
     if not isinstance(problem, dict):
-        problem = {"detail": _sentence(response)}
+        problem = {"detail": _describe_response(response)}
     elif not problem.get("detail") and isinstance(problem.get("message"), str):
         problem = {**problem, "detail": problem["message"]}
-    return refusal(response.status_code, problem, retry_after(response.headers))
+    return error_for_status(response.status_code, problem, parse_retry_after(response.headers))
 
 
 def json_body(response: httpx.Response) -> Any:
-    """Return the answer's JSON. Raises UnexpectedAnswer when it is none."""
+    """Return the response's JSON. Raises UnexpectedAnswer when the body is not JSON."""
     try:
         return response.json()
     except ValueError as error:
         raise UnexpectedAnswer(
-            f"{response.request.url} answered {response.status_code} without JSON. Is it ML Showcase that listens "
-            "there? See: showcase doctor"
+            f"{response.request.url} answered {response.status_code} without JSON. Check that ML Showcase listens "
+            "at this address: showcase doctor"
         ) from error
 
 
-def mapping(body: Any) -> dict[str, Any]:
-    """Return the body, which is to be an object. Raises UnexpectedAnswer."""
+def json_object(body: Any) -> dict[str, Any]:
+    """Return the body as a JSON object. Raises UnexpectedAnswer when it is something else."""
     if not isinstance(body, dict):
-        raise UnexpectedAnswer("The server answered JSON that is no object. Compare the versions: showcase doctor")
+        raise UnexpectedAnswer("The server answered JSON that is not an object. Compare the versions: showcase doctor")
     return body
 
 
-def members(body: Any) -> list[Any]:
-    """Return a list's ``items``. Raises UnexpectedAnswer."""
-    items = mapping(body).get("items")
+def list_items(body: Any) -> list[Any]:
+    """Return the ``items`` of a page. Raises UnexpectedAnswer when it has none."""
+    items = json_object(body).get("items")
     if not isinstance(items, list):
         raise UnexpectedAnswer("The server answered a list without items. Compare the versions: showcase doctor")
     return items
 
 
-def untold(error: httpx.HTTPError | httpx.InvalidURL, url: str) -> str:
-    """Return the sentence for a request that got no answer."""
+def connection_error_message(error: httpx.HTTPError | httpx.InvalidURL, url: str) -> str:
+    """Return the sentence for a request that got no response."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return f"Nothing answers at {url} ({str(error) or type(error).__name__}). What to do about it: showcase doctor"
+        return f"Nothing answers at {url} ({str(error) or type(error).__name__}). For help: showcase doctor"
     if isinstance(error, httpx.TimeoutException):
         return f"{url} did not answer in time."
     return f"The connection to {url} broke ({str(error) or type(error).__name__})."
 
 
-def _sentence(response: httpx.Response) -> str:
+def _describe_response(response: httpx.Response) -> str:
     text = " ".join(response.text.split())
     start = f"{response.request.url} answered {response.status_code} {response.reason_phrase}".strip()
     if "html" in response.headers.get("content-type", "") or not text:
         return f"{start}."
-    return f"{start}: {text[:SHOWN]}"
+    return f"{start}: {text[:EXCERPT_CHARACTERS]}"

@@ -1,4 +1,4 @@
-"""The catalogue: workflows and models as the server publishes them."""
+"""The catalogue of workflows and models that the server publishes, as typed values."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from datetime import datetime
 
 from pydantic import Field
 
-from showcase.resources import ModelRef, Part, Resource
+from showcase.resources import ModelRef, Resource, Value
 
 
-class PublishedVersion(Part):
+class PublishedVersion(Value):
     version: str
     digest: str = ""
 
 
 class WorkflowSummary(Resource):
-    """A workflow with its versions, newest first, and what its aliases mean."""
+    """A workflow with its versions, newest first; ``aliases`` maps each alias to a version."""
 
     name: str
     title: str = ""
@@ -23,8 +23,8 @@ class WorkflowSummary(Resource):
     versions: tuple[PublishedVersion, ...] = ()
 
 
-class WorkflowStep(Part):
-    """A step: the model that it calls, the gate that decides whether, and the steps that it waits for."""
+class WorkflowStep(Value):
+    """A step: the model that it calls, its gate (``when``), and the steps that must end before it (``needs``)."""
 
     name: str
     model: ModelRef
@@ -34,19 +34,19 @@ class WorkflowStep(Part):
     timeout_seconds: float | None = None
 
 
-class Graph(Part):
+class Graph(Value):
     steps: tuple[WorkflowStep, ...] = ()
     output: dict[str, str] = Field(default_factory=dict)
 
 
-class InputLimits(Part):
+class InputLimits(Value):
     formats: tuple[str, ...] = ()
     max_bytes: int | None = None
     max_pixels: int | None = None
 
 
 class Workflow(Resource):
-    """One published version of a workflow: its graph, and which images it takes."""
+    """One published version of a workflow: its graph and the limits of its input images."""
 
     name: str
     version: str
@@ -57,32 +57,32 @@ class Workflow(Resource):
     graph: Graph = Graph()
 
 
-class Served(Part):
-    """Where a model is served, and what calling it came to of late: untried, answering or failing."""
+class ServingStatus(Value):
+    """Where a model is served, and the outcome of recent calls (``state``): untried, answering or failing."""
 
     address: str
     state: str = ""
     since: datetime | None = None
 
 
-class ModelUse(Part):
+class ModelUse(Value):
     workflow: str
     version: str
     step: str
 
 
-class Weights(Part):
+class Weights(Value):
     digest: str = ""
     bytes: int = 0
 
 
-class ModelVersion(Part):
-    """A version of a model that a workflow uses; ``served`` is None until an orchestrator has told."""
+class ModelVersion(Value):
+    """A version of a model that a workflow uses; ``served`` is None until an orchestrator has reported it."""
 
     version: str
     used_by: tuple[ModelUse, ...] = ()
     weights: Weights | None = None
-    served: Served | None = None
+    served: ServingStatus | None = None
 
 
 class Model(Resource):

@@ -1,4 +1,4 @@
-"""The client: one method a call of the API, and the few that combine them (``wait``, ``events``, ``list``)."""
+"""The client: one method for each API call, and three that combine calls (``wait``, ``events``, ``list``)."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from typing import BinaryIO, Literal, Unpack
 
 import httpx
 
-from showcase.answers import json_body, members
+from showcase.answers import json_body, list_items
 from showcase.errors import NotFound, Unavailable, UnexpectedAnswer, Unreachable, WaitTimedOut
 from showcase.images import Image, read_image
 from showcase.queries import (
-    LONGEST_WAIT,
+    MAX_WAIT_SECONDS,
     SUBMISSIONS,
     Filters,
-    filters,
-    prefer,
+    filter_parameters,
+    prefer_header,
     submission_path,
     whole_seconds,
 )
 from showcase.resources import Artifact, Event, Record, Submission, Webhook
-from showcase.retries import Patience
+from showcase.retries import RetryPolicy
 from showcase.saving import save
 from showcase.server import Server
-from showcase.watching import PATIENCE, follow
+from showcase.watching import RECONNECT_POLICY, follow
 
-PAGE = 100
-EXPORT_SILENCE_SECONDS = 60.0
-LEAST_POLL_SECONDS = 0.5
-"""Between two looks at a server that answers at once although it was asked to wait."""
+PAGE_SIZE = 100
+"""Submissions in one page of a list."""
+EXPORT_READ_TIMEOUT_SECONDS = 60.0
+"""The longest pause within an export before the connection counts as broken."""
+MIN_POLL_SECONDS = 0.5
+"""The shortest time between two requests to a server that answers at once although the request asks it to wait."""
 
 ExportFormat = Literal["ndjson", "csv"]
 
@@ -41,9 +43,9 @@ ExportFormat = Literal["ndjson", "csv"]
 class Client(Server):
     """ML Showcase at ``url`` (default: SHOWCASE_URL, else http://127.0.0.1:8100). Safe to share between threads.
 
-    What is safe to ask again is asked again when the connection breaks or the server is overloaded, within
-    ``patience``. Close it with ``close()`` or ``with``; a forgotten one closes when it is collected.
-    Every method raises the errors of ``showcase.errors`` and no others.
+    When the connection breaks or the server is overloaded, the client retries each request that is safe to repeat, as
+    ``retry_policy`` says. Close the client with ``close()`` or ``with``; otherwise garbage collection closes it.
+    Every method raises only the errors of ``showcase.errors``.
     """
 
     def submit(
@@ -59,11 +61,11 @@ class Client(Server):
         idempotency_key: str | None = None,
         wait: float | None = None,
     ) -> Submission:
-        """Send an image (a path, bytes, or a file open for bytes) through a workflow.
+        """Submit an image (a path, bytes, or a file opened in binary mode) to a workflow.
 
-        ``version`` is vX.Y.Z or an alias; ``stable`` when it is left out. With ``wait`` (seconds) it returns the
-        submission once that has ended, and raises WaitTimedOut when it has not by then. The idempotency key, which is
-        made up unless one is given, lets the request be repeated after a broken connection without a second submission.
+        ``version`` is vX.Y.Z or an alias; the default is ``stable``. With ``wait`` (seconds), the method returns the
+        ended submission, or raises WaitTimedOut when that time is over first. With the idempotency key, the client can
+        repeat the request after a broken connection without creating a second submission; the default is a random key.
         """
         upload = read_image(image, file_name)
         fields = {
@@ -74,72 +76,73 @@ class Client(Server):
             "retention_days": None if retention_days is None else f"{retention_days:g}",
         }
         until = time.monotonic() + (wait or 0)
-        asked = whole_seconds(wait or 0)
+        wait_seconds = whole_seconds(wait or 0)
         response = self._transport.request(
             "POST",
             SUBMISSIONS,
             data={name: value for name, value in fields.items() if value is not None},
             files={"image": (upload.name, upload.content)},
-            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4()), **prefer(asked)},
-            wait_seconds=asked,
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4()), **prefer_header(wait_seconds)},
+            wait_seconds=wait_seconds,
         )
         submission = Submission.of(json_body(response))
-        return submission if wait is None else self._ended(submission, until, wait)
+        return submission if wait is None else self._wait_until_final(submission, until, wait)
 
     def get(self, submission_id: str, *, wait: float = 0) -> Submission:
-        """Return the submission; with ``wait`` (at most 60 seconds) after it has ended or the time is over."""
+        """Return the submission: at once, or when it has ended or ``wait`` seconds (at most 60) are over."""
         seconds = whole_seconds(wait)
         response = self._transport.request(
-            "GET", submission_path(submission_id), headers=prefer(seconds), wait_seconds=seconds
+            "GET", submission_path(submission_id), headers=prefer_header(seconds), wait_seconds=seconds
         )
         return Submission.of(json_body(response))
 
     def wait(
-        self, submission_id: str, timeout: float | None = None, *, told: Callable[[Event], object] | None = None
+        self, submission_id: str, timeout: float | None = None, *, on_event: Callable[[Event], object] | None = None
     ) -> Submission:
-        """Return the submission once it has ended. Raises WaitTimedOut after ``timeout`` seconds (None: no limit).
+        """Return the submission when it has ended. Raises WaitTimedOut after ``timeout`` seconds (None: no limit).
 
-        Listens to its events, and hands each to ``told``. Where they do not come through (a proxy holds them back, or
-        the server has no stream free), it goes on with requests that the server answers when it has news.
+        The method follows the stream of events and calls ``on_event`` with each. When the stream does not work (a proxy
+        buffers it, or the server has no free stream), the method falls back to long polling.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        # One request is enough for a short wait, unless somebody wants to hear of every move.
-        listening = told is not None or timeout is None or timeout > LONGEST_WAIT
-        submission = self.get(submission_id, wait=0 if listening or timeout is None else timeout)
-        if listening and (told is not None or not submission.final):
-            heard_until = until if told is not None or until is None else until - LONGEST_WAIT
+        # For a short wait one long poll is enough, unless the caller wants every event.
+        streaming = on_event is not None or timeout is None or timeout > MAX_WAIT_SECONDS
+        submission = self.get(submission_id, wait=0 if streaming or timeout is None else timeout)
+        if streaming and (on_event is not None or not submission.final):
+            stream_until = until if on_event is not None or until is None else until - MAX_WAIT_SECONDS
             try:
-                for event in self._events(submission_id, None, heard_until, Patience(tries=2)):
-                    if told is not None:
-                        told(event)
+                for event in self._events(submission_id, None, stream_until, RetryPolicy(max_tries=2)):
+                    if on_event is not None:
+                        on_event(event)
             except (Unreachable, UnexpectedAnswer, NotFound, Unavailable):
-                pass  # whether the submission is there is asked right below
+                pass  # the next request shows whether the submission still exists
             submission = self.get(submission_id)
-        return self._ended(submission, until, timeout)
+        return self._wait_until_final(submission, until, timeout)
 
-    def _ended(self, submission: Submission, until: float | None, timeout: float | None) -> Submission:
+    def _wait_until_final(self, submission: Submission, until: float | None, timeout: float | None) -> Submission:
         while not submission.final:
-            asked_at = time.monotonic()
-            left = LONGEST_WAIT if until is None else until - asked_at
+            sent_at = time.monotonic()
+            left = MAX_WAIT_SECONDS if until is None else until - sent_at
             if left <= 0:
                 raise WaitTimedOut(
-                    f"Submission {submission.id} is still {submission.state} after {timeout:g} seconds; it goes on.",
-                    submission,
+                    f"Submission {submission.id} is still {submission.state} after {timeout:g} seconds; it continues.",
+                    submission.id,
+                    submission.state,
                 )
             submission = self.get(submission.id, wait=left)
-            if not submission.final and (early := LEAST_POLL_SECONDS - (time.monotonic() - asked_at)) > 0:
-                self._transport.sleep(min(early, left))
+            if not submission.final and (pause := MIN_POLL_SECONDS - (time.monotonic() - sent_at)) > 0:
+                self._transport.sleep(min(pause, left))
         return submission
 
     def events(self, submission_id: str, *, after: str | None = None) -> Iterator[Event]:
-        """Give what happened to the submission since the event ``after`` and what happens, until it has ended.
+        """Yield the submission's events after the event ``after`` (None: all), past and new, until it has ended.
 
-        A broken connection is taken up again where it broke.
+        After a broken connection, the iterator resumes with the event that follows the last one received.
         """
-        return self._events(submission_id, after, None, PATIENCE)
+        return self._events(submission_id, after, None, RECONNECT_POLICY)
 
     def _events(
-        self, submission_id: str, after: str | None, until: float | None, patience: Patience
+        self, submission_id: str, after: str | None, until: float | None, policy: RetryPolicy
     ) -> Iterator[Event]:
         return follow(
             self._transport,
@@ -147,77 +150,77 @@ class Client(Server):
             lambda: self.get(submission_id).final,
             after=after,
             until=until,
-            patience=patience,
+            policy=policy,
         )
 
-    def list(self, *, page: int = PAGE, **fitting: Unpack[Filters]) -> Iterator[Submission]:
-        """Give the submissions that fit, newest first; a page of ``page`` is asked for when it is reached."""
+    def list(self, *, page_size: int = PAGE_SIZE, **filters: Unpack[Filters]) -> Iterator[Submission]:
+        """Yield the submissions that match, newest first. Fetches a page of ``page_size`` only when it is needed."""
         cursor: str | None = None
         while True:
-            asked = {**filters(**fitting), "limit": str(page), **({"cursor": cursor} if cursor else {})}
-            body = json_body(self._transport.request("GET", SUBMISSIONS, params=asked))
-            yield from map(Submission.of, members(body))
-            following = body.get("next")
-            if not following:
+            query = {**filter_parameters(**filters), "limit": str(page_size), **({"cursor": cursor} if cursor else {})}
+            body = json_body(self._transport.request("GET", SUBMISSIONS, params=query))
+            yield from map(Submission.of, list_items(body))
+            next_cursor = body.get("next")
+            if not next_cursor:
                 return
-            if following == cursor:
-                raise UnexpectedAnswer("The server's list leads back to the page that it came from.")
-            cursor = str(following)
+            if next_cursor == cursor:
+                raise UnexpectedAnswer("The server's list points back to the page that it came from.")
+            cursor = str(next_cursor)
 
     def cancel(self, submission_id: str) -> Submission:
-        """Cancel what has not ended. Raises Conflict when it has, unless it was canceled already."""
+        """Cancel a submission. Raises Conflict when it has succeeded or failed; canceling twice is no error."""
         return Submission.of(json_body(self._transport.request("POST", submission_path(submission_id, "cancel"))))
 
     def retry(self, submission_id: str) -> Submission:
-        """Put what failed or was canceled to work again, from the last step that succeeded. Raises Conflict."""
-        return Submission.of(json_body(self._once("POST", submission_path(submission_id, "retry"))))
+        """Queue a failed or canceled submission again, from the last step that succeeded. Raises Conflict."""
+        return Submission.of(json_body(self._request_not_idempotent("POST", submission_path(submission_id, "retry"))))
 
     def delete(self, submission_id: str) -> None:
-        """Delete a submission with its images. Raises Conflict when its state forbids it, and Gone the second time."""
-        self._once("DELETE", submission_path(submission_id))
+        """Delete a submission and its images. Raises Conflict when its state forbids it, and Gone the second time."""
+        self._request_not_idempotent("DELETE", submission_path(submission_id))
 
     def record(self, submission_id: str) -> Record:
-        """Return what ran, what was skipped and why."""
+        """Return the record: which steps ran, which were skipped, and why."""
         return Record.of(json_body(self._transport.request("GET", submission_path(submission_id, "record"))))
 
     def artifacts(self, submission_id: str) -> builtins.list[Artifact]:
-        """Return which pictures can be had: what the steps made, and what the server draws of it when it is asked."""
+        """Return the available pictures: those that steps produced, and those that the server draws on request."""
         body = json_body(self._transport.request("GET", submission_path(submission_id, "artifacts")))
-        return [Artifact.of(each) for each in members(body)]
+        return [Artifact.of(each) for each in list_items(body)]
 
     def artifact(self, submission_id: str, name: str) -> bytes:
-        """Return an artifact's bytes, say of ``mask.png`` or ``overlay.png``."""
+        """Return an artifact's bytes; ``name`` is, for example, ``mask.png`` or ``overlay.png``."""
         return self._transport.request("GET", submission_path(submission_id, "artifacts", name)).content
 
     def input(self, submission_id: str) -> bytes:
-        """Return the image that was submitted, byte by byte."""
+        """Return the submitted image, unchanged."""
         return self._transport.request("GET", submission_path(submission_id, "input")).content
 
     def export(
         self,
         to: str | PathLike[str] | BinaryIO,
         format: ExportFormat = "ndjson",  # noqa: A002 - the API's own word
-        **fitting: Unpack[Filters],
+        **filters: Unpack[Filters],
     ) -> int:
-        """Write the submissions that fit into a file, as they come, and return the bytes written.
+        """Write the submissions that match to a file while they arrive; return the number of bytes written.
 
-        A path gets its file only once all has come: half an export is never taken for a whole one.
+        With a path, the file appears only when the export is complete, so half an export never replaces a whole one.
         """
-        asked = {"format": format, **filters(**fitting)}
+        query = {"format": format, **filter_parameters(**filters)}
         with self._transport.stream(
-            "GET", "/api/v2/export", params=asked, read_seconds=EXPORT_SILENCE_SECONDS
+            "GET", "/api/v2/export", params=query, read_seconds=EXPORT_READ_TIMEOUT_SECONDS
         ) as response:
             return save(response.iter_bytes(), to)
 
     def webhook(self, submission_id: str) -> Webhook:
-        """Return who is told of its end, and every attempt at it; its ``url`` is None where nobody is."""
+        """Return the submission's webhook with every delivery attempt; ``url`` is None when it has no webhook."""
         return Webhook.of(json_body(self._transport.request("GET", submission_path(submission_id, "webhook"))))
 
     def replay(self, submission_id: str, delivery_id: str) -> Webhook:
-        """Have a webhook sent again: ``id`` of what ``webhook`` returns."""
+        """Make the server send a webhook again; ``delivery_id`` is the ``id`` that ``webhook`` returns."""
         path = submission_path(submission_id, "webhooks", delivery_id, "replay")
-        return Webhook.of(json_body(self._once("POST", path)))
+        return Webhook.of(json_body(self._request_not_idempotent("POST", path)))
 
-    def _once(self, method: str, path: str) -> httpx.Response:
-        # A second DELETE or retry would be refused because of the first: sent again only if surely not carried out.
-        return self._transport.request(method, path, repeatable=False)
+    def _request_not_idempotent(self, method: str, path: str) -> httpx.Response:
+        # The server refuses a second DELETE or retry, so these are sent again only when the first surely had no effect.
+        return self._transport.request(method, path, idempotent=False)

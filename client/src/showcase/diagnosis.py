@@ -1,4 +1,4 @@
-"""What is running, what is missing, and how to mend it: found out over HTTP alone."""
+"""Find out over HTTP alone which parts of a server run, which are missing, and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,133 +9,142 @@ from enum import StrEnum
 from showcase.catalogue import Model
 from showcase.client import Client
 from showcase.errors import NotFound, ShowcaseError, Unavailable, Unreachable
-from showcase.server import client_version
+from showcase.version import VERSION
 
 START = (
     "Start it in its checkout with `make up` (or `docker compose up --build --wait`), or name another address: --url."
 )
 LOGS = "In the checkout: `make status`, then `make logs PART={part}`; `make up` starts what is stopped."
-MENDING = {
+REMEDIES = {
     "store": f"{LOGS.format(part='database')} With a database of your own, check SHOWCASE_MONGO_URL.",
     "broker": f"{LOGS.format(part='rabbitmq')} With a broker of your own, check SHOWCASE_AMQP_URL.",
     "orchestrator": f"{LOGS.format(part='orchestrator')} Under compose: `docker compose up --wait orchestrator`.",
 }
-UNTOLD = "It tells within ten seconds of its start. If it does not: `make logs PART=orchestrator`."
+NOT_REPORTED = "An orchestrator reports it within ten seconds of its start. If not: `make logs PART=orchestrator`."
 MODEL_SERVER = (
     "In the checkout: `make status`, then `make logs PART=torchserve`; `make up` starts what is stopped. With model "
-    "servers of your own, check SHOWCASE_MODEL_SERVERS. What was submitted waits."
+    "servers of your own, check SHOWCASE_MODEL_SERVERS. Submissions wait until then."
 )
-MEANS = {
+PART_DESCRIPTIONS = {
     "store": "the database: submissions, images and results",
-    "broker": "the message broker: who works on what",
-    "orchestrator": "the orchestrator: does the work",
+    "broker": "the message broker: the queues of work",
+    "orchestrator": "the orchestrator: runs the workflows",
 }
 
 
 class Verdict(StrEnum):
     GOOD = "ok"
     MISSING = "missing"
-    UNKNOWN = "unknown"  # nobody can tell now; no fault by itself
+    UNKNOWN = "unknown"  # cannot be found out now; not a fault by itself
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; ``mend`` says what to do when it is not good."""
+    """The result of one check; ``remedy`` says what to do when it is not good."""
 
     subject: str
     verdict: Verdict
-    says: str
-    mend: str = ""
+    message: str
+    remedy: str = ""
 
 
 def diagnose(client: Client) -> Iterator[Finding]:
-    """Look at one thing after another, from the address to the models; end early where the rest depends on it."""
-    yield Finding("client", Verdict.GOOD, f"ml-showcase-client {client_version()}")
+    """Check one thing after another, from the address to the models. Stops early when no server answers."""
+    yield Finding("client", Verdict.GOOD, f"ml-showcase-client {VERSION}")
     try:
         client.live()
     except Unreachable as error:
-        yield Finding("server", Verdict.MISSING, str(error).partition(". What to do")[0] + ".", START)
+        yield Finding("server", Verdict.MISSING, str(error).partition(". For help")[0] + ".", START)
         return
     except ShowcaseError as error:
-        other = f"Is it ML Showcase that listens at {client.url}? {START}"
-        yield Finding("server", Verdict.MISSING, f"{client.url} does not answer as ML Showcase does: {error}", other)
+        other = f"Check that ML Showcase listens at {client.url}. {START}"
+        yield Finding("server", Verdict.MISSING, f"{client.url} does not answer like ML Showcase: {error}", other)
         return
     yield Finding("server", Verdict.GOOD, f"{client.url} answers")
-    yield from _parts(client)
-    yield from _published(client)
+    yield from _check_parts(client)
+    yield from _check_api(client)
 
 
-def _parts(client: Client) -> Iterator[Finding]:
+def _check_parts(client: Client) -> Iterator[Finding]:
     try:
-        ready, told = client.health()
+        ready, health = client.health()
     except ShowcaseError as error:
-        yield Finding("parts", Verdict.MISSING, str(error), "Ask again; `make logs PART=gateway` says more.")
+        yield Finding("parts", Verdict.MISSING, str(error), "Try again; `make logs PART=gateway` shows more.")
         return
-    parts = told.get("parts")
+    parts = health.get("parts")
     known: dict[str, str] = parts if isinstance(parts, dict) else {}
     broker_missing = known.get("broker") == "missing"
     for name, state in known.items():
-        meaning = MEANS.get(name, name)
+        meaning = PART_DESCRIPTIONS.get(name, name)
         if state == "ready":
             yield Finding(name, Verdict.GOOD, meaning)
         elif name == "orchestrator" and broker_missing:
-            yield Finding(name, Verdict.UNKNOWN, f"{meaning}; nobody knows while the broker is away")
+            yield Finding(name, Verdict.UNKNOWN, f"{meaning}; its state is unknown while the broker is away")
         else:
-            yield Finding(name, Verdict.MISSING, meaning, MENDING.get(name, "In the checkout: `make status`."))
+            yield Finding(name, Verdict.MISSING, meaning, REMEDIES.get(name, "In the checkout: `make status`."))
     if not ready and not known:
-        yield Finding("parts", Verdict.MISSING, str(told.get("detail") or told), "In the checkout: `make status`.")
-    if told.get("accepting") is False and known.get("store") == "ready":
+        yield Finding("parts", Verdict.MISSING, str(health.get("detail") or health), "In the checkout: `make status`.")
+    if health.get("accepting") is False and known.get("store") == "ready":
         yield Finding(
-            "intake",
+            "admission",
             Verdict.MISSING,
-            str(told.get("message") or "Too many submissions wait; further ones are refused."),
-            "Wait until fewer do, start more orchestrators, or raise SHOWCASE_QUEUE_LIMIT.",
+            str(health.get("message") or "Too many submissions wait; the server refuses new ones."),
+            "Wait until the queue is shorter, start more orchestrators, or raise SHOWCASE_QUEUE_LIMIT.",
         )
 
 
-def _published(client: Client) -> Iterator[Finding]:
-    looks: list[tuple[str, Callable[[Client], Iterator[Finding]]]] = [
-        ("api v2", _api),
-        ("workflows", _workflows),
-        ("models", _models),
+def _check_api(client: Client) -> Iterator[Finding]:
+    checks: list[tuple[str, Callable[[Client], Iterator[Finding]]]] = [
+        ("api v2", _check_document),
+        ("workflows", _check_workflows),
+        ("models", _check_models),
     ]
-    for subject, look in looks:
+    for subject, check in checks:
         try:
-            yield from look(client)
+            yield from check(client)
         except NotFound:
-            yield Finding(subject, Verdict.MISSING, "the server does not have it", "Upgrade the server: it is older.")
+            yield Finding(
+                subject,
+                Verdict.MISSING,
+                "the server does not have it",
+                "Upgrade the server: it is older than this client.",
+            )
         except Unavailable as error:
             yield Finding(subject, Verdict.MISSING, error.detail, "In the checkout: `make logs PART=gateway`.")
         except ShowcaseError as error:
             yield Finding(subject, Verdict.MISSING, str(error), "Compare the versions of the client and the server.")
 
 
-def _api(client: Client) -> Iterator[Finding]:
+def _check_document(client: Client) -> Iterator[Finding]:
     info = client.openapi().get("info")
     version = info.get("version", "unknown") if isinstance(info, dict) else "unknown"
-    yield Finding("api v2", Verdict.GOOD, f"version {version}")
+    yield Finding("api v2", Verdict.GOOD, f"served by ML Showcase {version}")
 
 
-def _workflows(client: Client) -> Iterator[Finding]:
+def _check_workflows(client: Client) -> Iterator[Finding]:
     names = [workflow.name for workflow in client.workflows()]
     if names:
         yield Finding("workflows", Verdict.GOOD, ", ".join(names))
     else:
-        yield Finding("workflows", Verdict.MISSING, "none is published", "SHOWCASE_WORKFLOWS names their folder.")
+        yield Finding(
+            "workflows", Verdict.MISSING, "none is published", "Check the folder that SHOWCASE_WORKFLOWS names."
+        )
 
 
-def _models(client: Client) -> Iterator[Finding]:
-    return _served(client.models())
+def _check_models(client: Client) -> Iterator[Finding]:
+    return _check_serving(client.models())
 
 
-def _served(models: list[Model]) -> Iterator[Finding]:
+def _check_serving(models: list[Model]) -> Iterator[Finding]:
     for model in models:
         for each in model.versions:
             named = f"{model.name}@{each.version}"
             if each.served is None:
-                yield Finding("model", Verdict.UNKNOWN, f"{named}: no orchestrator has told where it is served", UNTOLD)
+                yield Finding(
+                    "model", Verdict.UNKNOWN, f"{named}: no orchestrator has reported where it is served", NOT_REPORTED
+                )
             elif each.served.state == "failing":
-                says = f"{named} does not answer at {each.served.address}"
-                yield Finding("model", Verdict.MISSING, says, MODEL_SERVER)
+                message = f"{named} does not answer at {each.served.address}"
+                yield Finding("model", Verdict.MISSING, message, MODEL_SERVER)
             else:
                 yield Finding("model", Verdict.GOOD, f"{named} at {each.served.address}, {each.served.state}")

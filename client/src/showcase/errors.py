@@ -1,12 +1,13 @@
 """Every error that the client raises, in one tree::
 
     ShowcaseError
-    |-- ImageUnreadable        the image cannot be read on this side; nothing was sent
-    |-- Unreachable            no answer: no connection, or one that broke, also after further tries
-    |-- UnexpectedAnswer       an answer that is not the API's: is something else listening there?
-    |-- WaitTimedOut           the submission goes on, longer than was waited for (``submission``)
-    |-- SubmissionFailed       it ended without a result (``submission``; raised by ``raise_for_state`` alone)
-    `-- Refused                the server said no, and why (``status``, ``code``, ``detail``)
+    |-- ImageUnreadable        the client cannot read the image and has sent nothing
+    |-- Unreachable            no response: every connection failed or broke
+    |-- UnexpectedAnswer       a response that the API never gives: another program may listen at the address
+    |-- WaitTimedOut           the submission has not ended in time; it continues (``submission_id``, ``state``)
+    |-- SubmissionFailed       the submission failed or was canceled (``submission_id``, ``state``, ``reason``); only
+    |                          ``raise_for_state`` raises it
+    `-- Refused                the server refused the request and gave a reason (``status``, ``code``, ``detail``)
         |-- BadRequest         400
         |-- NotAllowed         401, 403
         |-- NotFound           404
@@ -15,56 +16,61 @@
         |-- TooLarge           413
         |-- UnsupportedMedia   415
         |-- Invalid            422
-        `-- Unavailable        429, 500 and above: later it may go (``retry_after`` in seconds)
+        `-- Unavailable        429, 500 and above: a later try may succeed (``retry_after`` in seconds)
 
-``str()`` of each is one sentence for people. httpx's own errors never come through.
+``str()`` of an error is a sentence for people. The client never raises an error of httpx. Errors carry plain values and
+can be pickled: a process pool hands them to its caller unchanged.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from showcase.resources import Submission
+from typing import Any
 
 
 class ShowcaseError(Exception):
     """The root; ``str()`` is a sentence that says what to do."""
 
+    # A subclass passes all its arguments to Exception, because unpickling calls the subclass with exactly these.
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
 
 class ImageUnreadable(ShowcaseError):
-    """The image cannot be read on this side."""
+    """The client cannot read the image."""
 
 
 class Unreachable(ShowcaseError):
-    """There was no answer; whether the request arrived is unknown, unless no connection came about."""
+    """There was no response. The request may have arrived, unless the connection failed before it was sent."""
 
 
 class UnexpectedAnswer(ShowcaseError):
-    """The answer is not one that the API gives."""
+    """The response is not one that the API gives."""
 
 
 class WaitTimedOut(ShowcaseError):
-    """The submission had not ended when the time was over. It goes on."""
+    """The submission had not ended in time. It continues: ``Client.wait(error.submission_id)``."""
 
-    def __init__(self, message: str, submission: Submission) -> None:
-        super().__init__(message)
-        self.submission = submission
+    def __init__(self, message: str, submission_id: str, state: str) -> None:
+        super().__init__(message, submission_id, state)
+        self.submission_id = submission_id
+        self.state = state
 
 
 class SubmissionFailed(ShowcaseError):
-    """The submission ended as failed or canceled."""
+    """The submission ended as failed or canceled; ``reason`` is the server's sentence, or None."""
 
-    def __init__(self, message: str, submission: Submission) -> None:
-        super().__init__(message)
-        self.submission = submission
+    def __init__(self, message: str, submission_id: str, state: str, reason: str | None) -> None:
+        super().__init__(message, submission_id, state, reason)
+        self.submission_id = submission_id
+        self.state = state
+        self.reason = reason
 
 
 class Refused(ShowcaseError):
     """The server refused, with a problem document (RFC 9457).
 
-    ``status`` is HTTP's, ``code`` the problem's name, ``detail`` the server's sentence, ``problem`` the whole document
-    and ``retry_after`` the seconds after which the server wants to be asked again, or None.
+    ``status`` is the HTTP status, ``code`` the problem's name, ``detail`` the server's sentence, ``problem`` the whole
+    document, and ``retry_after`` the seconds after which the server wants the next try, or None.
     """
 
     def __init__(self, status: int, problem: dict[str, Any], retry_after: float | None = None) -> None:
@@ -74,7 +80,10 @@ class Refused(ShowcaseError):
         self.title = str(problem.get("title") or "")
         self.detail = str(problem.get("detail") or self.title or f"The server answered {status}.")
         self.retry_after = retry_after
-        super().__init__(self.detail)
+        super().__init__(status, problem, retry_after)
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 class BadRequest(Refused):
@@ -110,7 +119,7 @@ class Invalid(Refused):
 
 
 class Unavailable(Refused):
-    """429, and everything from 500 on."""
+    """429, and 500 or above."""
 
 
 _BY_STATUS: dict[int, type[Refused]] = {
@@ -127,7 +136,7 @@ _BY_STATUS: dict[int, type[Refused]] = {
 }
 
 
-def refusal(status: int, problem: dict[str, Any], retry_after: float | None = None) -> Refused:
-    """Return the error that stands for the status."""
+def error_for_status(status: int, problem: dict[str, Any], retry_after: float | None = None) -> Refused:
+    """Return the error that belongs to the status."""
     kind = _BY_STATUS.get(status, Unavailable if status >= 500 else Refused)
     return kind(status, problem, retry_after)

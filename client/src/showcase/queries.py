@@ -1,4 +1,4 @@
-"""Paths, query strings and headers of requests. Pure."""
+"""The paths, query strings and headers of requests. Pure."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import TypedDict, Unpack
 from urllib.parse import quote
 
 SUBMISSIONS = "/api/v2/submissions"
-LONGEST_WAIT = 60
-"""Seconds that the API lets one request wait (``Prefer: wait``)."""
+MAX_WAIT_SECONDS = 60
+"""The longest wait in seconds that the API accepts for one request (``Prefer: wait``)."""
 
 
 def submission_path(submission_id: str, *further: str) -> str:
-    return "/".join([SUBMISSIONS, *map(quoted, [submission_id, *further])])
+    return "/".join([SUBMISSIONS, *map(path_segment, [submission_id, *further])])
 
 
-def quoted(text: str) -> str:
-    """Return the text as one segment of a path, whatever it is: ``..`` must not leave the folder."""
+def path_segment(text: str) -> str:
+    """Return any text as one segment of a path: ``..`` must not lead to the parent folder."""
     return quote(text, safe="").replace(".", "%2E") if not text.strip(".") else quote(text, safe="")
 
 
 def whole_seconds(wait: float) -> int:
-    """Return how long a request may wait, as the API takes it."""
-    return max(0, min(LONGEST_WAIT, math.ceil(wait)))
+    """Return the wait in whole seconds, within the limit of the API."""
+    return max(0, min(MAX_WAIT_SECONDS, math.ceil(wait)))
 
 
-def prefer(seconds: int) -> dict[str, str]:
+def prefer_header(seconds: int) -> dict[str, str]:
     return {"Prefer": f"wait={seconds}"} if seconds else {}
 
 
 class Filters(TypedDict, total=False):
-    """Which submissions are meant; times as a datetime or as RFC 3339."""
+    """Which submissions to select; times are datetimes or RFC 3339 texts."""
 
     state: str | None
     workflow: str | None
@@ -41,20 +41,20 @@ class Filters(TypedDict, total=False):
     metadata: Mapping[str, str] | None
 
 
-def filters(**fitting: Unpack[Filters]) -> dict[str, str]:
-    """Return the query string's fields for which submissions are meant."""
+def filter_parameters(**filters: Unpack[Filters]) -> dict[str, str]:
+    """Return the filters as fields of the query string."""
     named = {
-        "state": fitting.get("state"),
-        "workflow": fitting.get("workflow"),
-        "created_after": moment(fitting.get("created_after")),
-        "created_before": moment(fitting.get("created_before")),
-        **{f"metadata.{name}": value for name, value in (fitting.get("metadata") or {}).items()},
+        "state": filters.get("state"),
+        "workflow": filters.get("workflow"),
+        "created_after": rfc3339(filters.get("created_after")),
+        "created_before": rfc3339(filters.get("created_before")),
+        **{f"metadata.{name}": value for name, value in (filters.get("metadata") or {}).items()},
     }
     return {name: value for name, value in named.items() if value is not None}
 
 
-def moment(time: datetime | str | None) -> str | None:
-    """Return a time as RFC 3339 in UTC. A datetime without a zone is local time; text is passed on as it is."""
+def rfc3339(time: datetime | str | None) -> str | None:
+    """Return a time as RFC 3339 in UTC. A datetime without a zone is local time; a text stays unchanged."""
     if not isinstance(time, datetime):
         return time
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

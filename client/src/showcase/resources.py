@@ -1,4 +1,4 @@
-"""What the API answers, typed. Fields that a newer server added are kept in ``raw`` and stop nothing."""
+"""The API's resources as typed values. Unknown fields of a newer server cause no error and are kept in ``raw``."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from showcase.errors import SubmissionFailed, UnexpectedAnswer
 
-FINAL = frozenset({"succeeded", "failed", "canceled"})
+FINAL_STATES = frozenset({"succeeded", "failed", "canceled"})
 
 
-class Part(BaseModel):
+class Value(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
 
 
-class Resource(Part):
+class Resource(Value):
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The answer as it came."""
+        """The JSON as the server sent it."""
         return self._raw
 
     @classmethod
     def of(cls, body: Any) -> Self:
-        """Read an answer's body. Raises UnexpectedAnswer."""
+        """Return the resource in a response's body. Raises UnexpectedAnswer when it does not fit."""
         try:
             read = cls.model_validate(body)
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "the whole"
+            place = ".".join(map(str, first["loc"])) or "the whole body"
             raise UnexpectedAnswer(
-                f"The server's answer is no {cls.__name__.lower()} as this client knows it ({place}: {first['msg']}). "
-                "Compare the versions of both: showcase doctor"
+                f"The server's answer is not a valid {cls.__name__.lower()} for this client ({place}: {first['msg']}). "
+                "Compare the versions: showcase doctor"
             ) from error
-        read._raw = body  # noqa: SLF001 - its own class
+        read._raw = body  # noqa: SLF001 - the same class
         return read
 
 
-class WorkflowRef(Part):
+class WorkflowRef(Value):
     name: str
     version: str
     digest: str = ""
 
 
-class ModelRef(Part):
+class ModelRef(Value):
     name: str
     version: str = ""
 
@@ -54,7 +54,7 @@ class ModelRef(Part):
         return f"{self.name}@{self.version}" if self.version else self.name
 
 
-class InputInfo(Part):
+class InputInfo(Value):
     media_type: str = ""
     bytes: int = 0
     width: int | None = None
@@ -63,8 +63,8 @@ class InputInfo(Part):
     sha256: str = ""
 
 
-class Gate(Part):
-    """Why a step ran or was skipped: the expression, what it came to (None: it cannot be told), what it saw."""
+class Gate(Value):
+    """Why a step ran or was skipped: the expression, its value (None: not computable), and the inputs it read."""
 
     expression: str
     value: bool | None = None
@@ -72,15 +72,15 @@ class Gate(Part):
     reason: str | None = None
 
 
-class Attempt(Part):
+class Attempt(Value):
     started_at: datetime
     ended_at: datetime | None = None
     error: str | None = None
     server: str | None = None
 
 
-class Step(Part):
-    """A step as a submission shows it; ``gate``, ``attempts`` and ``output`` are filled in a record alone."""
+class Step(Value):
+    """A step of a submission; only a record fills ``gate``, ``attempts`` and ``output``."""
 
     name: str
     model: ModelRef
@@ -92,7 +92,7 @@ class Step(Part):
 
 
 class Artifact(Resource):
-    """A picture; ``bytes`` is None for what is drawn when it is asked for."""
+    """A picture; ``bytes`` is None when the server draws the picture on request."""
 
     name: str
     media_type: str = ""
@@ -100,15 +100,15 @@ class Artifact(Resource):
     url: str = ""
 
 
-class Queue(Part):
-    """Where a queued submission stands, and the server's estimate of the seconds until it has ended."""
+class Queue(Value):
+    """How many submissions are before a queued one, and the server's estimate of the seconds until it has ended."""
 
     position: int | None = None
     estimated_seconds: float | None = None
 
 
 class Submission(Resource):
-    """One image on its way through one version of a workflow. Times are aware UTC."""
+    """One image submitted to one version of a workflow. Times are aware datetimes in UTC."""
 
     id: str
     workflow: WorkflowRef
@@ -129,22 +129,23 @@ class Submission(Resource):
 
     @property
     def final(self) -> bool:
-        """Whether it has ended: nothing but a retry moves it any more."""
-        return self.state in FINAL
+        """Whether the submission has ended: only a retry can still change its state."""
+        return self.state in FINAL_STATES
 
     @property
     def succeeded(self) -> bool:
         return self.state == "succeeded"
 
     def raise_for_state(self) -> Self:
-        """Return itself, or raise SubmissionFailed when it ended as failed or canceled."""
+        """Return the submission, or raise SubmissionFailed when it failed or was canceled."""
         if self.final and not self.succeeded:
-            raise SubmissionFailed(f"Submission {self.id} {self.state}: {self.reason or 'no reason given'}", self)
+            message = f"Submission {self.id} {self.state}: {self.reason or 'no reason given'}"
+            raise SubmissionFailed(message, self.id, self.state, self.reason)
         return self
 
 
 class Record(Resource):
-    """What ran, what was skipped and why: the steps with their gates, attempts and outputs. ``raw`` has all of it."""
+    """Which steps ran, which were skipped and why: steps with gates, attempts and outputs. ``raw`` has every field."""
 
     id: str
     workflow: WorkflowRef
@@ -153,8 +154,8 @@ class Record(Resource):
     steps: tuple[Step, ...] = ()
 
 
-class Delivery(Part):
-    """One attempt to tell a webhook's receiver."""
+class Delivery(Value):
+    """One attempt to deliver a webhook; ``status`` is the receiver's HTTP status."""
 
     id: str
     started_at: datetime
@@ -164,7 +165,7 @@ class Delivery(Part):
 
 
 class Webhook(Resource):
-    """Who is told of a submission's end, and what became of it: none, waiting, due, sent or given_up."""
+    """A submission's webhook; ``state`` is none, waiting, due, sent or given_up."""
 
     url: str | None = None
     state: str
@@ -175,10 +176,10 @@ class Webhook(Resource):
 
 
 class Event(Resource):
-    """One move of a submission (``submission.running``) or of one of its steps (``step.skipped``, with its gate).
+    """A change of state of a submission (``submission.running``) or of a step (``step.skipped``, with its gate).
 
-    ``id`` is its number in the submission's history, from which watching can be taken up again. While a submission is
-    queued, events of the type ``queue`` tell its place besides, in ``position`` and ``estimated_seconds``.
+    ``id`` is the event's number in the submission's history; ``Client.events(after=id)`` resumes there. While a
+    submission is queued, events of type ``queue`` also report its ``position`` and ``estimated_seconds``.
     """
 
     id: str = ""
@@ -191,18 +192,18 @@ class Event(Resource):
     estimated_seconds: float | None = None
 
     @classmethod
-    def told(cls, identifier: str, type_: str, data: Any) -> Event:
-        """Return the event that a stream told. Raises UnexpectedAnswer."""
+    def from_stream(cls, identifier: str, type_: str, data: Any) -> Event:
+        """Return a server-sent event as an Event. Raises UnexpectedAnswer when it does not fit."""
         body = data if isinstance(data, dict) else {"data": data}
         return cls.of({**body, "id": identifier, "type": type_})
 
     @property
     def numbered(self) -> bool:
-        """Whether ``id`` is its own. A stream repeats the last one with what has none, as its place in the queue."""
+        """Whether ``id`` belongs to this event. A stream repeats the last id with events that have none (``queue``)."""
         return self.id.isdigit() and self.type.partition(".")[0] in {"submission", "step"}
 
     @property
     def ends(self) -> bool:
-        """Whether the submission has ended with it."""
+        """Whether the submission ended with this event."""
         subject, _, state = self.type.rpartition(".")
-        return subject == "submission" and state in FINAL
+        return subject == "submission" and state in FINAL_STATES

@@ -1,4 +1,4 @@
-"""Whether to ask again, and when. Pure: of what happened, how often, and a random number."""
+"""Decide whether and when to retry a request. Pure."""
 
 from __future__ import annotations
 
@@ -7,43 +7,46 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-REFUSED_FOR_NOW = frozenset({429, 503})
-"""The server did not carry the request out and says so: asking again is safe for every request."""
-PASSED_ON_IN_VAIN = frozenset({502, 504})
-"""A proxy does not know what became of the request: asking again is safe for what may be done twice."""
+NOT_PROCESSED = frozenset({429, 503})
+"""The server says that it did not process the request: a retry is safe for every request."""
+OUTCOME_UNKNOWN = frozenset({502, 504})
+"""A proxy does not know whether the server processed the request: a retry is safe for idempotent requests."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How often and how long a request is tried: ``tries`` in all, ``seconds`` of waiting between them in all."""
+class RetryPolicy:
+    """Limits of retries: the tries of one request, the sum of all pauses, and the first and the longest pause."""
 
-    tries: int = 6
-    seconds: float = 30.0
-    first_seconds: float = 0.25
-    longest_seconds: float = 8.0
-
-
-def safe_after_status(status: int, *, repeatable: bool) -> bool:
-    """Return whether a request may be sent again after this answer."""
-    return status in REFUSED_FOR_NOW or (repeatable and status in PASSED_ON_IN_VAIN)
+    max_tries: int = 6
+    max_wait_seconds: float = 30.0
+    first_pause_seconds: float = 0.25
+    max_pause_seconds: float = 8.0
 
 
-def pause(patience: Patience, tries: int, waited: float, asked: float | None, chance: float) -> float | None:
-    """Return the seconds to wait before the next try, or None when it is time to give up.
+def may_retry_status(status: int, *, idempotent: bool) -> bool:
+    """Return whether the client may send the request again after this status."""
+    return status in NOT_PROCESSED or (idempotent and status in OUTCOME_UNKNOWN)
 
-    ``tries`` were made, ``waited`` seconds were spent between them, ``asked`` is what the server wants (Retry-After).
-    ``chance`` in [0, 1) spreads many clients over the time, so that they do not all return at the same moment.
+
+def pause_before_retry(
+    policy: RetryPolicy, tries: int, waited: float, requested: float | None, jitter: float
+) -> float | None:
+    """Return the seconds to wait before the next try, or None to give up: exponential backoff with full jitter.
+
+    ``tries`` counts the tries so far, ``waited`` the seconds of pauses between them. ``requested`` is the server's
+    Retry-After in seconds. ``jitter`` in [0, 1) spreads the retries of many clients over time.
+    Source: Brooker, "Exponential Backoff And Jitter", AWS, 2015.
     """
-    if tries >= patience.tries:
+    if tries >= policy.max_tries:
         return None
-    most = min(patience.longest_seconds, patience.first_seconds * 2 ** (tries - 1))
-    # What the server asks for is a least, and what is thought up here a most.
-    seconds = chance * most if asked is None else asked + chance * patience.first_seconds
-    return seconds if waited + seconds <= patience.seconds else None
+    upper_bound = min(policy.max_pause_seconds, policy.first_pause_seconds * 2 ** (tries - 1))
+    # The server's value is a lower bound; the client's own backoff is an upper bound.
+    seconds = jitter * upper_bound if requested is None else requested + jitter * policy.first_pause_seconds
+    return seconds if waited + seconds <= policy.max_wait_seconds else None
 
 
-def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Return the seconds of ``Retry-After``, given as a number or as a date; None when there is none to read."""
+def parse_retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Return the seconds of ``Retry-After``, a number or a date; None when the header is missing or malformed."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])

@@ -1,4 +1,4 @@
-"""Bytes into files: whole or not at all."""
+"""Write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class SupportsWrite(Protocol):
 
 
 def save(parts: Iterable[bytes], to: str | PathLike[str] | BinaryIO) -> int:
-    """Write the parts as they come and return how many bytes they were.
+    """Write the parts while they arrive and return the number of bytes.
 
-    A path gets its file when all has come; until then, and after an error, it has what it had. Raises OSError.
+    With a path, the new file replaces the old one when it is complete; an error leaves the old one. Raises OSError.
     """
     if not isinstance(to, str | PathLike):
         return _copy(parts, to)
     path = Path(to)
-    if path.exists() and not path.is_file():  # /dev/stdout, a pipe: there is no putting in place
+    if path.exists() and not path.is_file():  # a device or pipe such as /dev/stdout cannot be replaced
         with path.open("wb") as file:
             return _copy(parts, file)
     with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False) as file:

@@ -1,50 +1,47 @@
-"""A server: its address, the connections to it, its health, and what it publishes."""
+"""A server: its address, its connections, its health and its catalogue."""
 
 from __future__ import annotations
 
 import os
 import weakref
-from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from showcase.answers import json_body, mapping, members
+from showcase.answers import json_body, json_object, list_items
 from showcase.catalogue import Model, Workflow, WorkflowSummary
 from showcase.errors import Unavailable, UnexpectedAnswer
-from showcase.queries import quoted
-from showcase.retries import Patience
+from showcase.queries import path_segment
+from showcase.retries import RetryPolicy
 from showcase.transport import Transport
+from showcase.version import VERSION
 
 DEFAULT_URL = "http://127.0.0.1:8100"
 
 
-def client_version() -> str:
-    try:
-        return version("ml-showcase-client")
-    except PackageNotFoundError:
-        return "0+checkout"
-
-
 class Server:
-    """What can be asked of a server apart from submissions; ``Client`` adds those."""
+    """The calls that do not concern submissions; ``Client`` adds those that do."""
 
     def __init__(
-        self, url: str | None = None, *, patience: Patience | None = None, transport: httpx.BaseTransport | None = None
+        self,
+        url: str | None = None,
+        *,
+        retry_policy: RetryPolicy | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        agent = f"ml-showcase-client/{client_version()}"
+        agent = f"ml-showcase-client/{VERSION}"
         self._transport = Transport(
             url or os.environ.get("SHOWCASE_URL") or DEFAULT_URL,
             headers={"User-Agent": agent, "Accept": "application/json, application/problem+json;q=0.9, */*;q=0.1"},
-            patience=patience,
+            retry_policy=retry_policy,
             http=transport,
         )
         self.url = self._transport.url
-        self._closing = weakref.finalize(self, self._transport.close)
+        self._finalizer = weakref.finalize(self, self._transport.close)
 
     def close(self) -> None:
-        self._closing()
+        self._finalizer()
 
     def __enter__(self) -> Self:
         return self
@@ -57,35 +54,35 @@ class Server:
     def workflows(self) -> list[WorkflowSummary]:
         """Return every workflow with its versions and aliases."""
         body = json_body(self._transport.request("GET", "/api/v2/workflows"))
-        return [WorkflowSummary.of(each) for each in members(body)]
+        return [WorkflowSummary.of(each) for each in list_items(body)]
 
     def workflow(self, name: str, version: str = "stable") -> Workflow:
         """Return one version of a workflow, with its graph; ``version`` may be an alias."""
-        path = f"/api/v2/workflows/{quoted(name)}/{quoted(version)}"
+        path = f"/api/v2/workflows/{path_segment(name)}/{path_segment(version)}"
         return Workflow.of(json_body(self._transport.request("GET", path)))
 
     def models(self) -> list[Model]:
-        """Return every model that a workflow uses: its versions, licence, and where they are served."""
+        """Return every model that a workflow uses, with its versions, its licence and where they are served."""
         body = json_body(self._transport.request("GET", "/api/v2/models"))
-        return [Model.of(each) for each in members(body)]
+        return [Model.of(each) for each in list_items(body)]
 
     def model(self, name: str) -> Model:
-        """Return one model, with its cards in ``raw``."""
-        return Model.of(json_body(self._transport.request("GET", f"/api/v2/models/{quoted(name)}")))
+        """Return one model; ``raw`` holds its model cards."""
+        return Model.of(json_body(self._transport.request("GET", f"/api/v2/models/{path_segment(name)}")))
 
     def live(self) -> None:
-        """Return when the gateway answers as one; whether all that it needs is there says ``health``."""
-        body = mapping(json_body(self._transport.request("GET", "/health/live", patient=False)))
+        """Return when a gateway answers; ``health`` checks what it depends on. Raises UnexpectedAnswer otherwise."""
+        body = json_object(json_body(self._transport.request("GET", "/health/live", retry=False)))
         if body.get("status") != "alive":
             raise UnexpectedAnswer(f"{self.url}/health/live does not say that it is alive.")
 
     def health(self) -> tuple[bool, dict[str, Any]]:
-        """Return whether every part of the server is ready, and what it says of each."""
+        """Return whether every part of the server is ready, and the report on each part."""
         try:
-            return True, mapping(json_body(self._transport.request("GET", "/health/ready", patient=False)))
+            return True, json_object(json_body(self._transport.request("GET", "/health/ready", retry=False)))
         except Unavailable as error:
             return False, error.problem
 
     def openapi(self) -> dict[str, Any]:
         """Return the API's description (OpenAPI 3.1)."""
-        return mapping(json_body(self._transport.request("GET", "/api/v2/openapi.json")))
+        return json_object(json_body(self._transport.request("GET", "/api/v2/openapi.json")))

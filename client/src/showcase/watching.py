@@ -1,4 +1,4 @@
-"""A submission's events as they happen: server-sent events, taken up again where the connection broke."""
+"""Follow a submission's server-sent events, and resume the stream after a broken connection."""
 
 from __future__ import annotations
 
@@ -12,83 +12,85 @@ from httpx_sse import EventSource, SSEError
 
 from showcase.errors import ShowcaseError, Unavailable, UnexpectedAnswer, Unreachable
 from showcase.resources import Event
-from showcase.retries import Patience, pause
+from showcase.retries import RetryPolicy, pause_before_retry
 from showcase.transport import Transport
 
-SILENCE_SECONDS = 45.0
-"""The server sends a comment every few seconds; a connection that is silent for longer is dead."""
-PATIENCE = Patience(tries=12, seconds=120.0, first_seconds=0.2)
-"""For connections in a row that do not come about. One that stood begins the count anew."""
+IDLE_TIMEOUT_SECONDS = 45.0
+"""The server sends a comment every few seconds, so a connection that stays silent for longer is dead."""
+RECONNECT_POLICY = RetryPolicy(max_tries=12, max_wait_seconds=120.0, first_pause_seconds=0.2)
+"""Limits consecutive connections that deliver nothing; every event or comment resets the count."""
 
 
 def follow(
     transport: Transport,
     path: str,
-    ended: Callable[[], bool],
+    is_final: Callable[[], bool],
     *,
     after: str | None = None,
     until: float | None = None,
-    patience: Patience = PATIENCE,
+    policy: RetryPolicy = RECONNECT_POLICY,
 ) -> Iterator[Event]:
-    """Give every event of a submission after the event ``after``, until it has ended and all were told.
+    """Yield every event of a submission after the event ``after``, until the submission has ended.
 
-    ``ended`` asks the server whether it has. A connection that breaks, or that the server ends to have it free for
-    others, is made again with ``Last-Event-ID``, so that no event is missed and none told twice. ``until`` (of
-    ``time.monotonic``) ends it early, at the next sign of life from the server after that moment.
-    Raises Unreachable or Unavailable when no connection comes about within ``patience``, and the kinds of Refused.
+    ``is_final`` asks the server whether it has ended. When the connection breaks, or the server closes it to make
+    room for other clients, the next one sends ``Last-Event-ID``, so that no event is lost and none comes twice. After
+    ``until`` (a time of ``time.monotonic``), the iterator stops at the next data from the server.
+    Raises Unreachable or Unavailable when no connection succeeds within ``policy``, and the subclasses of Refused.
     """
     last = after
     tries, waited = 0, 0.0
     while until is None or time.monotonic() < until:
-        news = end = False
-        before = last
+        received = final = False
+        previous = last
         failure: ShowcaseError | None = None
         try:
-            for event in _connection(transport, path, last, until):
+            for event in _stream(transport, path, last, until):
                 tries, waited = 0, 0.0
                 if event is not None and not (event.numbered and _number(event.id) <= _number(last)):
-                    news, end, last = True, event.ends, event.id or last
+                    received, final, last = True, event.ends, event.id or last
                     yield event
-        except _AllTold:
+        except _StreamComplete:
             return
         except (Unreachable, Unavailable) as error:
             failure = error
-        if failure is None and end and last != before:
-            continue  # one that was put to work again goes on after an end: the next answer says whether it did
-        if failure is None and not (news and last != before) and ended():
+        if failure is None and final and last != previous:
+            continue  # a retry may follow this end: the next response tells whether it did
+        if failure is None and not (received and last != previous) and is_final():
             return
         tries += 1
-        asked = failure.retry_after if isinstance(failure, Unavailable) else None
-        seconds = pause(patience, tries, waited, asked, transport.chance())
+        requested = failure.retry_after if isinstance(failure, Unavailable) else None
+        seconds = pause_before_retry(policy, tries, waited, requested, transport.jitter())
         if seconds is None:
-            raise failure or Unreachable(f"{transport.url} ends the stream of events again and again without one.")
+            raise failure or Unreachable(
+                f"{transport.url} closes the stream of events again and again without sending one."
+            )
         transport.sleep(seconds)
         waited += seconds
 
 
-class _AllTold(Exception):
-    """The submission has ended and the client has all of its events."""
+class _StreamComplete(Exception):
+    """The submission has ended and the client has received all its events."""
 
 
-def _connection(transport: Transport, path: str, last: str | None, until: float | None) -> Iterator[Event | None]:
-    """Give one connection's events, and None for a sign of life."""
+def _stream(transport: Transport, path: str, last: str | None, until: float | None) -> Iterator[Event | None]:
+    """Yield the events of one connection, and None for each comment."""
     headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
     if last:
         headers["Last-Event-ID"] = last
-    silence = SILENCE_SECONDS if until is None else max(1.0, min(SILENCE_SECONDS, until - time.monotonic()))
-    with transport.stream("GET", path, headers=headers, read_seconds=silence, patient=False) as response:
+    timeout = IDLE_TIMEOUT_SECONDS if until is None else max(1.0, min(IDLE_TIMEOUT_SECONDS, until - time.monotonic()))
+    with transport.stream("GET", path, headers=headers, read_seconds=timeout, retry=False) as response:
         if response.status_code == httpx.codes.NO_CONTENT:
-            raise _AllTold
+            raise _StreamComplete
         try:
-            for told in EventSource(cast("httpx.Response", _Until(response, until))).iter_sse():
-                # A comment, sent to keep the connection, arrives as an event without data.
-                yield Event.told(told.id, told.event or "message", _data(told.data)) if told.data else None
+            for sent in EventSource(cast("httpx.Response", _UntilDeadline(response, until))).iter_sse():
+                # A keep-alive comment arrives as an event without data.
+                yield Event.from_stream(sent.id, sent.event or "message", _data(sent.data)) if sent.data else None
         except SSEError as error:
-            raise UnexpectedAnswer(f"{transport.url}{path} is no stream of events: {error}") from error
+            raise UnexpectedAnswer(f"{transport.url}{path} is not a stream of events: {error}") from error
 
 
-class _Until:
-    """A response's text that ends at a moment: also when only comments come, which ``iter_sse`` may keep to itself."""
+class _UntilDeadline:
+    """A response whose text ends at a deadline, even when only comments arrive, which ``iter_sse`` may not yield."""
 
     def __init__(self, response: httpx.Response, until: float | None) -> None:
         self.headers = response.headers

@@ -7,12 +7,12 @@ from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from pydantic import ValidationError
 
 from contracts.errors import InvalidRequest
+from contracts.version import VERSION
 from gateway.api.openapi.schema import finish
 from gateway.api.problems import Problem, problem
 from gateway.api.requests.parsing import sentence
 from gateway.api.resources.addresses import PREFIX
 
-VERSION = "2.0.0"
 INFO = Info(
     title="ML Showcase",
     version=VERSION,

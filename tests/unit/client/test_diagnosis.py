@@ -1,90 +1,91 @@
-"""What the doctor makes of a server's answers."""
+"""What the doctor finds in a server's answers."""
 
 from __future__ import annotations
 
 import httpx
 import pytest
 
-from showcase.diagnosis import Verdict, diagnose
-from showcase.retries import Patience
-from tests.support.client_servers import Script, client_of, problem
+from showcase.diagnosis import Finding, Verdict, diagnose
+from showcase.retries import RetryPolicy
+from tests.support.client_servers import Reply, ScriptedServer, client_for, problem_response
 
 PARTS = {"store": "ready", "broker": "ready", "orchestrator": "ready"}
 SERVED = {"address": "http://models.test", "state": "answering"}
 
 
-def told(**answers):
-    """Return the findings about a server that is whole but for the answers given: by the address's last part."""
+def findings(**answers: Reply) -> dict[str, Finding]:
+    """Return the findings about a healthy server that gives these answers, named by the last part of the path."""
     model = {"name": "m", "versions": [{"version": "1.0.0", "served": SERVED}]}
-    whole = {
+    healthy: dict[str, Reply] = {
         "live": httpx.Response(200, json={"status": "alive"}),
         "ready": httpx.Response(200, json={"status": "ready", "accepting": True, "parts": PARTS}),
-        "openapi": httpx.Response(200, json={"info": {"version": "2.0.0"}}),
+        "openapi": httpx.Response(200, json={"info": {"version": "0.2.0"}}),
         "workflows": httpx.Response(200, json={"items": [{"name": "workflow_000"}]}),
         "models": httpx.Response(200, json={"items": [model]}),
-    } | answers
-    script = Script(lambda request: whole[request.url.path.rpartition("/")[2].removesuffix(".json")])
-    client, _ = client_of(script, Patience(tries=1))
+        **answers,
+    }
+    script = ScriptedServer(lambda request: healthy[request.url.path.rpartition("/")[2].removesuffix(".json")])
+    client, _ = client_for(script, RetryPolicy(max_tries=1))
     return {finding.subject: finding for finding in diagnose(client)}
 
 
-def wrong(found):
+def missing(found: dict[str, Finding]) -> set[str]:
     return {subject for subject, finding in found.items() if finding.verdict is Verdict.MISSING}
 
 
-def not_ready(**parts):
+def not_ready(**parts: str) -> httpx.Response:
     body = {"status": "not ready", "accepting": True, "parts": PARTS | parts, "message": "…"}
     return httpx.Response(503, json=body)
 
 
-def test_a_whole_server_has_nothing_to_mend():
-    found = told()
+def test_a_healthy_server_needs_no_remedy() -> None:
+    found = findings()
     assert {finding.verdict for finding in found.values()} == {Verdict.GOOD}
-    assert "2.0.0" in found["api v2"].says
-    assert "http://models.test" in found["model"].says
+    assert "0.2.0" in found["api v2"].message
+    assert "http://models.test" in found["model"].message
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_each_part_that_is_missing_is_named_with_what_to_do(part):
-    found = told(ready=not_ready(**{part: "missing"}))
-    assert wrong(found) == {part}
-    assert "make up" in found[part].mend
+def test_a_missing_part_is_named_with_its_remedy(part: str) -> None:
+    found = findings(ready=not_ready(**{part: "missing"}))
+    assert missing(found) == {part}
+    assert "make up" in found[part].remedy
 
 
-def test_what_nobody_can_know_is_no_fault_of_its_own():
-    found = told(ready=not_ready(broker="missing", orchestrator="missing"))
-    assert wrong(found) == {"broker"}
+def test_a_part_of_unknown_state_is_not_missing() -> None:
+    found = findings(ready=not_ready(broker="missing", orchestrator="missing"))
+    assert missing(found) == {"broker"}
     assert found["orchestrator"].verdict is Verdict.UNKNOWN
 
 
-def test_a_full_queue_is_told_though_every_part_is_there():
+def test_a_full_queue_is_reported_although_every_part_is_ready() -> None:
     body = {"status": "ready", "accepting": False, "parts": PARTS, "message": "Too many submissions wait."}
-    found = told(ready=httpx.Response(200, json=body))
-    assert wrong(found) == {"intake"}
-    assert "SHOWCASE_QUEUE_LIMIT" in found["intake"].mend
+    found = findings(ready=httpx.Response(200, json=body))
+    assert missing(found) == {"admission"}
+    assert "SHOWCASE_QUEUE_LIMIT" in found["admission"].remedy
 
 
-def test_a_model_that_does_not_answer_is_named_with_its_address():
+def test_a_model_that_does_not_answer_is_named_with_its_address() -> None:
     served = SERVED | {"state": "failing"}
     items = [{"name": "m", "versions": [{"version": "1.0.0", "served": served}]}]
-    found = told(models=httpx.Response(200, json={"items": items}))
-    assert wrong(found) == {"model"}
-    assert found["model"].says == "m@1.0.0 does not answer at http://models.test"
+    found = findings(models=httpx.Response(200, json={"items": items}))
+    assert missing(found) == {"model"}
+    assert found["model"].message == "m@1.0.0 does not answer at http://models.test"
 
 
-@pytest.mark.parametrize("answer", [problem(404), problem(500), httpx.Response(200, text="hello")])
-def test_one_look_that_fails_does_not_keep_the_others(answer):
-    found = told(openapi=answer)
-    assert wrong(found) == {"api v2"}
+@pytest.mark.parametrize("answer", [problem_response(404), problem_response(500), httpx.Response(200, text="hello")])
+def test_the_other_checks_run_after_one_that_fails(answer: Reply) -> None:
+    found = findings(openapi=answer)
+    assert missing(found) == {"api v2"}
     assert {"workflows", "model"} <= set(found)
 
 
 @pytest.mark.parametrize(
     "answer",
-    [httpx.ConnectError("refused"), httpx.ReadTimeout(""), problem(404), httpx.Response(200, text="<html>")],
+    [httpx.ConnectError("refused"), httpx.ReadTimeout(""), problem_response(404), httpx.Response(200, text="<html>")],
 )
-def test_where_no_gateway_answers_it_says_how_to_start_one_and_looks_no_further(answer):
-    found = told(live=answer)
+def test_without_a_gateway_it_says_how_to_start_one_and_stops(answer: Reply) -> None:
+    found = findings(live=answer)
     assert set(found) == {"client", "server"}
     assert found["server"].verdict is Verdict.MISSING
-    assert "make up" in found["server"].mend
+    assert "make up" in found["server"].remedy

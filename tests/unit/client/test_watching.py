@@ -5,164 +5,186 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from showcase.client import Client
 from showcase.errors import Gone, Unreachable, WaitTimedOut
-from tests.support.client_servers import ID, Script, client_of, events, problem, shown
+from showcase.resources import Event
+from tests.support.client_servers import (
+    ID,
+    Reply,
+    ScriptedServer,
+    client_for,
+    event_stream,
+    problem_response,
+    submission_response,
+)
 
 QUEUED, RUNNING, FAILED, DONE = "submission.queued", "submission.running", "submission.failed", "submission.succeeded"
 
-ALL_TOLD = httpx.Response(204)
+NO_MORE_EVENTS = httpx.Response(204)
 
 
-def told(client, **options):
-    return [(event.id, event.type) for event in client.events(ID, **options)]
+def watch(client: Client, after: str | None = None) -> list[tuple[str, str]]:
+    return [(event.id, event.type) for event in client.events(ID, after=after)]
 
 
-def test_a_stream_that_the_server_ends_with_the_submission_is_the_whole_story():
-    script = Script(events((1, QUEUED), (2, RUNNING), (3, DONE)), ALL_TOLD)
-    client, slept = client_of(script)
-    assert told(client) == [("1", QUEUED), ("2", RUNNING), ("3", DONE)]
-    assert [request.headers.get("last-event-id") for request in script.asked] == [None, "3"]
+def test_a_stream_ends_with_the_submission() -> None:
+    script = ScriptedServer(event_stream((1, QUEUED), (2, RUNNING), (3, DONE)), NO_MORE_EVENTS)
+    client, slept = client_for(script)
+    assert watch(client) == [("1", QUEUED), ("2", RUNNING), ("3", DONE)]
+    assert [request.headers.get("last-event-id") for request in script.requests] == [None, "3"]
     assert slept == []
 
 
-def test_what_is_told_twice_is_given_once():
-    script = Script(events((1, QUEUED), (1, QUEUED), (2, DONE)), events((2, DONE)), shown())
-    client, _ = client_of(script)
-    assert len(told(client)) == 2
-    assert len(script.asked) == 3
+def test_an_event_that_is_sent_twice_is_yielded_once() -> None:
+    script = ScriptedServer(
+        event_stream((1, QUEUED), (1, QUEUED), (2, DONE)), event_stream((2, DONE)), submission_response()
+    )
+    client, _ = client_for(script)
+    assert len(watch(client)) == 2
+    assert len(script.requests) == 3
 
 
-def test_one_that_is_deleted_meanwhile_is_gone():
-    client, _ = client_of(Script(events((1, QUEUED), (None, "submission.deleted")), problem(410)))
+def test_a_submission_that_is_deleted_meanwhile_is_gone() -> None:
+    client, _ = client_for(
+        ScriptedServer(event_stream((1, QUEUED), (None, "submission.deleted")), problem_response(410))
+    )
     with pytest.raises(Gone):
-        told(client)
+        watch(client)
 
 
-def test_its_place_in_the_queue_is_told_without_a_number_of_its_own():
+def test_a_queue_event_has_no_number_of_its_own() -> None:
     stream = 'id: 1\nevent: submission.queued\ndata: {}\n\nevent: queue\ndata: {"position": 3}\n\n'
     headers = {"content-type": "text/event-stream"}
-    script = Script(httpx.Response(200, text=stream, headers=headers), events((2, DONE)), ALL_TOLD)
-    client, _ = client_of(script)
+    script = ScriptedServer(httpx.Response(200, text=stream, headers=headers), event_stream((2, DONE)), NO_MORE_EVENTS)
+    client, _ = client_for(script)
     found = list(client.events(ID))
     assert [event.type for event in found] == [QUEUED, "queue", DONE]
     assert found[1].position == 3
-    assert script.asked[1].headers["last-event-id"] == "1"
+    assert script.requests[1].headers["last-event-id"] == "1"
 
 
-def test_a_broken_stream_is_taken_up_where_it_broke_with_no_event_missed_or_doubled():
-    script = Script(
-        events((1, QUEUED), (2, RUNNING), broken=True),
+def test_a_broken_stream_resumes_without_a_lost_or_repeated_event() -> None:
+    script = ScriptedServer(
+        event_stream((1, QUEUED), (2, RUNNING), broken=True),
         httpx.ConnectError("restarting"),
-        problem(503),
-        events((3, "step.succeeded"), (4, DONE)),
-        ALL_TOLD,
+        problem_response(503),
+        event_stream((3, "step.succeeded"), (4, DONE)),
+        NO_MORE_EVENTS,
     )
-    client, slept = client_of(script)
-    assert [number for number, _ in told(client)] == ["1", "2", "3", "4"]
-    assert [request.headers.get("last-event-id") for request in script.asked] == [None, "2", "2", "2", "4"]
+    client, slept = client_for(script)
+    assert [number for number, _ in watch(client)] == ["1", "2", "3", "4"]
+    assert [request.headers.get("last-event-id") for request in script.requests] == [None, "2", "2", "2", "4"]
     assert len(slept) == 3
 
 
-def test_watching_begins_after_the_event_that_is_named():
-    script = Script(events((3, DONE)), ALL_TOLD)
-    client, _ = client_of(script)
-    assert told(client, after="2") == [("3", DONE)]
-    assert script.asked[0].headers["last-event-id"] == "2"
+def test_watching_begins_after_the_given_event() -> None:
+    script = ScriptedServer(event_stream((3, DONE)), NO_MORE_EVENTS)
+    client, _ = client_for(script)
+    assert watch(client, after="2") == [("3", DONE)]
+    assert script.requests[0].headers["last-event-id"] == "2"
 
 
-def test_a_stream_that_the_server_ends_early_is_opened_again():
-    script = Script(
-        events((1, QUEUED)), events(comments=False), shown("running"), events((2, RUNNING), (3, DONE)), ALL_TOLD
+def test_a_stream_that_the_server_ends_early_is_opened_again() -> None:
+    script = ScriptedServer(
+        event_stream((1, QUEUED)),
+        event_stream(comments=False),
+        submission_response("running"),
+        event_stream((2, RUNNING), (3, DONE)),
+        NO_MORE_EVENTS,
     )
-    client, _ = client_of(script)
-    assert [number for number, _ in told(client)] == ["1", "2", "3"]
+    client, _ = client_for(script)
+    assert [number for number, _ in watch(client)] == ["1", "2", "3"]
 
 
-def test_the_end_before_a_retry_is_not_taken_for_the_end():
-    script = Script(events((1, QUEUED), (2, FAILED)), events((3, QUEUED), (4, DONE)), ALL_TOLD)
-    client, _ = client_of(script)
-    assert [number for number, _ in told(client)] == ["1", "2", "3", "4"]
+def test_watching_continues_when_a_retry_follows_the_end() -> None:
+    script = ScriptedServer(
+        event_stream((1, QUEUED), (2, FAILED)), event_stream((3, QUEUED), (4, DONE)), NO_MORE_EVENTS
+    )
+    client, _ = client_for(script)
+    assert [number for number, _ in watch(client)] == ["1", "2", "3", "4"]
 
 
-def test_a_submission_without_news_ends_the_watch():
-    client, _ = client_of(Script(ALL_TOLD))
-    assert told(client, after="3") == []
+def test_watching_ends_when_no_events_remain() -> None:
+    client, _ = client_for(ScriptedServer(NO_MORE_EVENTS))
+    assert watch(client, after="3") == []
 
 
-def test_no_connection_at_all_is_given_up_on():
-    script = Script(httpx.ConnectError("refused"))
-    client, slept = client_of(script)
+def test_watching_gives_up_without_a_connection() -> None:
+    script = ScriptedServer(httpx.ConnectError("refused"))
+    client, slept = client_for(script)
     with pytest.raises(Unreachable):
-        told(client)
-    assert 2 < len(script.asked) <= 12
+        watch(client)
+    assert 2 < len(script.requests) <= 12
     assert sum(slept) <= 120
 
 
-def test_a_refusal_ends_the_watch_at_once():
-    script = Script(problem(410))
-    client, _ = client_of(script)
+def test_a_refusal_ends_watching_at_once() -> None:
+    script = ScriptedServer(problem_response(410))
+    client, _ = client_for(script)
     with pytest.raises(Gone):
-        told(client)
-    assert len(script.asked) == 1
+        watch(client)
+    assert len(script.requests) == 1
 
 
-def test_waiting_listens_and_then_reads_the_result():
-    script = Script(shown("queued"), events((1, QUEUED), (2, DONE)), ALL_TOLD, shown())
-    client, _ = client_of(script)
-    heard = []
-    assert client.wait(ID, told=heard.append).result == {"digit": 7, "score": 0.99}
-    assert [event.type for event in heard] == [QUEUED, DONE]
-    assert all("prefer" not in request.headers for request in script.asked)
+def test_waiting_follows_the_events_and_then_reads_the_result() -> None:
+    script = ScriptedServer(
+        submission_response("queued"), event_stream((1, QUEUED), (2, DONE)), NO_MORE_EVENTS, submission_response()
+    )
+    client, _ = client_for(script)
+    received: list[Event] = []
+    assert client.wait(ID, on_event=received.append).result == {"digit": 7, "score": 0.99}
+    assert [event.type for event in received] == [QUEUED, DONE]
+    assert all("prefer" not in request.headers for request in script.requests)
 
 
 @pytest.mark.parametrize(
     "unusable",
     [
-        problem(404),
-        problem(503),
+        problem_response(404),
+        problem_response(503),
         httpx.Response(200, text="<html>", headers={"content-type": "text/html"}),
         httpx.ReadTimeout("held back"),
     ],
 )
-def test_where_events_do_not_come_through_the_server_is_asked_to_wait(unusable):
-    asked = []
+def test_waiting_falls_back_to_long_polling_when_the_stream_does_not_work(unusable: Reply) -> None:
+    requests: list[httpx.Request] = []
 
-    def answer(request):
-        asked.append(request)
+    def answer(request: httpx.Request) -> Reply:
+        requests.append(request)
         if request.url.path.endswith("/events"):
             return unusable
-        return shown("succeeded" if "prefer" in request.headers else "running")
+        return submission_response("succeeded" if "prefer" in request.headers else "running")
 
-    client, _ = client_of(Script(answer))
+    client, _ = client_for(ScriptedServer(answer))
     assert client.wait(ID).succeeded
-    assert asked[-1].headers["prefer"] == "wait=60"
+    assert requests[-1].headers["prefer"] == "wait=60"
 
 
-def test_a_short_wait_is_one_request():
-    script = Script(shown())
-    client, _ = client_of(script)
+def test_a_short_wait_is_one_request() -> None:
+    script = ScriptedServer(submission_response())
+    client, _ = client_for(script)
     assert client.wait(ID, 7.2).succeeded
-    assert [request.headers["prefer"] for request in script.asked] == ["wait=8"]
+    assert [request.headers["prefer"] for request in script.requests] == ["wait=8"]
 
 
-def test_submitting_and_waiting_is_one_request():
-    script = Script(shown())
-    client, _ = client_of(script)
+def test_submitting_and_waiting_is_one_request() -> None:
+    script = ScriptedServer(submission_response())
+    client, _ = client_for(script)
     assert client.submit(b"image", "workflow_000", wait=60).succeeded
-    assert [request.headers["prefer"] for request in script.asked] == ["wait=60"]
+    assert [request.headers["prefer"] for request in script.requests] == ["wait=60"]
 
 
 @pytest.mark.parametrize("call", ["wait", "submit"])
-def test_a_wait_that_is_over_says_so_and_keeps_the_submission(call):
-    client, _ = client_of(Script(shown("running")))
+def test_a_wait_that_is_over_says_so_and_keeps_the_submission(call: str) -> None:
+    client, _ = client_for(ScriptedServer(submission_response("running")))
     with pytest.raises(WaitTimedOut, match=r"still running after 0\.05 seconds") as caught:
         client.wait(ID, 0.05) if call == "wait" else client.submit(b"image", "workflow_000", wait=0.05)
-    assert caught.value.submission.id == ID
+    assert (caught.value.submission_id, caught.value.state) == (ID, "running")
 
 
-def test_a_server_that_does_not_wait_is_not_asked_without_pause():
-    script = Script(*[shown("running")] * 5, shown())
-    client, slept = client_of(script)
+def test_requests_to_a_server_that_ignores_the_wait_are_paced() -> None:
+    script = ScriptedServer(*[submission_response("running")] * 5, submission_response())
+    client, slept = client_for(script)
     assert client.wait(ID, 60).succeeded
     assert len(slept) >= 4
     assert min(slept) > 0

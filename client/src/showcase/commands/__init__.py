@@ -1,4 +1,4 @@
-"""The command line. A module holds the commands of one topic; ``app`` is all of them."""
+"""The command line: ``app`` has every command, and each module holds those of one topic."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import typer
 from showcase.commands import catalogue, download, inspect, lifecycle, submitting, webhooks
 from showcase.commands.doctor import doctor
 from showcase.commands.exit_codes import MEANINGS
-from showcase.server import client_version
+from showcase.version import VERSION
 
-_ENDINGS = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())
+_EXIT_CODES = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())
 
 app = typer.Typer(
-    help="Send images through the workflows of ML Showcase, and get all that is known about them back.",
-    epilog=f"Exit codes:\n\n{_ENDINGS}",
+    help="Submit images to the workflows of ML Showcase, and get the results with the reasons for them.",
+    epilog=f"Exit codes:\n\n{_EXIT_CODES}",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,12 +25,12 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"showcase {client_version()}")
+        typer.echo(f"showcase {VERSION}")
         raise typer.Exit
 
 
 @app.callback()
-def _top(
+def _global_options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the client's version.")
     ] = False,

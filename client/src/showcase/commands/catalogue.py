@@ -1,4 +1,4 @@
-"""``showcase workflows`` and ``models``."""
+"""The commands ``showcase workflows`` and ``showcase models``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import typer
 from showcase.catalogue import Workflow
 from showcase.client import Client
 from showcase.commands import formatting, options
-from showcase.commands.output import plain, print_json, print_pairs, print_table, results
+from showcase.commands.output import output_console, print_json, print_pairs, print_table, printable
 
-LICENCE_KEPT = 60
+LICENCE_CHARACTERS = 60
 
 
 def workflows(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Show this one with its graph.", show_default=False)
+        str | None, typer.Argument(metavar="[NAME]", help="Show this workflow with its graph.", show_default=False)
     ] = None,
-    version: Annotated[str, typer.Option("--version", metavar="vX.Y.Z", help="Its version or an alias.")] = "stable",
+    version: Annotated[
+        str, typer.Option("--version", metavar="vX.Y.Z", help="The workflow's version or an alias.")
+    ] = "stable",
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
@@ -54,10 +56,10 @@ def models(json: options.Json = False, url: options.Url = options.URL) -> None:
     rows = [
         (
             f"{model.name}@{each.version}",
-            each.served.state if each.served else "untold",
+            each.served.state if each.served else "not reported",
             each.served.address if each.served else "-",
             ", ".join(sorted({f"{use.workflow}.{use.step}" for use in each.used_by})),
-            plain(model.licence or "-", kept=LICENCE_KEPT),
+            printable(model.licence or "-", limit=LICENCE_CHARACTERS),
         )
         for model in used
         for each in model.versions
@@ -67,22 +69,22 @@ def models(json: options.Json = False, url: options.Url = options.URL) -> None:
 
 def _print_workflow(workflow: Workflow) -> None:
     limits = workflow.input
-    taken = [", ".join(limits.formats).upper()]
+    accepted = [", ".join(limits.formats).upper()]
     if limits.max_bytes is not None:
-        taken.append(f"up to {formatting.size(limits.max_bytes)}")
+        accepted.append(f"up to {formatting.size(limits.max_bytes)}")
     if limits.max_pixels is not None:
-        taken.append(f"up to {limits.max_pixels:,} pixels")
+        accepted.append(f"up to {limits.max_pixels:,} pixels")
     print_pairs(
         [
             ("workflow", f"{workflow.name} {workflow.version}"),
             ("title", workflow.title),
             ("aliases", ", ".join(workflow.aliases) or None),
             ("digest", workflow.digest or None),
-            ("input", ", ".join(taken)),
+            ("input", ", ".join(accepted)),
             ("output", "; ".join(f"{name}: {each}" for name, each in workflow.graph.output.items())),
         ]
     )
     for step in workflow.graph.steps:
-        results().print(f"\nstep {plain(step.name)}: model {plain(str(step.model))}", style="bold")
+        output_console().print(f"\nstep {printable(step.name)}: model {printable(str(step.model))}", style="bold")
         seconds = None if step.timeout_seconds is None else f"{step.timeout_seconds:g} s"
         print_pairs([("when", step.when), ("waits for", ", ".join(step.needs) or None), ("timeout", seconds)], indent=2)

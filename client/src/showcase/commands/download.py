@@ -1,4 +1,4 @@
-"""``showcase download`` and ``export``."""
+"""The commands ``showcase download`` and ``showcase export``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from showcase.client import Client
 from showcase.commands import formatting, options
 from showcase.commands.files import write_artifacts
-from showcase.commands.output import notes, print_json, results
+from showcase.commands.output import error_console, output_console, print_json
 from showcase.saving import save
 
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
@@ -25,45 +25,47 @@ class Format(StrEnum):
 
 def download(
     submission_id: options.Id,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the files go.")] = Path(),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder for the files.")] = Path(),
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
-    """Write a submission's image and all that was made of it: <id>.input.png, <id>.mask.png, <id>.overlay.png."""
+    """Save a submission's image and its artifacts as <id>.input.png, <id>.mask.png and <id>.overlay.png."""
     with Client(url) as client:
         submission = client.get(submission_id)
         out.mkdir(parents=True, exist_ok=True)
-        given = out / f"{submission.id}.input{SUFFIXES.get(submission.input.media_type, '')}"
-        save([client.input(submission.id)], given)
-        written = {"input": given, **write_artifacts(client, submission, out, submission.id)}
+        input_path = out / f"{submission.id}.input{SUFFIXES.get(submission.input.media_type, '')}"
+        save([client.input(submission.id)], input_path)
+        written = {"input": input_path, **write_artifacts(client, submission, out, submission.id)}
     if json:
         print_json({name: str(path) for name, path in written.items()})
     else:
         for path in written.values():
-            results().print(f"{path}  {formatting.size(path.stat().st_size)}")
+            output_console().print(f"{path}  {formatting.size(path.stat().st_size)}")
 
 
 def export(
     format_: Annotated[
-        Format, typer.Option("--format", "-f", help="One JSON object a line, or a table.")
+        Format, typer.Option("--format", "-f", help="One JSON object per line, or a table.")
     ] = Format.ndjson,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Else standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="The file; default: standard output.")
+    ] = None,
     state: options.State = None,
-    workflow: options.OfWorkflow = None,
+    workflow: options.WorkflowName = None,
     after: options.After = None,
     before: options.Before = None,
     metadata: options.Metadata = None,
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
-    """Write submissions, all or those that fit, as they stream in.
+    """Export all submissions, or those that match, while they arrive.
 
-    A file is there only once all has come. With --json and --out, prints the file's name and size as JSON.
+    A file appears only when the export is complete. With --json and --out, prints the file's name and size as JSON.
     """
-    fitting = options.filters(state, workflow, after, before, metadata)
+    filters = options.filters(state, workflow, after, before, metadata)
     with Client(url) as client:
-        written = client.export(out or sys.stdout.buffer, format_.value, **fitting)
+        written = client.export(out or sys.stdout.buffer, format_.value, **filters)
     if out is not None and json:
         print_json({"file": str(out), "bytes": written, "format": format_.value})
     elif out is not None:
-        notes().print(f"{out}: {formatting.size(written)}.")
+        error_console().print(f"{out}: {formatting.size(written)}.")

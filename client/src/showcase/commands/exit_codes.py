@@ -1,4 +1,4 @@
-"""Exit codes: what a script learns without reading. The table of ``showcase --help``."""
+"""The exit codes, which tell a script the outcome. ``showcase --help`` lists them."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 
 MEANINGS = {
-    DONE: "done; what was waited for has succeeded",
+    DONE: "success; every submission that the command waited for succeeded",
     FAILED: "a submission failed or was canceled; doctor: something is missing",
     USAGE: "the command is wrong, or a file cannot be read or written",
-    REFUSED: "the server refused, and said why",
-    UNREACHABLE: "no usable answer from the server: run showcase doctor",
-    TIMED_OUT: "it had not ended when --timeout was over; it goes on",
-    INTERRUPTED: "interrupted (Ctrl-C); what was submitted goes on",
+    REFUSED: "the server refused the request and gave a reason",
+    UNREACHABLE: "no usable response from the server: run showcase doctor",
+    TIMED_OUT: "the submission had not ended when --timeout was over; it continues",
+    INTERRUPTED: "interrupted (Ctrl-C); submissions continue on the server",
 }
 
 
-def code_of(error: ShowcaseError) -> int:
-    """Return the exit code that stands for the error."""
+def exit_code_of(error: ShowcaseError) -> int:
+    """Return the exit code for the error."""
     if isinstance(error, ImageUnreadable):
         return USAGE
     if isinstance(error, WaitTimedOut):
@@ -46,6 +46,6 @@ def code_of(error: ShowcaseError) -> int:
     return UNREACHABLE
 
 
-def code_of_state(submission: Submission) -> int:
-    """Return the exit code for how a submission stands."""
+def exit_code_of_submission(submission: Submission) -> int:
+    """Return the exit code for the submission's state."""
     return FAILED if submission.final and not submission.succeeded else DONE

@@ -1,4 +1,4 @@
-"""``showcase list``, ``show`` and ``watch``."""
+"""The commands ``showcase list``, ``showcase show`` and ``showcase watch``."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Annotated
 
 import typer
 
-from showcase.client import PAGE, Client
+from showcase.client import PAGE_SIZE, Client
 from showcase.commands import formatting, options
-from showcase.commands.exit_codes import code_of_state
-from showcase.commands.output import notes, plain, print_json, print_pairs, print_table, results
+from showcase.commands.exit_codes import exit_code_of_submission
+from showcase.commands.output import error_console, output_console, print_json, print_pairs, print_table, printable
 from showcase.resources import Step, Submission
 
 
 def list_(
     state: options.State = None,
-    workflow: options.OfWorkflow = None,
+    workflow: options.WorkflowName = None,
     after: options.After = None,
     before: options.Before = None,
     metadata: options.Metadata = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="Show at most N.")] = 20,
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
     """List submissions, newest first."""
-    fitting = options.filters(state, workflow, after, before, metadata)
+    filters = options.filters(state, workflow, after, before, metadata)
     with Client(url) as client:
-        # One more than is shown tells whether there are more.
-        found = client.list(page=min(limit + 1, PAGE), **fitting)
+        # One more than the limit shows whether there are more.
+        found = client.list(page_size=min(limit + 1, PAGE_SIZE), **filters)
         if json:
             for each in islice(found, limit):
                 print_json(each.raw)
@@ -36,28 +36,28 @@ def list_(
         shown = list(islice(found, limit))
         more = next(found, None) is not None
     if not shown:
-        notes().print("No submission fits.")
+        error_console().print("No submission matches.")
         return
     rows = [
         (
-            formatting.moment(each.created_at),
+            formatting.timestamp(each.created_at),
             each.id,
             f"{each.workflow.name} {each.workflow.version}",
             each.state,
-            formatting.took(each),
-            formatting.brief(each),
+            formatting.duration(each),
+            formatting.summary(each),
         )
         for each in shown
     ]
-    print_table(("CREATED", "ID", "WORKFLOW", "STATE", "TOOK", "RESULT"), rows)
+    print_table(("CREATED", "ID", "WORKFLOW", "STATE", "DURATION", "RESULT"), rows)
     if more:
-        notes().print("There are more: --limit, or showcase export for all.")
+        error_console().print("There are more: raise --limit, or use showcase export.")
 
 
 def show(submission_id: options.Id, json: options.Json = False, url: options.Url = options.URL) -> None:
-    """Show one submission with its record: every step, its gate and what it saw, its attempts, its output.
+    """Show one submission with its record: every step, its gate and the gate's inputs, its attempts and its output.
 
-    With --json, the record as the server keeps it.
+    With --json, prints the record as the server stores it.
     """
     with Client(url) as client:
         record = client.record(submission_id)
@@ -75,40 +75,42 @@ def watch(
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
-    """Tell what happened to a submission and what happens, until it has ended.
+    """Print a submission's past and new events until it has ended.
 
-    A broken connection is taken up again where it broke. Exits with 1 when it failed or was canceled.
+    Resumes after a broken connection. Exits with 1 when the submission failed or was canceled.
     """
     with Client(url) as client:
         for event in client.events(submission_id):
             if json:
                 print_json(event.raw)
             else:
-                results().print(f"{formatting.moment(event.at, 'milliseconds')}  {plain(formatting.event(event))}")
+                output_console().print(
+                    f"{formatting.timestamp(event.at, 'milliseconds')}  {printable(formatting.describe_event(event))}"
+                )
         submission = client.get(submission_id)
     if not json and submission.result is not None:
         print_pairs([(name, formatting.value(each)) for name, each in submission.result.items()], indent=2)
-    raise typer.Exit(code_of_state(submission))
+    raise typer.Exit(exit_code_of_submission(submission))
 
 
 def _print_submission(submission: Submission) -> None:
-    given = submission.input
-    shape = f"{given.width} x {given.height}, " if given.width else ""
+    image = submission.input
+    shape = f"{image.width} x {image.height}, " if image.width else ""
     print_pairs(
         [
             ("submission", submission.id),
             ("workflow", f"{submission.workflow.name} {submission.workflow.version}"),
             ("state", submission.state),
             ("reason", submission.reason),
-            ("queue", formatting.brief(submission) if submission.queue else None),
-            ("image", f"{given.file_name} ({given.media_type}, {shape}{formatting.size(given.bytes)})"),
-            ("created", formatting.moment(submission.created_at, "milliseconds")),
-            ("not before", formatting.moment(submission.not_before) if submission.not_before else None),
-            ("started", formatting.moment(submission.started_at, "milliseconds") if submission.started_at else None),
+            ("queue", formatting.summary(submission) if submission.queue else None),
+            ("image", f"{image.file_name} ({image.media_type}, {shape}{formatting.size(image.bytes)})"),
+            ("created", formatting.timestamp(submission.created_at, "milliseconds")),
+            ("not before", formatting.timestamp(submission.not_before) if submission.not_before else None),
+            ("started", formatting.timestamp(submission.started_at, "milliseconds") if submission.started_at else None),
             ("ended", _ended(submission)),
-            ("expires", formatting.moment(submission.expires_at) if submission.expires_at else "never"),
+            ("expires", formatting.timestamp(submission.expires_at) if submission.expires_at else "never"),
             ("metadata", ", ".join(f"{name}={each}" for name, each in submission.metadata.items()) or None),
-            ("result", formatting.brief(submission) if submission.result is not None else None),
+            ("result", formatting.summary(submission) if submission.result is not None else None),
             ("artifacts", _artifacts(submission)),
         ]
     )
@@ -117,7 +119,7 @@ def _print_submission(submission: Submission) -> None:
 def _ended(submission: Submission) -> str | None:
     if submission.ended_at is None:
         return None
-    return f"{formatting.moment(submission.ended_at, 'milliseconds')} (after {formatting.took(submission)})"
+    return f"{formatting.timestamp(submission.ended_at, 'milliseconds')} (after {formatting.duration(submission)})"
 
 
 def _artifacts(submission: Submission) -> str | None:
@@ -126,15 +128,17 @@ def _artifacts(submission: Submission) -> str | None:
 
 
 def _print_step(step: Step) -> None:
-    results().print(f"\nstep {plain(step.name)}: {plain(step.state)}, model {plain(str(step.model))}", style="bold")
+    output_console().print(
+        f"\nstep {printable(step.name)}: {printable(step.state)}, model {printable(str(step.model))}", style="bold"
+    )
     output = ", ".join(f"{name} {formatting.value(each)}" for name, each in (step.output or {}).items())
     hidden = f", the latest {len(step.attempts)}:" if step.tries > len(step.attempts) > 0 else ""
     print_pairs(
         [
-            ("gate", formatting.gate(step.gate) if step.gate else None),
+            ("gate", formatting.describe_gate(step.gate) if step.gate else None),
             ("output", output or None),
             ("tries", f"{step.tries}{hidden}" if step.tries else None),
-            *(("", formatting.attempt(each)) for each in step.attempts),
+            *(("", formatting.describe_attempt(each)) for each in step.attempts),
         ],
         indent=2,
     )

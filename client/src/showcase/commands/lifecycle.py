@@ -1,4 +1,4 @@
-"""``showcase cancel``, ``retry`` and ``delete``."""
+"""The commands ``showcase cancel``, ``showcase retry`` and ``showcase delete``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import typer
 
 from showcase.client import Client
 from showcase.commands import options
-from showcase.commands.exit_codes import DONE, code_of
-from showcase.commands.output import complain, print_json, results
+from showcase.commands.exit_codes import DONE, exit_code_of
+from showcase.commands.output import output_console, print_error, print_json
 from showcase.errors import ShowcaseError
 from showcase.resources import Submission
 
@@ -19,42 +19,46 @@ from showcase.resources import Submission
 def cancel(submission_ids: options.Ids, json: options.Json = False, url: options.Url = options.URL) -> None:
     """Cancel submissions that have not ended."""
     with Client(url) as client:
-        _each(submission_ids, client.cancel, as_json=json)
+        _apply(submission_ids, client.cancel, as_json=json)
 
 
 def retry(submission_ids: options.Ids, json: options.Json = False, url: options.Url = options.URL) -> None:
-    """Put submissions that failed or were canceled to work again, from the last step that succeeded."""
+    """Queue failed or canceled submissions again, from the last step that succeeded."""
     with Client(url) as client:
-        _each(submission_ids, client.retry, as_json=json)
+        _apply(submission_ids, client.retry, as_json=json)
 
 
 def delete(
     submission_ids: options.Ids,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
-    """Delete submissions with their images and results, for good."""
+    """Delete submissions with their images and results. This cannot be undone."""
     if not yes:
         if not sys.stdin.isatty():
-            raise typer.BadParameter("Deleting is for good; without a terminal to ask on, give --yes.")
-        typer.confirm(f"Delete {len(submission_ids)} with all images and results?", abort=True, err=True)
+            raise typer.BadParameter(
+                "Deleting cannot be undone. Give --yes to delete without a terminal to confirm on."
+            )
+        typer.confirm(f"Delete {len(submission_ids)} submission(s) with all images and results?", abort=True, err=True)
     with Client(url) as client:
-        _each(submission_ids, client.delete, as_json=json)
+        _apply(submission_ids, client.delete, as_json=json)
 
 
-def _each(submission_ids: list[str], move: Callable[[str], Submission | None], *, as_json: bool) -> None:
-    """Do it to each; what is refused does not keep the others. The first refusal gives the exit code."""
+def _apply(submission_ids: list[str], operation: Callable[[str], Submission | None], *, as_json: bool) -> None:
+    """Apply the operation to each submission, also after a refusal. The first error determines the exit code."""
     code = DONE
     for submission_id in submission_ids:
         try:
-            moved = move(submission_id)
+            changed = operation(submission_id)
         except ShowcaseError as error:
-            complain(error)
-            code = code or code_of(error)
+            print_error(error)
+            code = code or exit_code_of(error)
             continue
         if as_json:
-            print_json(moved.raw if moved else {"id": submission_id, "deleted": True})
+            print_json(changed.raw if changed else {"id": submission_id, "deleted": True})
         else:
-            results().print(f"{moved.id if moved else submission_id}  {moved.state if moved else 'deleted'}")
+            output_console().print(
+                f"{changed.id if changed else submission_id}  {changed.state if changed else 'deleted'}"
+            )
     raise typer.Exit(code)

@@ -1,4 +1,4 @@
-"""Options that several commands share, each with its one meaning."""
+"""The options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ Url = Annotated[
     str,
     typer.Option("--url", envvar="SHOWCASE_URL", metavar="URL", help="The server's address.", show_default=True),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print what the server answered, one JSON value a line.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the server's answer, one JSON value per line.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The submission's id.", show_default=False)]
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="The submissions' ids.", show_default=False)]
 State = Annotated[
     str | None,
     typer.Option(
-        "--state", metavar="STATE", help="queued, running, succeeded, failed or canceled.", show_default=False
+        "--state",
+        metavar="STATE",
+        help="Only in this state: queued, running, succeeded, failed or canceled.",
+        show_default=False,
     ),
 ]
-OfWorkflow = Annotated[
-    str | None, typer.Option("--workflow", "-w", metavar="NAME", help="Of this workflow.", show_default=False)
+WorkflowName = Annotated[
+    str | None, typer.Option("--workflow", "-w", metavar="NAME", help="Only of this workflow.", show_default=False)
 ]
 After = Annotated[
     str | None,
@@ -38,14 +41,16 @@ After = Annotated[
 ]
 Before = Annotated[
     str | None,
-    typer.Option("--before", metavar="TIME", help="Created before; as --after.", show_default=False),
+    typer.Option("--before", metavar="TIME", help="Created before; format as in --after.", show_default=False),
 ]
 Metadata = Annotated[
     list[str] | None,
-    typer.Option("--metadata", "-m", metavar="NAME=VALUE", help="With this metadata; repeatable.", show_default=False),
+    typer.Option(
+        "--metadata", "-m", metavar="NAME=VALUE", help="Only with this metadata; repeatable.", show_default=False
+    ),
 ]
 Timeout = Annotated[
-    float, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long to wait; then exit with 5.")
+    float, typer.Option("--timeout", metavar="SECONDS", min=0, help="The longest wait; then exit with 5.")
 ]
 
 URL = DEFAULT_URL
@@ -53,7 +58,7 @@ WAIT_SECONDS = 600.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def pairs(given: list[str] | None) -> dict[str, str]:
+def parse_pairs(given: list[str] | None) -> dict[str, str]:
     """Return NAME=VALUE options as a mapping. Raises BadParameter."""
     read: dict[str, str] = {}
     for each in given or []:
@@ -64,8 +69,8 @@ def pairs(given: list[str] | None) -> dict[str, str]:
     return read
 
 
-def moment(text: str | None, option: str, now: datetime | None = None) -> datetime | None:
-    """Return the time of an option: RFC 3339, a day (local), or so long ago (30m, 2h, 7d). Raises BadParameter."""
+def parse_time(text: str | None, option: str, now: datetime | None = None) -> datetime | None:
+    """Return the time of an option: RFC 3339, a local date, or an age (30m, 2h, 7d). Raises BadParameter."""
     if text is None:
         return None
     try:
@@ -73,8 +78,8 @@ def moment(text: str | None, option: str, now: datetime | None = None) -> dateti
             return (now or datetime.now(UTC)) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        told = f"{text!r} is no time. Write 2026-01-31T12:00:00Z, 2026-01-31, or 2h for two hours ago."
-        raise typer.BadParameter(told, param_hint=option) from error
+        message = f"{text!r} is not a time. Write 2026-01-31T12:00:00Z, 2026-01-31, or 2h for two hours ago."
+        raise typer.BadParameter(message, param_hint=option) from error
 
 
 def filters(
@@ -83,7 +88,7 @@ def filters(
     return Filters(
         state=state,
         workflow=workflow,
-        created_after=moment(after, "--after"),
-        created_before=moment(before, "--before"),
-        metadata=pairs(metadata),
+        created_after=parse_time(after, "--after"),
+        created_before=parse_time(before, "--before"),
+        metadata=parse_pairs(metadata),
     )

@@ -1,4 +1,4 @@
-"""What is printed where: results on standard output, everything else on standard error."""
+"""Print results on standard output, and everything else on standard error."""
 
 from __future__ import annotations
 
@@ -12,64 +12,64 @@ from rich.text import Text
 
 from showcase.errors import Refused, ShowcaseError
 
-TEXT_KEPT = 400
-"""Characters shown of one value; --json prints it whole."""
+MAX_CHARACTERS = 400
+"""The longest text shown of one value; --json prints the whole."""
 
 
-def results() -> Console:
+def output_console() -> Console:
     return _console(stderr=False)
 
 
-def notes() -> Console:
+def error_console() -> Console:
     return _console(stderr=True)
 
 
-def complain(error: ShowcaseError | str) -> None:
-    """Print the sentence, or its fields where --json was asked for."""
+def print_error(error: ShowcaseError | str) -> None:
+    """Print the error's sentence, or with --json its fields."""
     if "--json" in sys.argv[1:] and isinstance(error, ShowcaseError):
-        told: dict[str, Any] = {"error": type(error).__name__, "detail": str(error)}
+        fields: dict[str, Any] = {"error": type(error).__name__, "detail": str(error)}
         if isinstance(error, Refused):
-            told |= {"status": error.status, "code": error.code, "retry_after": error.retry_after}
-        sys.stderr.write(json.dumps(told) + "\n")
+            fields |= {"status": error.status, "code": error.code, "retry_after": error.retry_after}
+        sys.stderr.write(json.dumps(fields) + "\n")
     else:
-        sys.stderr.write(f"showcase: {plain(str(error), kept=4 * TEXT_KEPT)}\n")
+        sys.stderr.write(f"showcase: {printable(str(error), limit=4 * MAX_CHARACTERS)}\n")
 
 
 def print_json(value: Any) -> None:
-    """Print one value on one line, as it came from the server."""
+    """Print one value as JSON on one line."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
-def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a line a row, in columns as wide as their widest cell; the last one takes what it needs."""
-    cells = [list(map(plain, row)) for row in rows]
-    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
-    console = results()
-    for style, row in [("bold", list(heads)), *((None, row) for row in cells)]:
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print one line per row, in columns as wide as their widest cell."""
+    cells = [list(map(printable, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    console = output_console()
+    for style, row in [("bold", list(headings)), *((None, row) for row in cells)]:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         console.print(Text(line, style=style or ""))
 
 
 def print_pairs(pairs: Sequence[tuple[str, str | None]], indent: int = 0) -> None:
-    """Print a line a value, aligned; what is None is left out."""
+    """Print one line per value, aligned; leaves out values that are None."""
     shown = [(name, value) for name, value in pairs if value is not None]
     width = max((len(name) for name, _ in shown), default=0)
-    console = results()
+    console = output_console()
     for name, value in shown:
         console.print(
-            Text(" " * indent + name.ljust(width), style="bold").append(f"  {plain(value)}", style="not bold")
+            Text(" " * indent + name.ljust(width), style="bold").append(f"  {printable(value)}", style="not bold")
         )
 
 
-def plain(text: str, kept: int = TEXT_KEPT) -> str:
-    """One line for a terminal: what a stranger wrote must neither move the cursor nor fill the screen."""
-    shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:kept])
-    return f"{shown}… ({len(text)} characters)" if len(text) > kept else shown
+def printable(text: str, limit: int = MAX_CHARACTERS) -> str:
+    """Return untrusted text as one line that cannot move a terminal's cursor or fill its screen."""
+    cleaned = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:limit])
+    return f"{cleaned}… ({len(text)} characters)" if len(text) > limit else cleaned
 
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    # A pipe has no width: a line stays a line for whatever reads it.
+    # A pipe has no width, and its reader expects unwrapped lines.
     width = None if stream.isatty() else 10_000
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)

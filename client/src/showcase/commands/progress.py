@@ -1,4 +1,4 @@
-"""A submission's steps on standard error, a line each as it happens; on a terminal with what runs below them."""
+"""Show a submission's progress on standard error: a line per event, and on a terminal the current state below."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from rich.status import Status
 
 from showcase.client import Client
 from showcase.commands import formatting
-from showcase.commands.output import notes, plain
+from showcase.commands.output import error_console, printable
 from showcase.resources import Event, Submission
 
-STARTS = frozenset({"queue", "queued", "running"})
+TRANSIENT_STATES = frozenset({"queue", "queued", "running"})
 
 
-def follow(client: Client, submission: Submission, timeout: float, called: str) -> Submission:
-    """Wait until it has ended, and tell every move. Raises WaitTimedOut, and what asking the server may raise."""
-    console = notes()
-    before = f"{plain(called)}: " if called else ""
+def follow(client: Client, submission: Submission, timeout: float, label: str) -> Submission:
+    """Wait until the submission has ended, and print every event. Raises WaitTimedOut and the errors of a request."""
+    console = error_console()
+    prefix = f"{printable(label)}: " if label else ""
     if not console.is_terminal:
-        return client.wait(submission.id, timeout, told=lambda event: console.print(_line(before, event)))
-    with console.status(f"{before}{submission.state}") as status:
-        return client.wait(submission.id, timeout, told=lambda event: _told(console, status, before, event))
+        return client.wait(submission.id, timeout, on_event=lambda event: console.print(_line(prefix, event)))
+    with console.status(f"{prefix}{submission.state}") as status:
+        return client.wait(submission.id, timeout, on_event=lambda event: _show(console, status, prefix, event))
 
 
-def _told(console: Console, status: Status, before: str, event: Event) -> None:
-    if event.type.rpartition(".")[2] in STARTS:
-        status.update(_line(before, event))
+def _show(console: Console, status: Status, prefix: str, event: Event) -> None:
+    if event.type.rpartition(".")[2] in TRANSIENT_STATES:
+        status.update(_line(prefix, event))
     else:
-        console.print(_line(before, event))
+        console.print(_line(prefix, event))
 
 
-def _line(before: str, event: Event) -> str:
-    return before + plain(formatting.event(event))
+def _line(prefix: str, event: Event) -> str:
+    return prefix + printable(formatting.describe_event(event))
