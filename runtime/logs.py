@@ -41,7 +41,7 @@ def configure_logging(process: str, form: str, level: str) -> None:
     root.handlers = [handler]
     root.setLevel(number)
     # These tell every reconnection in several lines of their own; ours says it in one.
-    for name in ("pika", "pymongo", "urllib3", "waitress.queue"):
+    for name in ("pika", "pymongo", "urllib3", "httpcore", "waitress.queue"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
