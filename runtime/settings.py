@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contracts.errors import InvalidSetting
 from contracts.webhooks.policy import parse_secrets
@@ -25,10 +26,33 @@ SLIP = 0.9
 """How like ours a name must be to count as misspelt. Below, LEASE_SECONDS would be a slip of IDLE_SECONDS."""
 
 
+class FileSettingsSource(PydanticBaseSettingsSource):
+    """Settings from the files that SHOWCASE_<NAME>_FILE names. Raises InvalidSetting, as values_from_files does."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = variable(field_name)
+        return values_from_files(os.environ, [name]).get(name), field_name, self.field_is_complex(field)
+
+    def __call__(self) -> dict[str, Any]:
+        found = (self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items())
+        return {name: value for value, name, _ in found if value is not None}
+
+
 class SharedSettings(BaseSettings):
-    """What every process needs. Each setting is the environment variable SHOWCASE_<NAME>."""
+    """What every process needs. Each setting is the environment variable SHOWCASE_<NAME>, or lies in a file."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # no .env file is read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # that one reads a whole folder
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, FileSettingsSource(settings_cls), env_settings
 
     mongo_url: str = Field(
         default="mongodb://127.0.0.1:27017",
@@ -82,7 +106,7 @@ class SharedSettings(BaseSettings):
         return value
 
 
-Settings = TypeVar("Settings", bound=BaseSettings)
+Settings = TypeVar("Settings", bound=SharedSettings)
 
 
 def variable(field: str) -> str:
@@ -90,7 +114,7 @@ def variable(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def describe(settings: type[BaseSettings]) -> list[tuple[str, str, str]]:
+def describe(settings: type[SharedSettings]) -> list[tuple[str, str, str]]:
     """Return (variable, default, meaning with unit) of every setting, in the order of the class."""
     rows = []
     for name, info in settings.model_fields.items():
@@ -150,12 +174,9 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
             if close:
                 exit_with_error(program, f"{name} is not a setting. Did you mean {close[0]}?")
     try:
-        held = values_from_files(os.environ, known)
+        return settings()
     except InvalidSetting as error:
         exit_with_error(program, error.message)
-    try:
-        values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, value in held.items()}
-        return settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         name = variable(str(first["loc"][0])) if first["loc"] else PREFIX
