@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +10,6 @@ from contracts.workflows.expressions import Expression
 
 Outputs = Mapping[str, Mapping[str, Any] | None]
 """Each settled step's output by name; None for a step that was skipped."""
-
-_FIELD = re.compile(r"\b([a-z][a-z0-9_]*)\.([A-Za-z_]\w*)")
 
 
 class Unevaluable(Exception):
@@ -58,8 +55,6 @@ def judge(expression: Expression, outputs: Outputs) -> Gate:
 def seen(expression: Expression, outputs: Outputs) -> dict[str, Any]:
     """Return the values that the expression names, by step: {"classification": {"label": "abnormality"}}."""
     found: dict[str, Any] = {}
-    for match in _FIELD.finditer(expression.source):
-        name, field = match.groups()
-        if name in expression.names:
-            found.setdefault(name, {})[field] = (outputs.get(name) or {}).get(field)
+    for name, field in expression.fields:
+        found.setdefault(name, {})[field] = (outputs.get(name) or {}).get(field)
     return found

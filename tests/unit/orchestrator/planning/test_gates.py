@@ -39,4 +39,6 @@ def test_outputs_keep_their_types():
 
 
 def test_text_that_looks_like_a_path_is_not_a_value_seen():
-    assert seen(compile_expression("a.label == 'b.c'"), {"a": {"label": "b.c"}}) == {"a": {"label": "b.c"}}
+    outputs = {"a": {"label": "b.c"}, "b": {"c": 1, "d": 2}}
+    expression = compile_expression("a.label == 'b.c' && b.d == 2 // b.e")
+    assert seen(expression, outputs) == {"a": {"label": "b.c"}, "b": {"d": 2}}
