@@ -73,19 +73,17 @@ class Attempt(_Document):
 
 
 class Step(_Document):
+    """``tries`` counts all calls. ``faults`` counts those of this run that failed, by the error's code and over all
+    owners: the retry rule goes by it, and a retry clears it. There are no more codes than kinds of ModelFault."""
+
     name: str
     model: ModelRef
     state: StepState = StepState.PENDING
     gate: Gate | None = None
     tries: int = 0
-    tries_before_retry: int = 0  # of the tries, those before the latest retry: they count against it no more
+    faults: dict[str, int] = Field(default_factory=dict)
     attempts: list[Attempt] = Field(default_factory=list)
     output: dict[str, Any] | None = None
-
-    @property
-    def tries_that_count(self) -> int:
-        """Calls made in this run, over all its owners: what the retry rule goes by."""
-        return self.tries - self.tries_before_retry
 
     def record(self, attempt: Attempt) -> None:
         self.tries += 1
@@ -186,9 +184,7 @@ class Submission(_Document):
         """Return the steps for another run: what succeeded or was skipped stays, the rest is called anew."""
         kept = {StepState.SUCCEEDED, StepState.SKIPPED}
         return [
-            step
-            if step.state in kept
-            else step.model_copy(update={"state": StepState.PENDING, "tries_before_retry": step.tries})
+            step if step.state in kept else step.model_copy(update={"state": StepState.PENDING, "faults": {}})
             for step in self.steps
         ]
 

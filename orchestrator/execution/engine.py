@@ -224,9 +224,9 @@ class Engine:
 
     def _call(self, claim: Claim, run: WorkflowRun, spec: StepSpec, image: StoredImage) -> CallOutcome:
         age = (self._clock.now() - run.submission.asked_at).total_seconds()
-        tries = run.step(spec.name).tries_that_count
+        faults = run.step(spec.name).faults
         return self._caller.call(
-            spec, image, tries=tries, age_seconds=age, renew_lease=lambda: self._renew_lease(claim)
+            spec, image, faults=faults, age_seconds=age, renew_lease=lambda: self._renew_lease(claim)
         )
 
     def _renew_lease(self, claim: Claim) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +22,13 @@ from orchestrator.ports import Clock, Models
 
 @dataclass
 class CallOutcome:
-    """What came of a step: an ``answer`` with its ``images``, or a ``fault`` and what follows it."""
+    """What came of a step: an ``answer`` with its ``images``, or a ``fault`` and what follows it.
+
+    ``faults`` counts the step's failed calls by the fault's code, those before this outcome included.
+    """
 
     attempts: list[Attempt] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
     answer: dict[str, Any] | None = None
     images: list[Binary] = field(default_factory=list)
     fault: ModelFault | None = None
@@ -45,14 +50,20 @@ class Caller:
         return self._breakers.state(str(model))
 
     def call(
-        self, spec: StepSpec, image: StoredImage, *, tries: int, age_seconds: float, renew_lease: Callable[[], None]
+        self,
+        spec: StepSpec,
+        image: StoredImage,
+        *,
+        faults: Mapping[str, int],
+        age_seconds: float,
+        renew_lease: Callable[[], None],
     ) -> CallOutcome:
         """Call the step's model until it answers or the retry rule says otherwise. Raises nothing of a model's.
 
-        ``tries`` are the step's earlier calls; the loop is bounded by the policy's budget. ``renew_lease`` is called
-        before each further try, and ends them by what it raises.
+        ``faults`` counts the step's earlier faults by code; the loop is bounded by the policy's budget. ``renew_lease``
+        is called before each further try, and ends them by what it raises.
         """
-        outcome = CallOutcome()
+        outcome = CallOutcome(faults=Counter(faults))
         begun = self._clock.monotonic()
         while True:
             wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
@@ -64,10 +75,11 @@ class Caller:
                 outcome.answer, outcome.images = read_answer(answer)
             except ModelFault as fault:
                 outcome.attempts.append(self._attempt(started, fault.message, fault.server))
+                outcome.faults[fault.code] += 1
                 elapsed = self._clock.monotonic() - begun
                 decision = decide(
                     fault,
-                    tries=tries + len(outcome.attempts),
+                    count=outcome.faults[fault.code],
                     elapsed_seconds=elapsed,
                     age_seconds=age_seconds + elapsed,
                     policy=self._policy,

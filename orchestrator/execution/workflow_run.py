@@ -73,6 +73,7 @@ class WorkflowRun:
         step = self.step(spec.name)
         for attempt in outcome.attempts:
             step.record(attempt)
+        step.faults = dict(outcome.faults)
         if outcome.answer is not None:
             saved = [(self._artifact(spec, image), image) for image in outcome.images]
             references: dict[str, Any] = {image.field: {"artifact": artifact.name} for artifact, image in saved}

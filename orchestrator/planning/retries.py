@@ -15,7 +15,8 @@ class Policy:
 
     ``budget_seconds``: how long one thread goes on trying a step before it sets the submission aside.
     ``patience_seconds``: how long a submission waits for a model that cannot be reached.
-    ``fault_tries``: calls of one step that may end in a crash or a timeout, which more waiting rarely mends.
+    ``fault_tries``: calls of one step after which a fault that more waiting rarely mends (a crash, a timeout, a model
+    that is not loaded) fails it. Each of these kinds is counted by itself.
     """
 
     base_seconds: float = 0.2
@@ -45,25 +46,26 @@ class GiveUp:
 
 
 def decide(
-    fault: ModelFault, *, tries: int, elapsed_seconds: float, age_seconds: float, policy: Policy, chance: float
+    fault: ModelFault, *, count: int, elapsed_seconds: float, age_seconds: float, policy: Policy, chance: float
 ) -> Again | Defer | GiveUp:
     """Decide what follows ``fault``.
 
-    ``tries`` counts the step's calls over all owners, ``elapsed_seconds`` is the time this thread has spent on the
-    step, ``age_seconds`` the submission's age.
+    ``count`` is how many calls of the step ended in this kind of fault, this one included, over all owners: what other
+    kinds did neither uses up its tries nor lengthens its waits. ``elapsed_seconds`` is the time that this thread has
+    spent on the step, ``age_seconds`` the submission's age.
     """
     if not fault.retryable:
         return GiveUp()
     waiting_helps = isinstance(fault, ModelUnavailable)
-    if not waiting_helps and tries >= policy.fault_tries:
+    if not waiting_helps and count >= policy.fault_tries:
         return GiveUp()
     if age_seconds >= policy.patience_seconds:
         return GiveUp()
-    if not waiting_helps and tries > 1:
+    if not waiting_helps and count > 1:
         # A worker takes seconds to start again: the same call at once would only use up its tries.
-        return Defer(DELAYS_SECONDS[min(tries - 2, len(DELAYS_SECONDS) - 1)])
-    wait = backoff(tries, policy.base_seconds, policy.cap_seconds, chance)
+        return Defer(DELAYS_SECONDS[min(count - 2, len(DELAYS_SECONDS) - 1)])
+    wait = backoff(count, policy.base_seconds, policy.cap_seconds, chance)
     if elapsed_seconds + wait <= policy.budget_seconds:
         return Again(wait)
     # The more often it was tried, the longer it waits; each budget's worth of tries is some five calls.
-    return Defer(DELAYS_SECONDS[min(max(tries - 1, 0) // 5, len(DELAYS_SECONDS) - 1)])
+    return Defer(DELAYS_SECONDS[min((count - 1) // 5, len(DELAYS_SECONDS) - 1)])

@@ -110,8 +110,8 @@ def broken_by(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         called_again = again and (was["state"], became["state"]) == (StepState.FAILED, StepState.PENDING)
         if StepState(was["state"]).settled and became != was and not called_again:
             broken.append(f"the settled step {was['name']} changed")
-        if became["tries_before_retry"] != was["tries_before_retry"] and not again:
-            broken.append(f"tries of {was['name']} were forgiven")
+        if any(became["faults"].get(code, 0) < count for code, count in was["faults"].items()) and not again:
+            broken.append(f"faults of {was['name']} were forgotten")
         if became["tries"] < was["tries"]:
             broken.append(f"tries of {was['name']} were forgotten")
     return broken
