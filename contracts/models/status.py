@@ -32,6 +32,12 @@ def read_served(model: ModelRef, document: dict[str, Any]) -> ServedModel:
 
 
 def shown_address(url: str) -> str:
-    """Return the address without the user, the password and whatever else may be secret in it."""
-    parts = urlsplit(url)
+    """Return a model server's address as anybody may read it; empty when it is no URL.
+
+    An operator may have put a password into it: user, password, query and fragment are left out.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -86,6 +86,8 @@ def test_what_the_database_missed_is_told_again() -> None:
         ("http://host:8080", "http://host:8080"),
         ("http://u:p@host/", "http://host/"),
         ("https://u@p@[::1]:8080/a?b=c#d", "https://[::1]:8080/a"),
+        ("http://u:p@[::1/", ""),
+        ("", ""),
     ],
 )
 def test_an_address_is_shown_without_credentials(url: str, shown: str) -> None:
