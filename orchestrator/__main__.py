@@ -47,7 +47,7 @@ from runtime.settings import exit_with_error, read_settings
 
 PROGRAM = "python -m orchestrator"
 CLOSING_SECONDS = 3.0
-UNSIGNED = "SHOWCASE_WEBHOOK_SECRET is set for the gateway and not for this orchestrator. Give both the same."
+WEBHOOK_NOT_SENT = "SHOWCASE_WEBHOOK_SECRET is set for the gateway and not for this orchestrator. Give both the same."
 PURPOSE = "Takes jobs from the queue and drives each submission through its workflow's models."
 
 log = structlog.get_logger()
@@ -113,7 +113,7 @@ class Process:
             held=self.held,
             step_threads=ThreadPoolExecutor(settings.threads * 2, thread_name_prefix="step"),
             event_publisher=self.broker,
-            ended=self._ended,
+            ended=self._submission_ended,
         )
         self.consumer = Consumer(self.engine, self.broker, settings.threads)
         self.sweep = Sweep(
@@ -140,11 +140,11 @@ class Process:
         if self.settings.webhook_secret:
             thread("webhooks", self.deliverer.run)
 
-    def _ended(self, submission: Submission) -> None:
+    def _submission_ended(self, submission: Submission) -> None:
         if self.settings.webhook_secret:
             self.deliverer.ended(submission)
         elif submission.webhook is not None:
-            log.warning("webhook waits", submission_id=submission.id, error=UNSIGNED)
+            log.warning("webhook waits", submission_id=submission.id, error=WEBHOOK_NOT_SENT)
 
     def _swept(self) -> None:
         if self.settings.health_file and self.broker.connected:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runtime.settings import variable
 
-OLDEST_SECONDS = 20.0
+MAX_AGE_SECONDS = 20.0
 """Some sweeps may fail in a row: the database starts again within this time."""
 
 
@@ -22,20 +22,20 @@ def touch(path: Path) -> None:
     path.touch()
 
 
-def missing_reason(path: Path, now: float) -> str | None:
+def problem(path: Path, now: float) -> str | None:
     """Return what is wrong, or None."""
     try:
         age = now - path.stat().st_mtime
     except OSError as error:
         return f"{path} cannot be read ({error.strerror}): no sweep has succeeded yet"
-    return f"the last successful sweep was {age:.0f} s ago" if age > OLDEST_SECONDS else None
+    return f"the last successful sweep was {age:.0f} s ago" if age > MAX_AGE_SECONDS else None
 
 
 def main() -> int:
     """Check once; what is wrong goes to standard error."""
     name = variable("health_file")
     path = os.environ.get(name)
-    reason = missing_reason(Path(path), time.time()) if path else f"{name} names no file"
+    reason = problem(Path(path), time.time()) if path else f"{name} names no file"
     if reason:
         sys.stderr.write(f"python -m orchestrator.health: {reason}.\n")
     return int(reason is not None)

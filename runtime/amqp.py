@@ -57,7 +57,7 @@ def keep_connected(
     stopped: threading.Event,
     what: str,
     *,
-    chance: Callable[[], float] = random.random,
+    uniform: Callable[[], float] = random.random,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
     """Run ``serve``, which connects and works until the connection ends, again and again until ``stopped`` is set.
@@ -78,4 +78,4 @@ def keep_connected(
         finally:
             disconnected()
         failures = 1 if monotonic() - began > RECONNECT_CAP_SECONDS else failures + 1
-        stopped.wait(backoff(failures, RECONNECT_BASE_SECONDS, RECONNECT_CAP_SECONDS, max(0.1, chance())))
+        stopped.wait(backoff(failures, RECONNECT_BASE_SECONDS, RECONNECT_CAP_SECONDS, max(0.1, uniform())))

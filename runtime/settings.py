@@ -21,8 +21,8 @@ from contracts.webhooks.targets import parse_allowed
 PREFIX = "SHOWCASE_"
 FILE = "_FILE"
 """SHOWCASE_<NAME>_FILE names a file that holds the setting: how Docker and Kubernetes hand over secrets."""
-LONGEST_FILE = 65_536
-SLIP = 0.9
+MAX_FILE_CHARACTERS = 65_536
+MISSPELLING_CUTOFF = 0.9
 """How like ours a name must be to count as misspelt. Below, LEASE_SECONDS would be a slip of IDLE_SECONDS."""
 
 
@@ -141,12 +141,14 @@ def values_from_files(environment: Mapping[str, str], names: Iterable[str]) -> d
             raise InvalidSetting(f"{name} and {name}{FILE} are both set; unset one of them.")
         try:
             with Path(path).open(encoding="utf-8") as file:
-                content = file.read(LONGEST_FILE + 1)
+                content = file.read(MAX_FILE_CHARACTERS + 1)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise InvalidSetting(f"{name}{FILE} names {path}, which cannot be read: {reason}.") from error
-        if len(content) > LONGEST_FILE:
-            raise InvalidSetting(f"{name}{FILE} names {path}, which is no setting: it is longer than {LONGEST_FILE}.")
+        if len(content) > MAX_FILE_CHARACTERS:
+            raise InvalidSetting(
+                f"{name}{FILE} names {path}, which is no setting: it is longer than {MAX_FILE_CHARACTERS}."
+            )
         values[name] = content.rstrip("\r\n")
     return values
 
@@ -171,9 +173,9 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
     for name in sorted(os.environ):
         # A longer name that starts like one of ours (SHOWCASE_PORT_BASE) is another program's, not a slip.
         if name.startswith(PREFIX) and name not in known and not name.startswith(tuple(f"{k}_" for k in known)):
-            close = difflib.get_close_matches(name, known, n=1, cutoff=SLIP)
-            if close:
-                exit_with_error(program, f"{name} is not a setting. Did you mean {close[0]}?")
+            similar = difflib.get_close_matches(name, known, n=1, cutoff=MISSPELLING_CUTOFF)
+            if similar:
+                exit_with_error(program, f"{name} is not a setting. Did you mean {similar[0]}?")
     try:
         return settings()
     except InvalidSetting as error:

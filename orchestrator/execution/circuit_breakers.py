@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from contracts.submissions.states import ServedState
 
-FAILURES = 5
+FAILURE_THRESHOLD = 5
 """Calls in a row without an answer after which a model counts as away. One bad picture does not come that far: the
 answers to others lie between its tries."""
 
@@ -23,7 +23,7 @@ class _Breaker:
     failures: int = 0
     pause_seconds: float = SHORTEST_SECONDS
     open_until: float = 0.0
-    on_trial: bool = False
+    half_open: bool = False
 
 
 @dataclass
@@ -41,11 +41,11 @@ class Breakers:
         """
         with self._lock:
             breaker = self._known.setdefault(model, _Breaker())
-            if breaker.failures < FAILURES:
+            if breaker.failures < FAILURE_THRESHOLD:
                 return 0.0
             if now < breaker.open_until:
                 return breaker.open_until - now
-            breaker.open_until, breaker.on_trial = now + breaker.pause_seconds, True
+            breaker.open_until, breaker.half_open = now + breaker.pause_seconds, True
             return 0.0
 
     def state(self, model: str) -> ServedState:
@@ -66,7 +66,7 @@ class Breakers:
         with self._lock:
             breaker = self._known.setdefault(model, _Breaker())
             breaker.failures += 1
-            if breaker.on_trial:
+            if breaker.half_open:
                 breaker.pause_seconds = min(breaker.pause_seconds * 2, LONGEST_SECONDS)
-            if breaker.on_trial or breaker.failures == FAILURES:
-                breaker.open_until, breaker.on_trial = now + breaker.pause_seconds, False
+            if breaker.half_open or breaker.failures == FAILURE_THRESHOLD:
+                breaker.open_until, breaker.half_open = now + breaker.pause_seconds, False

@@ -16,7 +16,7 @@ from orchestrator.ports import JobPublisher
 
 log = structlog.get_logger()
 
-STORE_AWAY_DELAY_SECONDS = 2
+STORE_UNAVAILABLE_DELAY_SECONDS = 2
 """A message that found no database comes back after so many seconds."""
 
 PASSES_LIMIT = 60
@@ -33,7 +33,7 @@ class Delivery(Protocol):
 
     def acknowledge(self) -> None: ...
 
-    def give_back(self) -> None: ...
+    def requeue(self) -> None: ...
 
     def pass_on(self) -> None:
         """Put it back behind a delay, for an orchestrator that knows it."""
@@ -73,7 +73,7 @@ class Consumer:
 
     def _work(self, delivery: Delivery) -> None:
         if self._draining.is_set():
-            delivery.give_back()
+            delivery.requeue()
             return
         try:
             job = decode_job(delivery.body)
@@ -99,7 +99,7 @@ class Consumer:
             return
         except StoreUnavailable as error:
             log.warning("store away", error=error.message)
-            outcome = PublishLater(STORE_AWAY_DELAY_SECONDS)
+            outcome = PublishLater(STORE_UNAVAILABLE_DELAY_SECONDS)
         except Exception:
             # A fault of ours: its lease runs out, the sweep rings again, and after a few rounds it is buried.
             log.exception("submission broke the engine")

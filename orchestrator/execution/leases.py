@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 RENEWALS_PER_LEASE = 4
 
-STORE_WAS_AWAY = "The database went away while it ran; it goes on from where it was."
+STORE_WAS_UNAVAILABLE = "The database went away while it ran; it goes on from where it was."
 
 
 class LeaseKeeper:
@@ -39,7 +39,7 @@ class LeaseKeeper:
                 return
         for claim, run in self._held.unfinished():
             try:
-                self.hand_back(claim, run, STORE_WAS_AWAY)
+                self.hand_back(claim, run, STORE_WAS_UNAVAILABLE)
             except LeaseLost:
                 log.info("taken over", submission_id=claim.submission_id)  # or its last write had arrived after all
             except StoreUnavailable:

@@ -16,7 +16,7 @@ from contracts.submissions.images import StoredImage
 from contracts.submissions.states import ServedState
 from contracts.workflows.workflow_file import StepSpec
 from orchestrator.execution.circuit_breakers import Breakers
-from orchestrator.planning.retries import Again, Defer, GiveUp, Policy, decide
+from orchestrator.planning.retries import Defer, GiveUp, Policy, Retry, decide
 from orchestrator.ports import Clock, Models
 
 
@@ -37,12 +37,12 @@ class CallOutcome:
 
 class Caller:
     def __init__(
-        self, models: Models, clock: Clock, policy: Policy, chance: Callable[[], float] = random.random
+        self, models: Models, clock: Clock, policy: Policy, uniform: Callable[[], float] = random.random
     ) -> None:
         self._models = models
         self._clock = clock
         self._policy = policy
-        self._chance = chance
+        self._uniform = uniform
         self._breakers = Breakers()
 
     def state(self, model: ModelRef) -> ServedState:
@@ -83,9 +83,9 @@ class Caller:
                     elapsed_seconds=elapsed,
                     age_seconds=age_seconds + elapsed,
                     policy=self._policy,
-                    chance=self._chance(),
+                    jitter=self._uniform(),
                 )
-                if isinstance(decision, Again):
+                if isinstance(decision, Retry):
                     wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
                     if wait == 0 and self._clock.sleep(decision.after_seconds):
                         renew_lease()

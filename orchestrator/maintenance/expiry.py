@@ -19,7 +19,7 @@ from orchestrator.ports import Clock
 log = structlog.get_logger()
 
 HORIZON = timedelta(seconds=60)
-LAST_LOOK = timedelta(seconds=5)
+OVERLAP = timedelta(seconds=5)
 """What came to be after its expiry was looked at (it is kept for less than a minute) is found by this second look."""
 
 BACKLOG = timedelta(days=40)
@@ -53,26 +53,30 @@ class Expiry:
     def __init__(self, expiry_store: ExpiryStore, clock: Clock) -> None:
         self._expiry_store = expiry_store
         self._clock = clock
-        self._looked: datetime | None = None
-        self._removed: datetime | None = None
+        self._scanned_until: datetime | None = None
+        self._removed_until: datetime | None = None
         self._written: dict[str, datetime] = {}
 
     def once(self) -> int:
         """Bury what is about to expire, delete what has; return how many were deleted. Raises StoreUnavailable."""
         now = self._expiry_store.now()
         horizon = now + HORIZON
-        for found in self._walk(self._looked, horizon, now):
+        for found in self._expiring(self._scanned_until, horizon, now):
             self._write_tombstones(found)
-        self._write_tombstones(self._expiry_store.expiring(now, now + LAST_LOOK))
-        self._looked = max(horizon, self._looked or horizon)  # the database's clock may have been set back
+        self._write_tombstones(self._expiry_store.expiring(now, now + OVERLAP))
+        self._scanned_until = max(
+            horizon, self._scanned_until or horizon
+        )  # the database's clock may have been set back
         removed = 0
-        again = None if self._removed is None else self._removed - LAST_LOOK  # clocks of gateways differ by a little
-        for found in self._walk(again, now, now):
+        again = (
+            None if self._removed_until is None else self._removed_until - OVERLAP
+        )  # clocks of gateways differ by a little
+        for found in self._expiring(again, now, now):
             self._write_tombstones(found)  # before it is deleted, and not when that is repeated
             self._expiry_store.remove([key for key, _ in found])
             removed += len(found)
         self._expiry_store.tidy(now)
-        self._removed = max(now, self._removed or now)
+        self._removed_until = max(now, self._removed_until or now)
         self._written = {key: at for key, at in self._written.items() if at > now}
         if removed:
             log.info("expired", submissions=removed)
@@ -92,7 +96,7 @@ class Expiry:
             except Exception:
                 log.exception("expiry broke")  # the thread must live
 
-    def _walk(self, after: datetime | None, until: datetime, now: datetime) -> Iterator[list[tuple[str, datetime]]]:
+    def _expiring(self, after: datetime | None, until: datetime, now: datetime) -> Iterator[list[tuple[str, datetime]]]:
         """Yield what expires in (after, until], oldest first; from the beginning of time without ``after``."""
         if after is None:
             after = now - BACKLOG

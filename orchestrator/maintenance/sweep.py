@@ -46,8 +46,8 @@ class Sweep:
         self._republish_seconds = republish_seconds
         self._lost_leases_limit = lost_leases_limit
         self._lease_seconds = lease_seconds
-        self._store_was_away = False
-        self._spared_until = 0.0
+        self._store_was_unavailable = False
+        self._grace_until = 0.0
 
     def once(self) -> int:
         """Look at what is due and return how many were rung for. Raises StoreUnavailable and BrokerUnavailable."""
@@ -61,10 +61,10 @@ class Sweep:
                 name = submission.workflow.name
                 if name not in waiting:
                     waiting[name] = self._job_publisher.waiting(name)
-                if self._message_waits(submission, waiting[name]):
+                if self._is_in_queue(submission, waiting[name]):
                     postponed.setdefault(name, []).append(submission)
                 else:
-                    self._ring(submission)
+                    self._republish(submission)
                     published += 1
         for name, submissions in postponed.items():
             # The longer the queue, the later its end is worth a look.
@@ -102,12 +102,12 @@ class Sweep:
         try:
             due = self._store.due(BATCH)
         except StoreUnavailable:
-            self._store_was_away = True
+            self._store_was_unavailable = True
             raise
         now = self._clock.monotonic()
-        if self._store_was_away:
-            self._store_was_away, self._spared_until = False, now + self._lease_seconds
-        if now >= self._spared_until:
+        if self._store_was_unavailable:
+            self._store_was_unavailable, self._grace_until = False, now + self._lease_seconds
+        if now >= self._grace_until:
             return due
         return [each for each in due if each.state is not SubmissionState.RUNNING]
 
@@ -133,11 +133,11 @@ class Sweep:
         # Its owner may have written since our look: only the document knows the event's number.
         self._event_publisher.publish_event(SubmissionChanged(submission.id, submission.workflow.name, state, None))
 
-    def _ring(self, submission: Submission) -> None:
+    def _republish(self, submission: Submission) -> None:
         self._job_publisher.publish(_job(submission))
         self._store.mark_republished(submission, self._republish_seconds)
 
-    def _message_waits(self, submission: Submission, waiting: int) -> bool:
+    def _is_in_queue(self, submission: Submission, waiting: int) -> bool:
         if submission.published_at is None or waiting == 0:
             return False
         if submission.not_before is not None and submission.not_before > submission.published_at:

@@ -32,15 +32,17 @@ def evaluate(expression: Expression, outputs: Outputs) -> Any:
         skipped = next((name for name in names if outputs.get(name) is None), None)
         if skipped is not None:
             raise Unevaluable(f"it needs {skipped}, which was skipped", skipped) from error
-        raise Unevaluable(f"{expression.source!r} has no value over {seen(expression, outputs)} ({error})") from error
+        raise Unevaluable(
+            f"{expression.source!r} has no value over {inputs_of(expression, outputs)} ({error})"
+        ) from error
 
 
-def judge(expression: Expression, outputs: Outputs) -> Gate:
+def evaluate_gate(expression: Expression, outputs: Outputs) -> Gate:
     """Return the gate with its value: true runs the step, false skips it. Raises Unevaluable.
 
     A gate that needs a skipped step closes: its value is None, and ``reason`` says which step.
     """
-    inputs = seen(expression, outputs)
+    inputs = inputs_of(expression, outputs)
     try:
         value = evaluate(expression, outputs)
     except Unevaluable as error:
@@ -52,7 +54,7 @@ def judge(expression: Expression, outputs: Outputs) -> Gate:
     return Gate(expression=expression.source, value=value, inputs=inputs)
 
 
-def seen(expression: Expression, outputs: Outputs) -> dict[str, Any]:
+def inputs_of(expression: Expression, outputs: Outputs) -> dict[str, Any]:
     """Return the values that the expression names, by step: {"classification": {"label": "abnormality"}}."""
     found: dict[str, Any] = {}
     for name, field in expression.fields:

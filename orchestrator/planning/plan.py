@@ -9,7 +9,7 @@ from typing import Any
 from contracts.submissions.documents import Gate, Step
 from contracts.submissions.states import StepState
 from contracts.workflows.workflow_file import StepSpec, Workflow
-from orchestrator.planning.gates import Outputs, Unevaluable, evaluate, judge
+from orchestrator.planning.gates import Outputs, Unevaluable, evaluate, evaluate_gate
 
 
 @dataclass
@@ -49,7 +49,7 @@ def make_plan(workflow: Workflow, steps: Sequence[Step], under_way: frozenset[st
             waiting.remove(spec)
             progress = True
             try:
-                gate = judge(spec.when, outputs) if spec.when else None
+                gate = evaluate_gate(spec.when, outputs) if spec.when else None
             except Unevaluable as error:
                 plan.failure = f"The gate of step {spec.name} could not be decided: {error}."
                 return plan

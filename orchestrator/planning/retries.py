@@ -27,7 +27,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Again:
+class Retry:
     """Call once more, in this thread, after so many seconds."""
 
     after_seconds: float
@@ -46,8 +46,8 @@ class GiveUp:
 
 
 def decide(
-    fault: ModelFault, *, count: int, elapsed_seconds: float, age_seconds: float, policy: Policy, chance: float
-) -> Again | Defer | GiveUp:
+    fault: ModelFault, *, count: int, elapsed_seconds: float, age_seconds: float, policy: Policy, jitter: float
+) -> Retry | Defer | GiveUp:
     """Decide what follows ``fault``.
 
     ``count`` is how many calls of the step ended in this kind of fault, this one included, over all owners: what other
@@ -64,8 +64,8 @@ def decide(
     if not waiting_helps and count > 1:
         # A worker takes seconds to start again: the same call at once would only use up its tries.
         return Defer(DELAYS_SECONDS[min(count - 2, len(DELAYS_SECONDS) - 1)])
-    wait = backoff(count, policy.base_seconds, policy.cap_seconds, chance)
+    wait = backoff(count, policy.base_seconds, policy.cap_seconds, jitter)
     if elapsed_seconds + wait <= policy.budget_seconds:
-        return Again(wait)
+        return Retry(wait)
     # The more often it was tried, the longer it waits; each budget's worth of tries is some five calls.
     return Defer(DELAYS_SECONDS[min((count - 1) // 5, len(DELAYS_SECONDS) - 1)])

@@ -15,7 +15,7 @@ from contracts.submissions.documents import Submission, Webhook, WebhookAttempt
 from contracts.webhooks.policy import event_id
 from orchestrator.ports import Clock
 from orchestrator.webhooks import events
-from orchestrator.webhooks.ports import Due, Outbox, Sender
+from orchestrator.webhooks.ports import DueWebhook, Outbox, Sender
 from orchestrator.webhooks.schedule import Delivered, GiveUp, next_move
 
 log = structlog.get_logger()
@@ -27,13 +27,13 @@ THREADS_PER_HOST = 4
 BATCH = 100
 """Webhooks that one look finds at most; the next one finds the rest."""
 
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 """Between two looks, for what another process ended or left behind. What ends here is sent at once."""
 
 CLAIM_SECONDS = 90.0
 """How long a webhook is this process's alone: longer than a name's look-up and a delivery can take together."""
 
-CROWDED_SECONDS = 30.0
+HOST_BUSY_SECONDS = 30.0
 """When one slow receiver's webhooks fill a whole look, they are left alone for so long."""
 
 
@@ -47,17 +47,17 @@ class Deliverer:
         clock: Clock,
         secrets: Sequence[str],
         pool: Executor,
-        chance: Callable[[], float] = random.random,
+        uniform: Callable[[], float] = random.random,
     ) -> None:
         self._outbox = outbox
         self._sender = sender
         self._clock = clock
         self._secrets = tuple(secrets)
         self._pool = pool
-        self._chance = chance
+        self._uniform = uniform
         self._lock = threading.Lock()
-        self._in_hand: dict[str, str] = {}
-        self._left_some = False
+        self._under_way: dict[str, str] = {}
+        self._more_due = False
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._idle = threading.Condition(self._lock)
@@ -68,16 +68,16 @@ class Deliverer:
             self._woken.set()
 
     def run(self) -> None:
-        """Look whenever woken, and every LOOK_SECONDS, until told to stop."""
+        """Look whenever woken, and every POLL_SECONDS, until told to stop."""
         prepared = False
         while not self._stopping.is_set():
-            woken = self._woken.wait(LOOK_SECONDS)
+            woken = self._woken.wait(POLL_SECONDS)
             self._woken.clear()
             try:
                 if not prepared:
                     self._outbox.prepare()
                     prepared = True
-                self.once(recent=woken and not self._left_some)
+                self.once(recent=woken and not self._more_due)
             except StoreUnavailable as error:
                 log.warning("webhooks put off", error=error.message)
             except Exception:
@@ -86,21 +86,21 @@ class Deliverer:
 
     def once(self, *, recent: bool = False) -> int:
         """Begin to send what is due, as far as there are threads, and return how many. Raises StoreUnavailable."""
-        if self._stopping.is_set() or not self._free():
+        if self._stopping.is_set() or not self._has_free_thread():
             return 0
         found = self._outbox.due(BATCH, recent=recent)
         # All orchestrators find the same; each begins elsewhere, so that they seldom meet.
         random.shuffle(found)
-        begun, crowded = 0, []
+        begun, host_busy = 0, []
         for due in found:
-            if self._take(due):
+            if self._reserve_thread(due):
                 self._pool.submit(self._deliver, due)
                 begun += 1
-            elif self._crowded(due):
-                crowded.append(due)
-        self._left_some = begun < len(found)
-        if len(found) >= BATCH and crowded:
-            self._outbox.postpone_all(crowded, CROWDED_SECONDS)
+            elif self._host_is_busy(due):
+                host_busy.append(due)
+        self._more_due = begun < len(found)
+        if len(found) >= BATCH and host_busy:
+            self._outbox.postpone_all(host_busy, HOST_BUSY_SECONDS)
         return begun
 
     def stop(self, seconds: float) -> None:
@@ -108,30 +108,30 @@ class Deliverer:
         self._stopping.set()
         self._woken.set()
         with self._lock:
-            self._idle.wait_for(lambda: not self._in_hand, seconds)
+            self._idle.wait_for(lambda: not self._under_way, seconds)
 
-    def _free(self) -> bool:
+    def _has_free_thread(self) -> bool:
         with self._lock:
-            if len(self._in_hand) < THREADS:
+            if len(self._under_way) < THREADS:
                 return True
-            self._left_some = True
+            self._more_due = True
             return False
 
-    def _take(self, due: Due) -> bool:
+    def _reserve_thread(self, due: DueWebhook) -> bool:
         with self._lock:
-            if due.submission_id in self._in_hand or len(self._in_hand) >= THREADS or self._is_crowded(due):
+            if due.submission_id in self._under_way or len(self._under_way) >= THREADS or self._at_limit(due):
                 return False
-            self._in_hand[due.submission_id] = _host(due)
+            self._under_way[due.submission_id] = _host(due)
             return True
 
-    def _crowded(self, due: Due) -> bool:
+    def _host_is_busy(self, due: DueWebhook) -> bool:
         with self._lock:
-            return due.submission_id not in self._in_hand and self._is_crowded(due)
+            return due.submission_id not in self._under_way and self._at_limit(due)
 
-    def _is_crowded(self, due: Due) -> bool:
-        return list(self._in_hand.values()).count(_host(due)) >= THREADS_PER_HOST
+    def _at_limit(self, due: DueWebhook) -> bool:
+        return list(self._under_way.values()).count(_host(due)) >= THREADS_PER_HOST
 
-    def _deliver(self, due: Due) -> None:
+    def _deliver(self, due: DueWebhook) -> None:
         well = False
         try:
             submission = self._outbox.claim(due, CLAIM_SECONDS)
@@ -145,9 +145,9 @@ class Deliverer:
             log.exception("webhook broke", submission_id=due.submission_id)
         finally:
             with self._lock:
-                del self._in_hand[due.submission_id]
+                del self._under_way[due.submission_id]
                 self._idle.notify_all()
-            if well and self._left_some:
+            if well and self._more_due:
                 self._woken.set()
 
     def _send(self, submission: Submission, webhook: Webhook) -> None:
@@ -158,7 +158,7 @@ class Deliverer:
         started_at = self._clock.now()
         headers = events.headers(self._secrets, submission, body, started_at)
         answer = self._sender.post(webhook.url, headers, body)
-        move = next_move(webhook.tries + 1, answer.status, answer.retry_after_seconds, self._chance)
+        move = next_move(webhook.tries + 1, answer.status, answer.retry_after_seconds, self._uniform)
         attempt = WebhookAttempt(
             id=event_id(submission),
             started_at=started_at,
@@ -176,7 +176,7 @@ class Deliverer:
             bound.warning("webhook failed", error=answer.error, again_in_seconds=round(move.seconds))
 
 
-def _host(due: Due) -> str:
+def _host(due: DueWebhook) -> str:
     """Return whose threads it takes."""
     try:
         return (urlsplit(due.url).hostname or "").lower()

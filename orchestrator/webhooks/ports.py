@@ -12,7 +12,7 @@ from orchestrator.webhooks.schedule import Move
 
 
 @dataclass(frozen=True)
-class Due:
+class DueWebhook:
     """A webhook that is to be sent: whose, where to, and since when."""
 
     submission_id: str
@@ -38,13 +38,13 @@ class Outbox(Protocol):
     def prepare(self) -> None:
         """Make the index that every look is bounded by, unless it is there."""
 
-    def due(self, limit: int, *, recent: bool = False) -> list[Due]:
+    def due(self, limit: int, *, recent: bool = False) -> list[DueWebhook]:
         """Return webhooks whose time has come by the database's clock, the newest first where there are many.
 
         ``recent``: only what came due in the last minute.
         """
 
-    def claim(self, due: Due, seconds: float) -> Submission | None:
+    def claim(self, due: DueWebhook, seconds: float) -> Submission | None:
         """Put it off for so long, so that nobody else sends it, and return the submission as it is then.
 
         None: somebody else was faster. Raises UnknownSchema and InvalidDocument, as reading a submission does.
@@ -56,7 +56,7 @@ class Outbox(Protocol):
     def drop(self, submission: Submission) -> None:
         """Send nothing, because nothing has ended."""
 
-    def postpone_all(self, dues: list[Due], seconds: float) -> None:
+    def postpone_all(self, dues: list[DueWebhook], seconds: float) -> None:
         """Look at these later, nothing else, unless somebody else has taken one."""
 
 

@@ -35,7 +35,7 @@ class GiveUp:
 Move = Delivered | TryAgain | GiveUp
 
 
-def next_move(tries: int, status: int | None, retry_after_seconds: float | None, chance: Callable[[], float]) -> Move:
+def next_move(tries: int, status: int | None, retry_after_seconds: float | None, uniform: Callable[[], float]) -> Move:
     """Return what follows from an attempt: the ``tries``-th of its round (from 1), answered with ``status`` or not."""
     if status is not None and 200 <= status <= 299:
         return Delivered()
@@ -44,4 +44,4 @@ def next_move(tries: int, status: int | None, retry_after_seconds: float | None,
     if tries >= len(SCHEDULE_SECONDS):
         return GiveUp(f"{tries} attempts failed")
     asked = min(retry_after_seconds or 0.0, LONGEST_PAUSE_SECONDS)
-    return TryAgain(max(asked, SCHEDULE_SECONDS[tries]) * (1 + JITTER * chance()))
+    return TryAgain(max(asked, SCHEDULE_SECONDS[tries]) * (1 + JITTER * uniform()))

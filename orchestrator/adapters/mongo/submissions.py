@@ -28,10 +28,10 @@ log = structlog.get_logger()
 BROKEN_DUE_SECONDS = 3600.0
 """A document that no release of ours wrote is looked at, and complained of, so often."""
 
-TOGETHER = 50
+UPDATE_BATCH = 50
 """Written by one call: nobody else writes meanwhile, and five hundred take seconds on a busy machine."""
 
-PILE_SECONDS = 5.0
+FIRST_WINDOW_SECONDS = 5.0
 """The first part of a pile that is read, by when it was due; each further one is twice as long."""
 
 NEWER_DUE_SECONDS = 60.0
@@ -44,9 +44,9 @@ class MongoSubmissions:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._submissions = database.journaled(layout.SUBMISSIONS)
-        self._marks = database.unjournaled(layout.SUBMISSIONS)
+        self._unjournaled = database.unjournaled(layout.SUBMISSIONS)
         self._images = database.unjournaled(layout.IMAGES)
-        self._looked_until: datetime | None = None
+        self._read_until: datetime | None = None
 
     def now(self) -> datetime:
         return self._database.now()
@@ -146,10 +146,10 @@ class MongoSubmissions:
             except InvalidDocument as error:
                 log.warning("submission unreadable", error=error.message)
                 broken.append(document["_id"])
-        self._postpone_looks(broken, now, BROKEN_DUE_SECONDS)
+        self._postpone_unreadable(broken, now, BROKEN_DUE_SECONDS)
         if len(found) == limit:
             # They would stand before all that is ours, look after look.
-            self._postpone_looks(newer, now, NEWER_DUE_SECONDS)
+            self._postpone_unreadable(newer, now, NEWER_DUE_SECONDS)
         return submissions
 
     def _oldest_due(self, now: datetime, limit: int) -> list[Document]:
@@ -158,7 +158,7 @@ class MongoSubmissions:
         SecantusDB reads the whole index range whatever the limit is. Of a pile of thousands, each look would read
         all; so it is read once, and then a few seconds' worth at a time.
         """
-        low, width = self._looked_until, timedelta(seconds=PILE_SECONDS)
+        low, width = self._read_until, timedelta(seconds=FIRST_WINDOW_SECONDS)
         found: list[Document] = []
         if low is None:
             found = list(self._submissions.find({"due_at": {"$lt": now}}).limit(limit))
@@ -166,22 +166,22 @@ class MongoSubmissions:
             high = min(now, low + width)
             found += self._submissions.find({"due_at": {"$gte": low, "$lt": high}}).limit(limit - len(found))
             low, width = high, width * 2
-        self._looked_until = max(each["due_at"] for each in found) if len(found) >= limit else None
+        self._read_until = max(each["due_at"] for each in found) if len(found) >= limit else None
         return found
 
     def postpone_all(self, submissions: list[Submission], due_in_seconds: float) -> None:
         now = self.now()
-        for first in range(0, len(submissions), TOGETHER):
-            chosen = {"$in": [each.id for each in submissions[first : first + TOGETHER]]}
+        for first in range(0, len(submissions), UPDATE_BATCH):
+            chosen = {"$in": [each.id for each in submissions[first : first + UPDATE_BATCH]]}
             point = {"_id": chosen, "state": SubmissionState.QUEUED.value, "due_at": {"$lt": now}}
             with translated():
-                self._marks.update_many(point, [{"$set": {"due_at": from_now(due_in_seconds)}}])
+                self._unjournaled.update_many(point, [{"$set": {"due_at": from_now(due_in_seconds)}}])
 
-    def _postpone_looks(self, submission_ids: list[str], now: datetime, seconds: float) -> None:
+    def _postpone_unreadable(self, submission_ids: list[str], now: datetime, seconds: float) -> None:
         """Put off what this release cannot read, unless somebody has put it off since ``now``."""
         if submission_ids:
             with translated():
-                self._marks.update_many(
+                self._unjournaled.update_many(
                     {"_id": {"$in": submission_ids}, "due_at": {"$lt": now}}, [{"$set": {"due_at": from_now(seconds)}}]
                 )
 
@@ -258,7 +258,7 @@ class MongoSubmissions:
         if unset:
             pipeline.append({"$unset": unset})
         with translated():
-            outcome = (self._submissions if flush else self._marks).update_one(
+            outcome = (self._submissions if flush else self._unjournaled).update_one(
                 {"_id": claim.submission_id, "state": state.value, "fence": claim.fence}, pipeline
             )
         return outcome.matched_count == 1

@@ -7,7 +7,7 @@ from datetime import timedelta
 from contracts.storage import layout
 from contracts.storage.update_pipelines import from_now, literal
 from contracts.submissions.documents import ATTEMPTS_KEPT, Submission, WebhookAttempt, from_document
-from orchestrator.webhooks.ports import Due
+from orchestrator.webhooks.ports import DueWebhook
 from orchestrator.webhooks.schedule import Delivered, Move, TryAgain
 from runtime.mongo import Database, Document, translated
 
@@ -29,12 +29,12 @@ class MongoOutbox:
         self._database = database
         self._submissions = database.journaled(layout.SUBMISSIONS)
         # When to look again: its loss costs a second delivery, which receivers must bear anyway.
-        self._marks = database.unjournaled(layout.SUBMISSIONS)
+        self._unjournaled = database.unjournaled(layout.SUBMISSIONS)
 
     def prepare(self) -> None:
         self._database.prepare()
 
-    def due(self, limit: int, *, recent: bool = False) -> list[Due]:
+    def due(self, limit: int, *, recent: bool = False) -> list[DueWebhook]:
         found: list[Document] = []
         now = self._database.now()
         before = now + EARLY
@@ -47,11 +47,13 @@ class MongoOutbox:
                 if len(found) >= limit:
                     break
                 before = since
-        return [Due(each["_id"], str(each["webhook"].get("url", "")), each["webhook"]["due_at"]) for each in found]
+        return [
+            DueWebhook(each["_id"], str(each["webhook"].get("url", "")), each["webhook"]["due_at"]) for each in found
+        ]
 
-    def claim(self, due: Due, seconds: float) -> Submission | None:
+    def claim(self, due: DueWebhook, seconds: float) -> Submission | None:
         with translated():
-            outcome = self._marks.update_one(_as_seen(due), [{"$set": {DUE: from_now(seconds)}}])
+            outcome = self._unjournaled.update_one(_as_seen(due), [{"$set": {DUE: from_now(seconds)}}])
             if outcome.matched_count == 0:
                 return None
             document = self._submissions.find_one({"_id": due.submission_id})
@@ -86,19 +88,19 @@ class MongoOutbox:
         with translated():
             self._submissions.update_one(_as_claimed(submission), [{"$unset": [DUE]}])
 
-    def postpone_all(self, dues: list[Due], seconds: float) -> None:
+    def postpone_all(self, dues: list[DueWebhook], seconds: float) -> None:
         latest = max((due.due_at for due in dues), default=None)
         if latest is None:
             return
         with translated():
-            self._marks.update_many(
+            self._unjournaled.update_many(
                 # Whatever was claimed meanwhile lies ahead of all that was seen to be due.
                 {"_id": {"$in": [due.submission_id for due in dues]}, DUE: {"$lte": latest}},
                 [{"$set": {DUE: from_now(seconds)}}],
             )
 
 
-def _as_seen(due: Due) -> Document:
+def _as_seen(due: DueWebhook) -> Document:
     return {"_id": due.submission_id, DUE: due.due_at}
 
 

@@ -66,7 +66,7 @@ class Delivery:
     def acknowledge(self) -> None:
         self._broker.on_channel(self._channel, lambda channel: channel.basic_ack(self._tag))
 
-    def give_back(self) -> None:
+    def requeue(self) -> None:
         self._broker.on_channel(self._channel, lambda channel: channel.basic_nack(self._tag, requeue=True))
 
     def pass_on(self) -> None:
@@ -78,7 +78,7 @@ class Delivery:
         try:
             self._broker.publish_as_is(self._workflow, self.body, self._message_id, delay, self.passes + 1)
         except BrokerUnavailable:
-            self.give_back()
+            self.requeue()
         else:
             self.acknowledge()
 

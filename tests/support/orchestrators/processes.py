@@ -101,7 +101,7 @@ class Delivery:
             self.process.store.broken.append("a message was acknowledged before its work had ended")
         self._settle()
 
-    def give_back(self) -> None:
+    def requeue(self) -> None:
         if self._settle():
             self._broker.messages.append(self.message)
 
@@ -226,7 +226,7 @@ class Process:
                 Gated(world.models, ModelUnavailable("lost")),  # type: ignore[arg-type]  # made from its name
                 self.clock,
                 POLICY,
-                chance=lambda: 0.5,
+                uniform=lambda: 0.5,
             ),
             catalogue=world.catalogue,
             clock=self.clock,

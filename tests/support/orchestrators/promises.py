@@ -17,7 +17,7 @@ from contracts.submissions.documents import ModelRef
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.workflows.workflow_file import Workflow
 from orchestrator import ports
-from orchestrator.planning.gates import judge
+from orchestrator.planning.gates import evaluate_gate
 from tests.support.fakes import FakeClock, MemoryStore
 from tests.support.orchestrators.stage import Actor, current, here
 
@@ -154,7 +154,7 @@ def _broken_steps(document: dict[str, Any], done: Outputs, workflow: Workflow) -
     for spec in workflow.steps:
         step = next(step for step in document["steps"] if step["name"] == spec.name)
         if spec.when and StepState(step["state"]) in {StepState.SUCCEEDED, StepState.SKIPPED}:
-            gate = judge(spec.when, {name: done.get(name) for name in spec.when.names})
+            gate = evaluate_gate(spec.when, {name: done.get(name) for name in spec.when.names})
             if bool(gate.value) != (spec.name in done):
                 broken.append(f"{spec.name} is {step['state']}, and its gate is {gate.value}")
     if document["state"] == SubmissionState.SUCCEEDED:

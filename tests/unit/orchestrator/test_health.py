@@ -4,17 +4,17 @@ import os
 import subprocess
 import sys
 
-from orchestrator.health import OLDEST_SECONDS, missing_reason, touch
+from orchestrator.health import MAX_AGE_SECONDS, problem, touch
 from tests.support.checkout import CHECKOUT
 
 
 def test_a_fresh_file_is_well_and_an_old_one_is_not(tmp_path):
     path = tmp_path / "health"
-    assert "no sweep has succeeded yet" in missing_reason(path, 0)
+    assert "no sweep has succeeded yet" in problem(path, 0)
     touch(path)
     os.utime(path, (1000, 1000))
-    assert missing_reason(path, 1000 + OLDEST_SECONDS) is None
-    assert "21 s ago" in missing_reason(path, 1000 + OLDEST_SECONDS + 1)
+    assert problem(path, 1000 + MAX_AGE_SECONDS) is None
+    assert "21 s ago" in problem(path, 1000 + MAX_AGE_SECONDS + 1)
 
 
 def test_the_command_says_what_is_wrong(tmp_path):

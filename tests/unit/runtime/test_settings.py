@@ -11,7 +11,7 @@ import pytest
 from contracts.errors import InvalidSetting
 from gateway.settings import GatewaySettings
 from orchestrator.settings import OrchestratorSettings
-from runtime.settings import LONGEST_FILE, SharedSettings, describe, read_settings
+from runtime.settings import MAX_FILE_CHARACTERS, SharedSettings, describe, read_settings
 
 PROCESSES: list[type[SharedSettings]] = [GatewaySettings, OrchestratorSettings]
 UNITS = re.compile(
@@ -222,6 +222,6 @@ def test_a_file_that_is_no_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "url"
-    path.write_text("mongodb://" + "x" * LONGEST_FILE)
+    path.write_text("mongodb://" + "x" * MAX_FILE_CHARACTERS)
     monkeypatch.setenv("SHOWCASE_MONGO_URL_FILE", str(path))
     assert "is no setting" in refusal(capsys)

@@ -1,17 +1,17 @@
 """A model that does not answer is asked by one call at a time, and by everybody once it is back."""
 
-from orchestrator.execution.circuit_breakers import FAILURES, LONGEST_SECONDS, SHORTEST_SECONDS, Breakers
+from orchestrator.execution.circuit_breakers import FAILURE_THRESHOLD, LONGEST_SECONDS, SHORTEST_SECONDS, Breakers
 
 
 def away(breakers, now=0.0):
-    for _ in range(FAILURES):
+    for _ in range(FAILURE_THRESHOLD):
         assert breakers.admit("m", now) == 0
         breakers.failed("m", now)
 
 
 def test_a_few_failures_change_nothing():
     breakers = Breakers()
-    for _ in range(FAILURES - 1):
+    for _ in range(FAILURE_THRESHOLD - 1):
         breakers.failed("m", 0.0)
     assert breakers.admit("m", 0.0) == 0
     breakers.answered("m")

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.errors import InvalidDocument, StoreUnavailable, UnknownSchema
 from contracts.messaging.jobs import Job, encode_job
-from orchestrator.execution.consumer import PASSES_LIMIT, STORE_AWAY_DELAY_SECONDS, Consumer
+from orchestrator.execution.consumer import PASSES_LIMIT, STORE_UNAVAILABLE_DELAY_SECONDS, Consumer
 from orchestrator.execution.engine import Done, PublishLater
 from tests.support.fakes import FakeJobPublisher
 
@@ -23,7 +23,7 @@ class FakeDelivery:
     def acknowledge(self):
         self.fate.set_result("acknowledged")
 
-    def give_back(self):
+    def requeue(self):
         self.fate.set_result("given back")
 
     def pass_on(self):
@@ -71,7 +71,7 @@ def test_a_bell_that_is_away_is_left_to_the_sweep():
 def test_a_store_that_is_away_rings_again_soon():
     job_publisher = FakeJobPublisher()
     assert fate_of(StoreUnavailable("away"), job_publisher) == "acknowledged"
-    assert job_publisher.published == [("id-1", STORE_AWAY_DELAY_SECONDS)]
+    assert job_publisher.published == [("id-1", STORE_UNAVAILABLE_DELAY_SECONDS)]
 
 
 def test_a_fault_of_ours_does_not_kill_the_thread():

@@ -61,7 +61,7 @@ class World:
     def new_engine(self, owner, workflows=None):
         return Engine(
             store=self.store,
-            caller=Caller(self.models, self.clock, Policy(), chance=lambda: 0.5),
+            caller=Caller(self.models, self.clock, Policy(), uniform=lambda: 0.5),
             catalogue=Catalogue(workflows or [self.workflow]),
             clock=self.clock,
             owner=owner,

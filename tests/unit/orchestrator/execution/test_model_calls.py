@@ -49,7 +49,7 @@ def met_until_failure(script: Script) -> Script | None:
     for _ in range(len(script) + 1):
         run = WorkflowRun(submission, workflow)
         (spec,), (step,) = workflow.steps, run.steps
-        caller = Caller(models, clock, POLICY, chance=lambda: 0.5)
+        caller = Caller(models, clock, POLICY, uniform=lambda: 0.5)
         outcome = caller.call(spec, IMAGE, faults=step.faults, age_seconds=0.0, renew_lease=lambda: None)
         run.settle(spec, outcome)
         if step.state is StepState.SUCCEEDED:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import ModelCrashed, ModelFault, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
 from contracts.messaging.topology import DELAYS_SECONDS
-from orchestrator.planning.retries import Again, Defer, GiveUp, Policy, decide
+from orchestrator.planning.retries import Defer, GiveUp, Policy, Retry, decide
 from runtime.backoff import backoff
 
 POLICY = Policy()
@@ -16,9 +16,9 @@ RARELY_MENDED = [ModelCrashed("x"), ModelTimeout("x"), ModelNotLoaded("x")]
 
 
 def after(
-    fault: ModelFault, count: int = 1, elapsed: float = 0.0, age: float = 0.0, chance: float = 0.5
-) -> Again | Defer | GiveUp:
-    return decide(fault, count=count, elapsed_seconds=elapsed, age_seconds=age, policy=POLICY, chance=chance)
+    fault: ModelFault, count: int = 1, elapsed: float = 0.0, age: float = 0.0, jitter: float = 0.5
+) -> Retry | Defer | GiveUp:
+    return decide(fault, count=count, elapsed_seconds=elapsed, age_seconds=age, policy=POLICY, jitter=jitter)
 
 
 def test_what_was_refused_is_never_called_again() -> None:
@@ -27,7 +27,7 @@ def test_what_was_refused_is_never_called_again() -> None:
 
 @pytest.mark.parametrize("fault", [ModelUnavailable("x"), *RARELY_MENDED])
 def test_a_first_transient_fault_is_tried_again_in_the_thread(fault: ModelFault) -> None:
-    assert isinstance(after(fault), Again)
+    assert isinstance(after(fault), Retry)
 
 
 def test_a_spent_budget_defers() -> None:
@@ -54,6 +54,6 @@ def test_an_unreachable_model_is_waited_for_until_patience_ends() -> None:
     assert after(ModelUnavailable("x"), age=POLICY.patience_seconds) == GiveUp()
 
 
-@given(tries=st.integers(0, 10**6), chance=st.floats(0, 1, exclude_max=True))
-def test_backoff_stays_between_nothing_and_its_cap(tries: int, chance: float) -> None:
-    assert 0 <= backoff(tries, 0.2, 2.0, chance) <= 2.0
+@given(tries=st.integers(0, 10**6), jitter=st.floats(0, 1, exclude_max=True))
+def test_backoff_stays_between_nothing_and_its_cap(tries: int, jitter: float) -> None:
+    assert 0 <= backoff(tries, 0.2, 2.0, jitter) <= 2.0
