@@ -1,7 +1,7 @@
-"""``python -m orchestrator.health``: whether the orchestrator of this machine works, for health checks.
+"""``python -m orchestrator.health``: the health check of the orchestrator on this machine.
 
-An orchestrator listens on no port. It touches the file that SHOWCASE_HEALTH_FILE names after every sweep that found
-both the database and the broker there; the check looks at how old that is.
+An orchestrator listens on no port. It touches the file that SHOWCASE_HEALTH_FILE names after every sweep that reached
+both the database and the broker; the check reads how old the file is.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from runtime.settings import variable
 
 MAX_AGE_SECONDS = 20.0
-"""Some sweeps may fail in a row: the database starts again within this time."""
+"""A few sweeps may fail in a row: a database restarts within this time."""
 
 
 def touch(path: Path) -> None:
-    """Say that all is well now."""
+    """Record that the orchestrator is healthy now."""
     path.touch()
 
 
@@ -32,7 +32,7 @@ def problem(path: Path, now: float) -> str | None:
 
 
 def main() -> int:
-    """Check once; what is wrong goes to standard error."""
+    """Check once and write any problem to standard error; return the exit status."""
     name = variable("health_file")
     path = os.environ.get(name)
     reason = problem(Path(path), time.time()) if path else f"{name} names no file"

@@ -1,4 +1,4 @@
-"""Settings: the names that both processes share, and how any process reads, explains and refuses its own."""
+"""Settings: those that every process has, and how a process reads, describes and refuses its own."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from contracts.webhooks.targets import parse_allowed
 
 PREFIX = "SHOWCASE_"
 FILE = "_FILE"
-"""SHOWCASE_<NAME>_FILE names a file that holds the setting: how Docker and Kubernetes hand over secrets."""
+"""SHOWCASE_<NAME>_FILE names a file that contains the setting, as Docker and Kubernetes provide secrets."""
 MAX_FILE_CHARACTERS = 65_536
 MISSPELLING_CUTOFF = 0.9
-"""How like ours a name must be to count as misspelt. Below, LEASE_SECONDS would be a slip of IDLE_SECONDS."""
+"""How similar a variable must be to one of our names to count as a misspelling of it. With a lower cutoff,
+LEASE_SECONDS would be taken for a misspelt IDLE_SECONDS."""
 
 
 class FileSettingsSource(PydanticBaseSettingsSource):
@@ -39,7 +40,8 @@ class FileSettingsSource(PydanticBaseSettingsSource):
 
 
 class SharedSettings(BaseSettings):
-    """What every process needs. Each setting is the environment variable SHOWCASE_<NAME>, or lies in a file."""
+    """The settings of every process. Each is the environment variable SHOWCASE_<NAME>, or in the file that
+    SHOWCASE_<NAME>_FILE names."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
@@ -128,7 +130,7 @@ def describe(settings: type[SharedSettings]) -> list[tuple[str, str, str]]:
 
 
 def values_from_files(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Return the settings among ``names`` (variables) that a file holds, without the line's end.
+    """Return the settings among ``names`` (variables) that files contain, without line breaks at the end.
 
     Raises InvalidSetting for a file that cannot be read, and for a setting that is given twice.
     """
@@ -143,21 +145,21 @@ def values_from_files(environment: Mapping[str, str], names: Iterable[str]) -> d
             with Path(path).open(encoding="utf-8") as file:
                 content = file.read(MAX_FILE_CHARACTERS + 1)
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise InvalidSetting(f"{name}{FILE} names {path}, which cannot be read: {reason}.") from error
         if len(content) > MAX_FILE_CHARACTERS:
             raise InvalidSetting(
-                f"{name}{FILE} names {path}, which is no setting: it is longer than {MAX_FILE_CHARACTERS}."
+                f"{name}{FILE} names {path}, which is no setting: it has more than {MAX_FILE_CHARACTERS} characters."
             )
         values[name] = content.rstrip("\r\n")
     return values
 
 
 def read_settings(settings: type[Settings], program: str, purpose: str, arguments: Sequence[str]) -> Settings:
-    """Read the process's settings from its environment, or from the files that it names.
+    """Return the process's settings, read from its environment and the files that it names.
 
-    ``--help`` prints them all and leaves. Leaves with status 2 and one sentence that names the setting when one is
-    wrong or misspelt.
+    With ``--help`` it prints all settings and exits. If a setting is wrong or misspelt, it exits with status 2 and one
+    sentence that names the setting.
     """
     rows = describe(settings)
     width = max(len(name) for name, _, _ in rows)
@@ -171,7 +173,7 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
     ).parse_args(arguments)
     known = [name for name, _, _ in rows]
     for name in sorted(os.environ):
-        # A longer name that starts like one of ours (SHOWCASE_PORT_BASE) is another program's, not a slip.
+        # A longer name that begins like one of ours (SHOWCASE_PORT_BASE) is another program's, not a misspelling.
         if name.startswith(PREFIX) and name not in known and not name.startswith(tuple(f"{k}_" for k in known)):
             similar = difflib.get_close_matches(name, known, n=1, cutoff=MISSPELLING_CUTOFF)
             if similar:

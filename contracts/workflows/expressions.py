@@ -41,7 +41,7 @@ class InvalidExpression(ValueError):
 
 @dataclass(frozen=True)
 class Expression:
-    """A compiled expression: its source, the names of the steps that it reads, the program.
+    """A compiled expression: its source, the names of the steps that it reads, and the program.
 
     ``fields``: the (step, field) pairs that it selects, each once, in the order of the source.
     """

@@ -1,4 +1,4 @@
-"""One step's call, with its retries: picture in, checked answer or a decision out."""
+"""One step's call with its retries: takes the image, returns the checked answer or what follows the fault."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from orchestrator.ports import Clock, Models
 
 @dataclass
 class CallOutcome:
-    """What came of a step: an ``answer`` with its ``images``, or a ``fault`` and what follows it.
+    """The outcome of a step's call: an ``answer`` with its ``images``, or a ``fault`` and what follows it.
 
-    ``faults`` counts the step's failed calls by the fault's code, those before this outcome included.
+    ``faults`` counts the step's failed calls by the fault's code, including those of earlier owners.
     """
 
     attempts: list[Attempt] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Caller:
         self._breakers = Breakers()
 
     def state(self, model: ModelRef) -> ServedState:
-        """Return what the last call of the model came to."""
+        """Return the outcome of the model's last call."""
         return self._breakers.state(str(model))
 
     def call(
@@ -58,10 +58,10 @@ class Caller:
         age_seconds: float,
         renew_lease: Callable[[], None],
     ) -> CallOutcome:
-        """Call the step's model until it answers or the retry rule says otherwise. Raises nothing of a model's.
+        """Call the step's model until it answers or the retry rule ends the retries. A ModelFault is never raised.
 
-        ``faults`` counts the step's earlier faults by code; the loop is bounded by the policy's budget. ``renew_lease``
-        is called before each further try, and ends them by what it raises.
+        ``faults`` counts the step's earlier faults by code. The policy's budget bounds the loop. ``renew_lease`` is
+        called before each retry; what it raises ends the call.
         """
         outcome = CallOutcome(faults=Counter(faults))
         begun = self._clock.monotonic()
@@ -90,7 +90,7 @@ class Caller:
                     if wait == 0 and self._clock.sleep(decision.after_seconds):
                         renew_lease()
                         continue
-                    # Without a wait the process is to stop: whoever comes next goes on.
+                    # The breaker opened, or the process is to stop: then any orchestrator may go on at once.
                     decision = Defer(shortest_delay(wait) if wait else 0)
                 outcome.fault, outcome.follows = fault, decision
                 return outcome
@@ -111,8 +111,8 @@ class Caller:
         return answered
 
     def _deferred_by_breaker(self, outcome: CallOutcome, wait: float, age_seconds: float) -> CallOutcome:
-        """Set the step aside without a call: its model is away, and one trial at a time finds out when it is back."""
-        outcome.fault = ModelUnavailable("it has not answered several calls in a row and is left alone for a moment.")
+        """Defer the step without a call: the model does not answer, and trial calls find out when it does again."""
+        outcome.fault = ModelUnavailable("it has not answered several calls in a row, so it is not called for a while.")
         waited_enough = age_seconds >= self._policy.patience_seconds
         outcome.follows = GiveUp() if waited_enough else Defer(shortest_delay(wait))
         return outcome

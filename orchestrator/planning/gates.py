@@ -1,4 +1,4 @@
-"""Gates and outputs: evaluate a workflow's expressions over what its steps answered. Pure."""
+"""Gates and outputs: evaluate a workflow's expressions over the outputs of its steps. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Outputs = Mapping[str, Mapping[str, Any] | None]
 
 
 class Unevaluable(Exception):
-    """An expression has no value; ``skipped`` names the skipped step that it needs, if that is why."""
+    """An expression has no value. ``skipped`` names the skipped step that it needs, if that is the reason."""
 
     def __init__(self, message: str, skipped: str | None = None) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class Unevaluable(Exception):
 
 
 def evaluate(expression: Expression, outputs: Outputs) -> Any:
-    """Return the expression's value. A skipped step is an empty map to it, so that has(step.field) can ask.
+    """Return the expression's value. A skipped step is an empty map, so that has(step.field) is false.
 
     Raises Unevaluable.
     """
@@ -40,7 +40,7 @@ def evaluate(expression: Expression, outputs: Outputs) -> Any:
 def evaluate_gate(expression: Expression, outputs: Outputs) -> Gate:
     """Return the gate with its value: true runs the step, false skips it. Raises Unevaluable.
 
-    A gate that needs a skipped step closes: its value is None, and ``reason`` says which step.
+    If the expression needs a skipped step, the gate's value is None and ``reason`` names that step.
     """
     inputs = inputs_of(expression, outputs)
     try:
@@ -55,7 +55,7 @@ def evaluate_gate(expression: Expression, outputs: Outputs) -> Gate:
 
 
 def inputs_of(expression: Expression, outputs: Outputs) -> dict[str, Any]:
-    """Return the values that the expression names, by step: {"classification": {"label": "abnormality"}}."""
+    """Return the values of the fields that the expression selects: {"classification": {"label": "abnormality"}}."""
     found: dict[str, Any] = {}
     for name, field in expression.fields:
         found.setdefault(name, {})[field] = (outputs.get(name) or {}).get(field)

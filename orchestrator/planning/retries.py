@@ -1,4 +1,4 @@
-"""What follows a failed call: again, later, or never. Pure."""
+"""What follows a failed call: a retry in this thread, a deferral, or the submission's failure. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from runtime.backoff import backoff
 class Policy:
     """How patient the orchestrator is. All in seconds but ``fault_tries``.
 
-    ``budget_seconds``: how long one thread goes on trying a step before it sets the submission aside.
+    ``budget_seconds``: how long one thread retries a step before it defers the submission.
     ``patience_seconds``: how long a submission waits for a model that cannot be reached.
-    ``fault_tries``: calls of one step after which a fault that more waiting rarely mends (a crash, a timeout, a model
-    that is not loaded) fails it. Each of these kinds is counted by itself.
+    ``fault_tries``: after this many crashes of one step the submission fails, and likewise after this many timeouts,
+    and after this many calls of a model that is not loaded. Waiting longer rarely helps with these.
     """
 
     base_seconds: float = 0.2
@@ -28,21 +28,21 @@ class Policy:
 
 @dataclass(frozen=True)
 class Retry:
-    """Call once more, in this thread, after so many seconds."""
+    """Call again in this thread after a pause."""
 
     after_seconds: float
 
 
 @dataclass(frozen=True)
 class Defer:
-    """Give the thread back and ring again after so many seconds."""
+    """Release the thread; the delay queue delivers the job again after ``seconds``."""
 
     seconds: int
 
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Fail the submission: nothing is gained by another call."""
+    """Fail the submission: another call would not help."""
 
 
 def decide(
@@ -50,9 +50,9 @@ def decide(
 ) -> Retry | Defer | GiveUp:
     """Decide what follows ``fault``.
 
-    ``count`` is how many calls of the step ended in this kind of fault, this one included, over all owners: what other
-    kinds did neither uses up its tries nor lengthens its waits. ``elapsed_seconds`` is the time that this thread has
-    spent on the step, ``age_seconds`` the submission's age.
+    ``count`` is the number of the step's calls that ended in this kind of fault, over all owners and including this
+    one; faults of other kinds neither use up its tries nor lengthen its delays. ``elapsed_seconds`` is the time that
+    this thread has spent on the step, ``age_seconds`` the submission's age, ``jitter`` a random number in [0, 1).
     """
     if not fault.retryable:
         return GiveUp()
@@ -62,10 +62,10 @@ def decide(
     if age_seconds >= policy.patience_seconds:
         return GiveUp()
     if not waiting_helps and count > 1:
-        # A worker takes seconds to start again: the same call at once would only use up its tries.
+        # A worker takes seconds to restart: a retry at once would only use up the tries.
         return Defer(DELAYS_SECONDS[min(count - 2, len(DELAYS_SECONDS) - 1)])
     wait = backoff(count, policy.base_seconds, policy.cap_seconds, jitter)
     if elapsed_seconds + wait <= policy.budget_seconds:
         return Retry(wait)
-    # The more often it was tried, the longer it waits; each budget's worth of tries is some five calls.
+    # One budget is enough for about five calls; each further budget that is used up takes the next longer delay.
     return Defer(DELAYS_SECONDS[min((count - 1) // 5, len(DELAYS_SECONDS) - 1)])

@@ -45,8 +45,8 @@ def checked_addresses(target: Target, allowed: Allowed, resolve_name: Resolve) -
     kinds = {address: refusal(address, allowed) for address in found}
     permitted = [address for address, kind in kinds.items() if kind is None]
     if not permitted:
-        # The sentence names the kind of address and not the address: whoever submitted may read it, and need not
-        # learn how the operator's network is built.
+        # The sentence names the kind of address and not the address: the client reads it, and need not learn how the
+        # operator's network is built.
         kind = next(iter(kinds.values()), None) or "no"
         raise InvalidWebhook(f"{target.host} leads to {kind} address; a webhook goes to a public one.")
     return permitted

@@ -1,4 +1,4 @@
-"""Sends what is due, on a small pool of threads. Any orchestrator does; it is safe when all do."""
+"""Sends the webhooks that are due, on a small pool of threads. Every orchestrator does; it is safe when all do."""
 
 from __future__ import annotations
 
@@ -22,23 +22,26 @@ log = structlog.get_logger()
 
 THREADS = 8
 THREADS_PER_HOST = 4
-"""One receiver that is slow leaves the others half of the threads."""
+"""A slow receiver leaves half of the threads to the others."""
 
 BATCH = 100
-"""Webhooks that one look finds at most; the next one finds the rest."""
+"""The most webhooks that one query returns; the next one returns the rest."""
 
 POLL_SECONDS = 2.0
-"""Between two looks, for what another process ended or left behind. What ends here is sent at once."""
+"""Between two polls, which find what other processes ended or left behind. What ends here is sent at once."""
 
 CLAIM_SECONDS = 90.0
-"""How long a webhook is this process's alone: longer than a name's look-up and a delivery can take together."""
+"""How long a claim reserves a webhook for this process: longer than name resolution and delivery take together."""
 
 HOST_BUSY_SECONDS = 30.0
-"""When one slow receiver's webhooks fill a whole look, they are left alone for so long."""
+"""When the webhooks of one slow receiver fill a whole batch, they are postponed by this long."""
 
 
 class Deliverer:
-    """Thread-safe. ``pool`` runs THREADS deliveries at a time; as many are taken, so that none waits under a claim."""
+    """Thread-safe. ``pool`` runs THREADS deliveries at a time; no more are claimed, so that no claim waits in a queue.
+
+    ``uniform`` returns random numbers in [0, 1).
+    """
 
     def __init__(
         self,
@@ -63,12 +66,12 @@ class Deliverer:
         self._idle = threading.Condition(self._lock)
 
     def ended(self, submission: Submission) -> None:
-        """Hear that a submission is final, and look at once if somebody is to be told. Never blocks."""
+        """Called when a submission is final: poll at once if it has a webhook. Never blocks."""
         if submission.webhook is not None:
             self._woken.set()
 
     def run(self) -> None:
-        """Look whenever woken, and every POLL_SECONDS, until told to stop."""
+        """Poll when woken, and every POLL_SECONDS, until ``stop`` is called."""
         prepared = False
         while not self._stopping.is_set():
             woken = self._woken.wait(POLL_SECONDS)
@@ -79,17 +82,17 @@ class Deliverer:
                     prepared = True
                 self.once(recent=woken and not self._more_due)
             except StoreUnavailable as error:
-                log.warning("webhooks put off", error=error.message)
+                log.warning("webhooks postponed", error=error.message)
             except Exception:
-                # The thread must live: without it no webhook would be sent until a restart.
-                log.exception("webhooks broke")
+                # The thread must go on: without it no webhook would be sent until a restart.
+                log.exception("webhook polling failed")
 
     def once(self, *, recent: bool = False) -> int:
-        """Begin to send what is due, as far as there are threads, and return how many. Raises StoreUnavailable."""
+        """Start to send what is due, as far as threads are free, and return how many. Raises StoreUnavailable."""
         if self._stopping.is_set() or not self._has_free_thread():
             return 0
         found = self._outbox.due(BATCH, recent=recent)
-        # All orchestrators find the same; each begins elsewhere, so that they seldom meet.
+        # All orchestrators find the same webhooks; a random order makes them rarely try the same one.
         random.shuffle(found)
         begun, host_busy = 0, []
         for due in found:
@@ -104,7 +107,7 @@ class Deliverer:
         return begun
 
     def stop(self, seconds: float) -> None:
-        """Begin nothing more, and wait so long for what is under way. What is not sent then is sent by another."""
+        """Start no more deliveries and wait up to ``seconds`` for those under way. Another process sends the rest."""
         self._stopping.set()
         self._woken.set()
         with self._lock:
@@ -140,9 +143,9 @@ class Deliverer:
             well = True
         except ShowcaseError as error:
             # It is due again when its claim ends.
-            log.warning("webhook put off", submission_id=due.submission_id, error=error.message)
+            log.warning("webhook postponed", submission_id=due.submission_id, error=error.message)
         except Exception:
-            log.exception("webhook broke", submission_id=due.submission_id)
+            log.exception("webhook delivery failed", submission_id=due.submission_id)
         finally:
             with self._lock:
                 del self._under_way[due.submission_id]
@@ -152,7 +155,7 @@ class Deliverer:
 
     def _send(self, submission: Submission, webhook: Webhook) -> None:
         if not submission.state.terminal:
-            self._outbox.drop(submission)  # it was tried again before its failure was told: its next end will be
+            self._outbox.drop(submission)  # it was retried before its webhook was sent; its next end sends one
             return
         body = events.body(submission)
         started_at = self._clock.now()
@@ -177,7 +180,7 @@ class Deliverer:
 
 
 def _host(due: DueWebhook) -> str:
-    """Return whose threads it takes."""
+    """Return the host that the limit of threads counts it for; empty if the URL has none."""
     try:
         return (urlsplit(due.url).hostname or "").lower()
     except ValueError:

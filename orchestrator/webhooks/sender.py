@@ -1,4 +1,4 @@
-"""POSTs one webhook to its receiver, and says what became of it."""
+"""POSTs one webhook to its receiver and returns the outcome."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ DELIVERY_SECONDS = 20.0
 """From the first packet to the last byte that is read."""
 
 ANSWER_BYTES = 16 * 1024
-"""At most this much of an answer's body is read, for servers that fail when a client hangs up early, and thrown away:
-what a server in the operator's network says is not for the person who submitted."""
+"""At most this much of an answer's body is read, for servers that fail when a client hangs up early. It is thrown away:
+a client must not learn what a server in the operator's network answers."""
 
 
 class HttpSender:

@@ -208,7 +208,7 @@ def test_a_model_that_is_away_is_not_asked_for_every_submission(world):
     outcome = here.process()  # its message came early; any other submission of this model fares the same
     assert isinstance(outcome, PublishLater)
     assert len(here.models.calls) == asked
-    assert "left alone for a moment" in here.stored.reason
+    assert "it is not called for a while" in here.stored.reason
 
 
 def test_a_message_for_what_is_done_running_or_gone_changes_nothing(world):
