@@ -11,7 +11,7 @@ import structlog
 
 from contracts.errors import BrokerUnavailable, InvalidDocument, InvalidMessage, StoreUnavailable, UnknownSchema
 from contracts.messaging.jobs import Job, decode_job
-from orchestrator.execution.engine import Engine, PublishLater
+from orchestrator.execution.engine import Done, PublishLater
 from orchestrator.ports import JobPublisher
 
 log = structlog.get_logger()
@@ -41,10 +41,17 @@ class Delivery(Protocol):
     def dead_letter(self) -> None: ...
 
 
+class JobProcessor(Protocol):
+    """What processes a job: the engine."""
+
+    def process(self, job: Job) -> Done | PublishLater:
+        """Raises StoreUnavailable, UnknownSchema and InvalidDocument."""
+
+
 class Consumer:
     """Hands deliveries to ``threads`` workers. RabbitMQ's prefetch bounds how many wait here."""
 
-    def __init__(self, engine: Engine, job_publisher: JobPublisher, threads: int) -> None:
+    def __init__(self, engine: JobProcessor, job_publisher: JobPublisher, threads: int) -> None:
         self._engine = engine
         self._job_publisher = job_publisher
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="submission")

@@ -13,7 +13,8 @@ import copy
 from typing import Any
 
 from contracts.errors import LeaseLost, ModelCrashed, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
-from contracts.submissions.documents import ModelRef
+from contracts.submissions.documents import ModelRef, Submission
+from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.workflows.workflow_file import Workflow
 from orchestrator import ports
@@ -47,7 +48,9 @@ class WatchedStore(MemoryStore):
         document = self.documents[claim.submission_id]
         return bool(document["state"] == SubmissionState.RUNNING and document["fence"] == claim.fence)
 
-    def claim(self, submission, owner, lease_seconds, progress):  # type: ignore[no-untyped-def]
+    def claim(
+        self, submission: Submission, owner: str, lease_seconds: float, progress: ports.Progress
+    ) -> ports.Claim | None:
         claim = super().claim(submission, owner, lease_seconds, progress)
         if claim is not None:
             here().notes |= {CLAIM: claim, PUBLISHED_EVENTS: _running(self.documents[submission.id]), CALLED: set()}
@@ -178,7 +181,7 @@ class WatchedModels:
         self.pictured: set[str] = set()
         self._store, self._clock = store, clock
 
-    def predict(self, model: ModelRef, image: ports.StoredImage, timeout_seconds: float) -> tuple[object, str]:
+    def predict(self, model: ModelRef, image: StoredImage, timeout_seconds: float) -> tuple[object, str]:
         self._watch(here(), image.data.decode(), model.name)
         self.answers += 1
         match self.mood:
