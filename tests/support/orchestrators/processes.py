@@ -201,7 +201,7 @@ class Front:
 
 
 class QuietJobPublisher(FakeEventPublisher):
-    """The gateway's doorbell never fails: what it misses, the sweep rings for."""
+    """The gateway's publisher never fails: jobs that it misses are published by the sweep."""
 
     def __init__(self, broker: Broker) -> None:
         super().__init__()

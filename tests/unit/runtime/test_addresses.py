@@ -1,4 +1,4 @@
-"""An address that a library cannot read is told in one sentence that names the setting, and never with its password."""
+"""An address that a library cannot read is refused with a sentence that names the setting, never with its password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every message is acknowledged, given back or dead-lettered, once, after its work."""
+"""Every message is acknowledged, requeued or dead-lettered, once, after its work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FakeDelivery:
         self.fate.set_result("acknowledged")
 
     def requeue(self) -> None:
-        self.fate.set_result("given back")
+        self.fate.set_result("requeued")
 
     def pass_on(self) -> None:
         self.fate.set_result("passed on")
@@ -66,19 +66,19 @@ def test_finished_work_is_acknowledged() -> None:
     assert fate_of(Done()) == "acknowledged"
 
 
-def test_what_was_set_aside_rings_later_and_is_acknowledged() -> None:
+def test_a_deferred_job_is_published_later_and_acknowledged() -> None:
     job_publisher = FakeJobPublisher()
     assert fate_of(PublishLater(15), job_publisher) == "acknowledged"
     assert job_publisher.published == [("id-1", 15)]
 
 
-def test_a_bell_that_is_away_is_left_to_the_sweep() -> None:
+def test_a_job_that_cannot_be_published_is_left_to_the_sweep() -> None:
     job_publisher = FakeJobPublisher()
     job_publisher.away = True
     assert fate_of(PublishLater(15), job_publisher) == "acknowledged"
 
 
-def test_a_store_that_is_away_rings_again_soon() -> None:
+def test_a_job_is_published_again_soon_when_the_store_is_unavailable() -> None:
     job_publisher = FakeJobPublisher()
     assert fate_of(StoreUnavailable("away"), job_publisher) == "acknowledged"
     assert job_publisher.published == [("id-1", STORE_UNAVAILABLE_DELAY_SECONDS)]
@@ -105,7 +105,7 @@ def test_a_document_that_nobody_can_read_is_left_to_an_operator() -> None:
     assert fate_of(InvalidDocument("It has no steps.")) == "dead-lettered"
 
 
-def test_draining_gives_back_what_has_not_begun_and_waits_for_what_has() -> None:
+def test_draining_requeues_what_has_not_begun_and_waits_for_what_has() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     class SlowEngine:
@@ -122,4 +122,4 @@ def test_draining_gives_back_what_has_not_begun_and_waits_for_what_has() -> None
     assert consumer.drain(0) is False
     go_on.set()
     assert consumer.drain(5) is True
-    assert (first.fate.result(5), second.fate.result(5)) == ("acknowledged", "given back")
+    assert (first.fate.result(5), second.fate.result(5)) == ("acknowledged", "requeued")

@@ -209,7 +209,7 @@ def test_a_short_outage_is_bridged_in_the_thread(world: MakeWorld) -> None:
     assert [attempt.error for attempt in stored.steps[0].attempts] == ["away", "away", None]
 
 
-def test_a_long_outage_sets_it_aside_with_the_reason_and_the_next_time(world: MakeWorld) -> None:
+def test_a_long_outage_defers_it_with_the_reason_and_the_next_time(world: MakeWorld) -> None:
     here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("its server cannot be reached.")})
     outcome = here.process()
     stored = here.stored
@@ -298,7 +298,7 @@ def cancel(here: World) -> None:
     "answer",
     [
         {"digit": 1, "score": 1.0},
-        ModelUnavailable("away"),  # would be tried again in the thread, then set aside
+        ModelUnavailable("away"),  # would be retried in the thread, then deferred
         ModelTimeout("slow"),
         ModelRefused("no image"),  # would fail it
     ],
@@ -316,7 +316,7 @@ def test_one_that_is_canceled_in_a_step_stays_canceled_and_holds_its_thread_no_l
         return answer
 
     here.models.answers["digit_recognizer"] = canceled_meanwhile
-    assert here.process() == Done()  # nothing is rung for again: the message is acknowledged
+    assert here.process() == Done()  # no job is published: the message is acknowledged
     assert here.models.calls == ["digit_recognizer"]  # the step's call under way is the last one
     assert [here.stored] == canceled
     assert here.stored.state is SubmissionState.CANCELED
@@ -528,21 +528,21 @@ def test_a_step_handed_back_before_its_picture_is_stored_is_called_again(
     assert here.stored_image("mask.png") == PICTURE
 
 
-def test_a_stopping_process_sets_aside_at_once(world: MakeWorld) -> None:
+def test_a_stopping_process_defers_at_once(world: MakeWorld) -> None:
     here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
     here.clock.stopped = True
     assert here.process() == PublishLater(0)
     assert len(here.models.calls) == 1
 
 
-def told(here: World) -> list[tuple[int | None, list[str]]]:
+def published(here: World) -> list[tuple[int | None, list[str]]]:
     return [(change.first, [event.type for event in change.events]) for change in here.event_publisher.changes]
 
 
 def test_every_move_is_told_once_after_it_is_written(world: MakeWorld) -> None:
     here = world(GATED, {"classifier": ABNORMAL, "segmenter": MASK})
     here.process()
-    assert told(here) == [
+    assert published(here) == [
         (1, ["submission.running", "step.running"]),
         (3, ["step.succeeded", "step.running"]),
         (5, ["step.succeeded", "submission.succeeded"]),
@@ -569,7 +569,7 @@ def test_a_later_owner_goes_on_counting(world: MakeWorld) -> None:
     before = here.stored.event_count
     here.event_publisher.changes.clear()
     here.process(here.new_engine("second"))
-    assert told(here)[0][0] == before + 1
+    assert published(here)[0][0] == before + 1
     assert here.stored.event_count == before + 4
 
 
@@ -583,4 +583,4 @@ def test_what_could_not_be_written_is_not_told(world: MakeWorld) -> None:
         return {"digit": 7, "score": 1.0}
 
     here.process()
-    assert told(here) == [(1, ["submission.running", "step.running"])]
+    assert published(here) == [(1, ["submission.running", "step.running"])]

@@ -1,4 +1,4 @@
-"""Whatever expires has its tombstone before it is deleted, and each is looked at a few times, not at every turn."""
+"""What expires has a tombstone before it is deleted, and is read a few times and not in every pass."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Setting:
         return submission.id
 
 
-def test_what_expires_within_a_minute_is_buried_ahead_and_stays_until_then() -> None:
+def test_what_expires_within_a_minute_has_a_tombstone_and_stays_until_then() -> None:
     setting = Setting()
     soon, later = setting.kept(30), setting.kept(300)
     assert setting.expiry.once() == 0
@@ -42,7 +42,7 @@ def test_what_expires_within_a_minute_is_buried_ahead_and_stays_until_then() -> 
 
 
 @pytest.mark.parametrize("days", [0.001, 1, 39.9, 41, 4000])
-def test_what_expired_while_nobody_looked_is_buried_and_deleted(days: float) -> None:
+def test_what_expired_before_the_start_gets_a_tombstone_and_is_deleted(days: float) -> None:
     setting = Setting()
     past = setting.kept(-86400 * days)
     assert setting.expiry.once() == 1
@@ -51,7 +51,7 @@ def test_what_expired_while_nobody_looked_is_buried_and_deleted(days: float) -> 
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 3.0, 7.0, 59.0, 61.0, 119.0])
-def test_each_is_buried_before_it_is_deleted_whenever_it_came(seconds: float) -> None:
+def test_each_has_a_tombstone_before_it_is_deleted_whenever_it_was_created(seconds: float) -> None:
     setting = Setting()
     for _ in range(5):
         setting.clock.advance(2)
@@ -77,7 +77,7 @@ def test_a_tombstone_goes_when_its_own_time_has_come() -> None:
     assert not setting.expiry_store.tombstones
 
 
-def test_nothing_is_looked_at_twice_and_none_is_left_out_when_the_database_was_away() -> None:
+def test_none_is_left_out_when_the_database_was_away() -> None:
     setting = Setting()
     setting.expiry.once()
     key = setting.kept(70)

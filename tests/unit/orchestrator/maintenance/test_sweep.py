@@ -1,4 +1,4 @@
-"""The sweep rings for what was forgotten, takes over what was left, and buries what kills."""
+"""The sweep publishes lost jobs again, takes over expired leases, and fails poison."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def world() -> World:
     return World()
 
 
-def test_what_was_just_accepted_is_left_to_the_doorbell(world: World) -> None:
+def test_what_was_just_accepted_is_left_to_the_gateways_publisher(world: World) -> None:
     assert world.sweep.once() == 0
     assert world.job_publisher.published == []
 
 
-def test_what_nobody_rang_for_is_rung_for_once(world: World) -> None:
+def test_a_job_that_was_not_published_is_published_once(world: World) -> None:
     world.clock.advance(6)
     assert world.sweep.once() == 1
     assert world.sweep.once() == 0
@@ -66,7 +66,7 @@ def test_what_nobody_rang_for_is_rung_for_once(world: World) -> None:
     assert world.stored.published_at == world.clock.now()
 
 
-def test_what_was_rung_for_in_vain_is_rung_for_again(world: World) -> None:
+def test_a_published_job_that_nothing_followed_is_published_again(world: World) -> None:
     world.store.mark_published([world.submission.id])
     world.clock.advance(31)
     assert world.sweep.once() == 1
@@ -88,7 +88,7 @@ def test_even_a_busy_queue_may_have_lost_it(world: World) -> None:
     assert world.sweep.once() == 1
 
 
-def test_what_was_never_rung_for_rings_in_a_busy_queue_too(world: World) -> None:
+def test_a_job_that_was_never_published_is_published_into_a_busy_queue_too(world: World) -> None:
     world.job_publisher.waits["digits"] = 5
     world.clock.advance(6)
     assert world.sweep.once() == 1
@@ -111,7 +111,7 @@ def test_a_running_one_with_a_lease_is_left_alone(world: World) -> None:
     assert world.stored.state is SubmissionState.RUNNING
 
 
-def test_a_lost_lease_is_taken_over_and_rung_for(world: World) -> None:
+def test_a_lost_lease_is_taken_over_and_its_job_published(world: World) -> None:
     world.claim()
     world.clock.advance(11)
     assert world.sweep.once() == 1
@@ -169,7 +169,7 @@ def test_a_lost_claim_takes_no_later_one_with_it(world: World) -> None:
     assert held.all() == [(claim, run)]
 
 
-def test_what_outlives_its_owners_is_buried(world: World) -> None:
+def test_what_outlives_its_owners_fails_as_poison(world: World) -> None:
     for _ in range(3):
         world.claim()
         world.clock.advance(11)

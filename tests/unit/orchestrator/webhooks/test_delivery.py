@@ -121,7 +121,7 @@ def test_a_submission_without_a_webhook_is_nobodys_business(world: World) -> Non
     assert world.deliverer.once() == 0
 
 
-def test_a_buried_one_is_told_too(world: World) -> None:
+def test_one_that_failed_as_poison_is_sent_too(world: World) -> None:
     submission = world.accepted()
     world.store.claim(submission, "owner", 1, Progress(submission.steps))
     world.store.fail_as_poison(world.stored(submission), "poison")
