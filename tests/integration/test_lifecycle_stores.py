@@ -111,7 +111,7 @@ def test_whoever_works_on_a_canceled_one_can_write_nothing(stores):
         with pytest.raises(LeaseLost):
             write()
     assert not stores.back.take_back(submission, 5)
-    assert not stores.back.write_tombstone(submission, "late")
+    assert not stores.back.fail_as_poison(submission, "late")
     assert stores.read(submission) == before
 
 
