@@ -1,1 +1,1 @@
-"""Takes jobs from the queue and drives each submission through its workflow's models."""
+"""Takes jobs from the queue and runs each submission's workflow on its models."""

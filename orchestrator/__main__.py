@@ -1,4 +1,4 @@
-"""``python -m orchestrator``: settings, wiring, run, drain; or an operator's command. Here alone the parts meet."""
+"""``python -m orchestrator``: settings, wiring, run, drain; or an operator's command. The composition root."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ from runtime.settings import exit_with_error, read_settings
 
 PROGRAM = "python -m orchestrator"
 CLOSING_SECONDS = 3.0
-UNSIGNED = "SHOWCASE_WEBHOOK_SECRET is set for the gateway and not for this orchestrator. Give both the same."
-PURPOSE = "Takes jobs from the queue and drives each submission through its workflow's models."
+WEBHOOK_NOT_SENT = "SHOWCASE_WEBHOOK_SECRET is set for the gateway and not for this orchestrator. Set it for both."
+PURPOSE = "Takes jobs from the queue and runs each submission's workflow on its models."
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ def command(arguments: list[str]) -> int:
 
 
 class Process:
-    """Everything that one orchestrator runs, wired from its settings."""
+    """All parts of one orchestrator, wired from its settings."""
 
     def __init__(self, settings: OrchestratorSettings, catalogue: Catalogue) -> None:
         self.settings = settings
@@ -113,7 +113,7 @@ class Process:
             held=self.held,
             step_threads=ThreadPoolExecutor(settings.threads * 2, thread_name_prefix="step"),
             event_publisher=self.broker,
-            ended=self._ended,
+            ended=self._submission_ended,
         )
         self.consumer = Consumer(self.engine, self.broker, settings.threads)
         self.sweep = Sweep(
@@ -140,11 +140,11 @@ class Process:
         if self.settings.webhook_secret:
             thread("webhooks", self.deliverer.run)
 
-    def _ended(self, submission: Submission) -> None:
+    def _submission_ended(self, submission: Submission) -> None:
         if self.settings.webhook_secret:
             self.deliverer.ended(submission)
         elif submission.webhook is not None:
-            log.warning("webhook waits", submission_id=submission.id, error=UNSIGNED)
+            log.warning("webhook not sent", submission_id=submission.id, error=WEBHOOK_NOT_SENT)
 
     def _swept(self) -> None:
         if self.settings.health_file and self.broker.connected:
@@ -152,13 +152,13 @@ class Process:
         self.model_status_reporter.once()
 
     def drain(self) -> None:
-        """Finish what is under way, or hand it back for another orchestrator to go on from its last checkpoint."""
+        """Finish what is under way, or hand it back: another orchestrator then continues from the last checkpoint."""
         self.clock.stop()
         self.broker.drain()
         under_way = [] if self.consumer.drain(self.settings.drain_seconds) else self.held.all()
         for claim, run in [*under_way, *self.held.unfinished()]:
             try:
-                self.keeper.hand_back(claim, run, "Its orchestrator was stopped; another one goes on.")
+                self.keeper.hand_back(claim, run, "Its orchestrator was stopped; another one continues.")
             except ShowcaseError as error:
                 log.warning("not handed back", submission_id=claim.submission_id, error=error.message)
         self.deliverer.stop(CLOSING_SECONDS)
@@ -168,11 +168,11 @@ class Process:
 
 
 def _or_exit(run: Callable[..., None], *arguments: object) -> None:
-    """Run a thread's work; end the process when it cannot work with what is stored."""
+    """Run a thread's work; end the process if this release cannot work with the stored data."""
     try:
         run(*arguments)
     except IncompatibleData as error:
-        log.critical("cannot work with what is stored", error=error.message)
+        log.critical("stored data is incompatible", error=error.message)
         sys.stderr.write(f"{PROGRAM}: {error.message}\n")
         os._exit(2)  # a thread cannot end its process otherwise
 
@@ -201,7 +201,7 @@ def main() -> None:
     process.drain()
     log.info("orchestrator stopped")
     logging.shutdown()
-    # A thread may still wait for a model that hangs. What it held is handed back, and its writes would be refused.
+    # A thread may still wait for a model that hangs. Its submission was handed back, and its writes would be refused.
     os._exit(0)
 
 

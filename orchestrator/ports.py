@@ -1,4 +1,4 @@
-"""What the engine needs from the world: the store, the models, the bell and the clock."""
+"""The orchestrator's ports: the store, the models, the broker and the clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Progress:
-    """What is written with every move: the steps, the artifacts, and the events since the last write."""
+    """What every write under a claim stores: the steps, the artifacts, and the events since the last write."""
 
     steps: list[Step]
     artifacts: list[Artifact] = field(default_factory=list)
@@ -31,28 +31,28 @@ class Progress:
 
 
 class Store(Protocol):
-    """Submissions and pictures. Every method raises StoreUnavailable; writes under a claim raise LeaseLost.
+    """Submissions and images. Every method raises StoreUnavailable; writes under a claim raise LeaseLost.
 
-    Reading a submission raises UnknownSchema when a newer release wrote it, InvalidDocument when none of ours did.
+    Reading a submission raises UnknownSchema if a newer release wrote it, and InvalidDocument if no release did.
     """
 
     def prepare(self) -> None:
-        """Make the indexes that the sweep's query is bounded by, unless they are there."""
+        """Create the indexes that bound the sweep's query, unless they exist."""
 
     def read(self, submission_id: str) -> Submission | None: ...
 
     def image(self, submission_id: str, name: str) -> StoredImage | None: ...
 
     def claim(self, submission: Submission, owner: str, lease_seconds: float, progress: Progress) -> Claim | None:
-        """Queued to running by compare-and-set on state and fence. None: somebody else was faster."""
+        """Move it from queued to running by compare-and-set on state and fence. None: another owner was faster."""
 
     def renew(self, claim: Claim, lease_seconds: float) -> None: ...
 
     def save_artifact(self, claim: Claim, submission: Submission, artifact: Artifact, data: bytes) -> None:
-        """Store a picture, unless a later owner has stored one of this name: LeaseLost."""
+        """Store an artifact. Raises LeaseLost if a later owner has stored one of this name."""
 
     def discard(self, claim: Claim, names: Collection[str]) -> None:
-        """Delete pictures that were stored under a claim which was lost before the submission named them."""
+        """Delete artifacts that were stored under a claim that was lost before the submission named them."""
 
     def checkpoint(self, claim: Claim, progress: Progress) -> None: ...
 
@@ -61,28 +61,28 @@ class Store(Protocol):
     def fail(self, claim: Claim, progress: Progress, reason: str) -> None: ...
 
     def defer(self, claim: Claim, progress: Progress, reason: str, seconds: float) -> None:
-        """Running to queued, not before so many seconds from now."""
+        """Move it from running to queued; it is not to be processed before ``seconds`` from now."""
 
     def due(self, limit: int) -> list[Submission]:
         """Return submissions whose ``due_at`` has passed by the database's clock.
 
-        What this release cannot read is left out, and put off where it would stand before all else.
+        Documents that this release cannot read are left out; they are postponed if they would crowd out all others.
         """
 
     def mark_republished(self, submission: Submission, due_in_seconds: float) -> None:
-        """Record that it was rung for, and when to look again if nothing happens."""
+        """Record that its job was published, and set when it is due again if nothing happens."""
 
     def postpone(self, submission: Submission, due_in_seconds: float) -> None:
-        """Look again later, nothing else."""
+        """Set when it is due again, and nothing else."""
 
     def postpone_all(self, submissions: list[Submission], due_in_seconds: float) -> None:
-        """Look again later at those that are queued and still due."""
+        """Set when those of them that are queued and still due are due again."""
 
     def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
-        """Running to queued, because its lease ran out. False: somebody else wrote in the meantime."""
+        """Move it from running to queued because its lease expired. False: another process wrote in the meantime."""
 
     def fail_as_poison(self, submission: Submission, reason: str) -> bool:
-        """Running to failed, because too many owners died on it. False as above."""
+        """Move it from running to failed because too many owners stopped while they held it. False as above."""
 
 
 class Models(Protocol):
@@ -91,19 +91,19 @@ class Models(Protocol):
 
 
 class JobPublisher(Protocol):
-    """Rings for submissions. Raises BrokerUnavailable."""
+    """Publishes jobs. Every method raises BrokerUnavailable."""
 
     def publish(self, job: Job, delay_seconds: float = 0.0) -> None: ...
 
     def dead_letter_job(self, job: Job) -> None:
-        """Put a job among the dead letters, for an operator to read."""
+        """Publish a job to the dead-letter queue, for an operator to read."""
 
     def waiting(self, workflow: str) -> int:
         """Return how many messages wait in the workflow's queue."""
 
 
 class EventPublisher(Protocol):
-    """Tells whoever waits what has happened. Never blocks and never fails: a notice is a hint."""
+    """Notifies gateways of changes. It never blocks and never fails: a notification is a hint, and may be lost."""
 
     def publish_event(self, change: SubmissionChanged) -> None: ...
 
@@ -142,7 +142,7 @@ class DeadLetters(Protocol):
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Return the database's time: whatever is stored is dated and judged by one clock."""
+        """Return the database's time: one clock dates everything that is stored."""
 
     def monotonic(self) -> float: ...
 

@@ -1,4 +1,4 @@
-"""The connection to RabbitMQ: how it is made, what goes with each message, and how it is made again."""
+"""The connection to RabbitMQ: its parameters, the properties of its messages, and how it reconnects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runtime.backoff import backoff
 log = structlog.get_logger()
 
 WRONG_URL = "SHOWCASE_AMQP_URL is not an AMQP address. Write amqp://user:password@host:port/."
-"""Used instead of the library's own words, which may hold the URL, and with it a password."""
+"""Replaces the library's own message, which may contain the URL and with it a password."""
 
 HEARTBEAT_SECONDS = 10
 CALL_SECONDS = 5.0
@@ -28,7 +28,7 @@ RECONNECT_CAP_SECONDS = 3.0
 
 
 def connection_parameters(url: str, heartbeat_seconds: int = HEARTBEAT_SECONDS) -> pika.URLParameters:
-    """Return how to connect, every wait bounded. Raises InvalidSetting when ``url`` is not an AMQP address."""
+    """Return the connection's parameters, with every wait bounded. Raises InvalidSetting for a wrong ``url``."""
     try:
         parameters = pika.URLParameters(url)
     except (ValueError, TypeError) as error:
@@ -57,13 +57,14 @@ def keep_connected(
     stopped: threading.Event,
     what: str,
     *,
-    chance: Callable[[], float] = random.random,
+    uniform: Callable[[], float] = random.random,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Run ``serve``, which connects and works until the connection ends, again and again until ``stopped`` is set.
+    """Run ``serve`` in a loop until ``stopped`` is set; it connects, and works until the connection ends.
 
     ``disconnected`` is called after each end, before the pause. The pause grows with each failure in a row; a
-    connection that lasted longer than the longest pause counts as a success. ``what`` names the connection in the log.
+    connection that lasted longer than the longest pause counts as a success. ``what`` names the connection in the log,
+    ``uniform`` returns random numbers in [0, 1).
     """
     failures = 0
     while not stopped.is_set():
@@ -73,9 +74,9 @@ def keep_connected(
         except (AMQPError, OSError) as error:
             log.warning("connection lost", to=what, error=str(error) or type(error).__name__)
         except Exception:
-            # A peer that dies half-way makes pika raise more than its own errors; this thread must outlive them.
-            log.exception("connection broke", to=what)
+            # A broker that stops half-way makes pika raise more than its own errors; this thread must go on.
+            log.exception("connection failed", to=what)
         finally:
             disconnected()
         failures = 1 if monotonic() - began > RECONNECT_CAP_SECONDS else failures + 1
-        stopped.wait(backoff(failures, RECONNECT_BASE_SECONDS, RECONNECT_CAP_SECONDS, max(0.1, chance())))
+        stopped.wait(backoff(failures, RECONNECT_BASE_SECONDS, RECONNECT_CAP_SECONDS, max(0.1, uniform())))

@@ -1,4 +1,4 @@
-"""Clocks: the database's time, which dates and judges all that is stored, and a sleep that ends with the process."""
+"""Clocks: the database's time, which dates everything that is stored, and a sleep that ends with the process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 class DatabaseTime:
     """Follows the database's clock between two measurements.
 
-    It goes on by this machine's monotonic clock, which nobody sets, and not by its date, which may be wrong.
+    In between it counts on this machine's monotonic clock, and not on its date, which may be wrong or be set.
     Thread-safe: a measurement is replaced as a whole.
     """
 
@@ -20,15 +20,15 @@ class DatabaseTime:
         self._measured: tuple[datetime, float] | None = None
 
     def measured(self, answer: datetime) -> datetime:
-        """Keep the time that the database has just answered, and return it with its zone."""
+        """Store the time that the database has just returned, and return it with its zone."""
         measured = answer if answer.tzinfo else answer.replace(tzinfo=UTC)
         self._measured = (measured, self._monotonic())
         return measured
 
     def now(self) -> datetime | None:
-        """Return the database's time, in error by the duration of the last call; None before the first one.
+        """Return the database's time, off by at most the duration of the last measurement; None before the first one.
 
-        In whole milliseconds, as the database keeps times: what is answered is what is stored.
+        It has whole milliseconds, as the database stores times, so that a time reads back as it was written.
         """
         if self._measured is None:
             return None
@@ -37,7 +37,7 @@ class DatabaseTime:
 
 
 def whole_milliseconds(time: datetime) -> datetime:
-    """Return ``time`` without what is finer than a millisecond."""
+    """Return ``time``, cut to milliseconds."""
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 

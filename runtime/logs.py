@@ -1,4 +1,4 @@
-"""The shape of every process's log lines: JSON for files, aligned and coloured for a terminal."""
+"""The format of every process's log lines: JSON for files, aligned and coloured for a terminal."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def configure_logging(process: str, form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(number)
-    # These tell every reconnection in several lines of their own; ours says it in one.
-    for name in ("pika", "pymongo", "urllib3", "waitress.queue"):
+    # These log each reconnection in several lines, ours in one; httpcore would log the headers of webhooks.
+    for name in ("pika", "pymongo", "urllib3", "httpcore", "waitress.queue"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

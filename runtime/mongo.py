@@ -1,4 +1,4 @@
-"""The connection to MongoDB: every wait is bounded, every driver error becomes one of ours."""
+"""The connection to the database: every wait is bounded, every driver error becomes one of ours."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from runtime.clock import DatabaseTime
 Document = dict[str, Any]
 
 WRONG_URL = "SHOWCASE_MONGO_URL is not a MongoDB address. Write mongodb://user:password@host:port/."
-"""Used instead of the driver's own words, which may hold the URL, and with it a password."""
+"""Replaces the driver's own message, which may contain the URL and with it a password."""
 
 
 class Database:
@@ -42,7 +42,7 @@ class Database:
         return self._journaled[collection]
 
     def unjournaled(self, collection: str) -> Collection[Document]:
-        """Return the collection for writes that a journaled write follows, or that may be lost."""
+        """Return the collection for writes that a journaled write follows, or whose loss does no harm."""
         return self._unjournaled[collection]
 
     def now(self) -> datetime:
@@ -50,13 +50,13 @@ class Database:
         return self._time.now() or self.measure_time()
 
     def measure_time(self) -> datetime:
-        """Ask the database for its time and return it. Raises StoreUnavailable."""
+        """Measure the database's time and return it. Raises StoreUnavailable."""
         with translated():
             answer = self._journaled.command("hello")
         return self._time.measured(answer["localTime"])
 
     def ping(self) -> None:
-        """Measure the time and read once: a server whose storage stands still answers a greeting all the same.
+        """Measure the time and read once: a server whose storage hangs still answers the measurement.
 
         Raises StoreUnavailable.
         """
@@ -65,16 +65,16 @@ class Database:
             self._journaled[layout.SUBMISSIONS].find_one({"_id": ""})
 
     def prepare(self) -> None:
-        """Check what is stored, and make the indexes that bound every query, unless this process has done so.
+        """Check the stored data's version and create the indexes that bound every query; once in each process.
 
-        Over many stored submissions this takes minutes. Raises StoreUnavailable, and IncompatibleData when an older
-        release wrote what is stored.
+        With many stored submissions this takes minutes. Raises StoreUnavailable, and IncompatibleData if an older
+        release wrote the stored data.
         """
         with self._preparing:
             if self._prepared:
                 return
             with translated():
-                self._journaled.command("ping")  # a database that is away is found within the usual bound
+                self._journaled.command("ping")  # an unavailable database is noticed within the usual bound
                 with pymongo.timeout(MAKING_SECONDS):
                     for index in INDEXES:
                         self._journaled[index.collection].create_index(list(index.keys.items()), **index.options)
@@ -110,7 +110,7 @@ class Database:
 def connect(url: str, process: str, timeout_seconds: float) -> MongoClient[Document]:
     """Return a client that connects when it is first used.
 
-    ``process`` names this one in the database's log; ``timeout_seconds`` bounds every call, waits included. Raises
+    ``process`` names the client in the database's log; ``timeout_seconds`` bounds every call, waits included. Raises
     InvalidSetting.
     """
     milliseconds = round(timeout_seconds * 1000)
@@ -130,7 +130,7 @@ def connect(url: str, process: str, timeout_seconds: float) -> MongoClient[Docum
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise StoreUnavailable for whatever the driver raises inside, except for a key that is taken."""
+    """Raise StoreUnavailable for every error of the driver, except for DuplicateKeyError."""
     try:
         yield
     except DuplicateKeyError:

@@ -1,4 +1,4 @@
-"""Settings: the names that both processes share, and how any process reads, explains and refuses its own."""
+"""Settings: those that every process has, and how a process reads, describes and refuses its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contracts.errors import InvalidSetting
 from contracts.webhooks.policy import parse_secrets
@@ -19,21 +20,46 @@ from contracts.webhooks.targets import parse_allowed
 
 PREFIX = "SHOWCASE_"
 FILE = "_FILE"
-"""SHOWCASE_<NAME>_FILE names a file that holds the setting: how Docker and Kubernetes hand over secrets."""
-LONGEST_FILE = 65_536
-SLIP = 0.9
-"""How like ours a name must be to count as misspelt. Below, LEASE_SECONDS would be a slip of IDLE_SECONDS."""
+"""SHOWCASE_<NAME>_FILE names a file that contains the setting, as Docker and Kubernetes provide secrets."""
+MAX_FILE_CHARACTERS = 65_536
+MISSPELLING_CUTOFF = 0.9
+"""How similar a variable must be to one of our names to count as a misspelling of it. With a lower cutoff,
+LEASE_SECONDS would be taken for a misspelt IDLE_SECONDS."""
+
+
+class FileSettingsSource(PydanticBaseSettingsSource):
+    """Settings from the files that SHOWCASE_<NAME>_FILE names. Raises InvalidSetting, as values_from_files does."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = variable(field_name)
+        return values_from_files(os.environ, [name]).get(name), field_name, self.field_is_complex(field)
+
+    def __call__(self) -> dict[str, Any]:
+        found = (self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items())
+        return {name: value for value, name, _ in found if value is not None}
 
 
 class SharedSettings(BaseSettings):
-    """What every process needs. Each setting is the environment variable SHOWCASE_<NAME>."""
+    """The settings of every process. Each is the environment variable SHOWCASE_<NAME>, or in the file that
+    SHOWCASE_<NAME>_FILE names."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # no .env file is read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # that one reads a whole folder
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, FileSettingsSource(settings_cls), env_settings
 
     mongo_url: str = Field(
         default="mongodb://127.0.0.1:27017",
         pattern=r"^mongodb(\+srv)?://",
-        description="Database (MongoDB's protocol), with credentials and TLS in the URL.",
+        description="URL of the database (MongoDB protocol), with credentials and TLS options.",
     )
     mongo_database: str = Field(
         default="showcase", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="Name of the database."
@@ -41,32 +67,33 @@ class SharedSettings(BaseSettings):
     amqp_url: str = Field(
         default="amqp://guest:guest@127.0.0.1:5672/%2F",
         pattern=r"^amqps?://",
-        description="Message broker (RabbitMQ), with credentials, virtual host and TLS in the URL.",
+        description="URL of the message broker (RabbitMQ), with credentials, virtual host and TLS options.",
     )
     workflows: Path = Field(
         default=Path(__file__).resolve().parent.parent / "workflows",
-        description="Folder of workflow files, <name>/<version>.yaml.",
+        description="Folder with the workflow files, <name>/<version>.yaml.",
     )
     store_timeout_seconds: float = Field(
         default=5.0, ge=0.1, le=120, description="Seconds that one call to the database may take."
     )
     log_format: Literal["auto", "json", "console"] = Field(
-        default="auto", description="Log lines: json, console, or auto (console in a terminal, else json)."
+        default="auto",
+        description="Format of log lines: json, console, or auto (console in a terminal, otherwise json).",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe log lines that are written."
+        default="info", description="Lowest level of the log lines that are written."
     )
     webhook_secret: str = Field(
         default="",
         max_length=1024,
-        description="Secret that webhooks are signed with: whsec_ and 24 to 64 random bytes in base64. Empty: none are "
-        "sent. While you change it, the old and the new one, comma-separated.",
+        description="Secret that signs webhooks: whsec_ followed by 24 to 64 random bytes in base64. Without it no "
+        "webhooks are sent. While you change it, set the old and the new secret, separated by a comma.",
     )
     webhook_allow: str = Field(
         default="",
         max_length=4096,
-        description="Networks (10.1.0.0/16), addresses and host names that webhooks may reach although they are not "
-        "public, comma-separated.",
+        description="Networks (10.1.0.0/16), addresses and host names, separated by commas, that webhooks may reach "
+        "although they are not public.",
     )
 
     @field_validator("webhook_secret")
@@ -82,7 +109,7 @@ class SharedSettings(BaseSettings):
         return value
 
 
-Settings = TypeVar("Settings", bound=BaseSettings)
+Settings = TypeVar("Settings", bound=SharedSettings)
 
 
 def variable(field: str) -> str:
@@ -90,7 +117,7 @@ def variable(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def describe(settings: type[BaseSettings]) -> list[tuple[str, str, str]]:
+def describe(settings: type[SharedSettings]) -> list[tuple[str, str, str]]:
     """Return (variable, default, meaning with unit) of every setting, in the order of the class."""
     rows = []
     for name, info in settings.model_fields.items():
@@ -103,7 +130,7 @@ def describe(settings: type[BaseSettings]) -> list[tuple[str, str, str]]:
 
 
 def values_from_files(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Return the settings among ``names`` (variables) that a file holds, without the line's end.
+    """Return the settings among ``names`` (variables) that files contain, without line breaks at the end.
 
     Raises InvalidSetting for a file that cannot be read, and for a setting that is given twice.
     """
@@ -116,21 +143,23 @@ def values_from_files(environment: Mapping[str, str], names: Iterable[str]) -> d
             raise InvalidSetting(f"{name} and {name}{FILE} are both set; unset one of them.")
         try:
             with Path(path).open(encoding="utf-8") as file:
-                content = file.read(LONGEST_FILE + 1)
+                content = file.read(MAX_FILE_CHARACTERS + 1)
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise InvalidSetting(f"{name}{FILE} names {path}, which cannot be read: {reason}.") from error
-        if len(content) > LONGEST_FILE:
-            raise InvalidSetting(f"{name}{FILE} names {path}, which is no setting: it is longer than {LONGEST_FILE}.")
+        if len(content) > MAX_FILE_CHARACTERS:
+            raise InvalidSetting(
+                f"{name}{FILE} names {path}, which is no setting: it has more than {MAX_FILE_CHARACTERS} characters."
+            )
         values[name] = content.rstrip("\r\n")
     return values
 
 
 def read_settings(settings: type[Settings], program: str, purpose: str, arguments: Sequence[str]) -> Settings:
-    """Read the process's settings from its environment, or from the files that it names.
+    """Return the process's settings, read from its environment and the files that it names.
 
-    ``--help`` prints them all and leaves. Leaves with status 2 and one sentence that names the setting when one is
-    wrong or misspelt.
+    With ``--help`` it prints all settings and exits. If a setting is wrong or misspelt, it exits with status 2 and one
+    sentence that names the setting.
     """
     rows = describe(settings)
     width = max(len(name) for name, _, _ in rows)
@@ -144,18 +173,15 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
     ).parse_args(arguments)
     known = [name for name, _, _ in rows]
     for name in sorted(os.environ):
-        # A longer name that starts like one of ours (SHOWCASE_PORT_BASE) is another program's, not a slip.
+        # A longer name that begins like one of ours (SHOWCASE_PORT_BASE) is another program's, not a misspelling.
         if name.startswith(PREFIX) and name not in known and not name.startswith(tuple(f"{k}_" for k in known)):
-            close = difflib.get_close_matches(name, known, n=1, cutoff=SLIP)
-            if close:
-                exit_with_error(program, f"{name} is not a setting. Did you mean {close[0]}?")
+            similar = difflib.get_close_matches(name, known, n=1, cutoff=MISSPELLING_CUTOFF)
+            if similar:
+                exit_with_error(program, f"{name} is not a setting. Did you mean {similar[0]}?")
     try:
-        held = values_from_files(os.environ, known)
+        return settings()
     except InvalidSetting as error:
         exit_with_error(program, error.message)
-    try:
-        values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, value in held.items()}
-        return settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         name = variable(str(first["loc"][0])) if first["loc"] else PREFIX

@@ -1,4 +1,4 @@
-"""Job messages: a doorbell carries an id and nothing that matters. Encode and decode."""
+"""Job messages: encode and decode. A job carries a submission's id; everything else is in the store."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contracts.errors import InvalidMessage, UnknownSchema
 
 SCHEMA = 1
 MAX_BYTES = 4096
-"""A job is some 150 bytes; whatever is longer was not written by us and is not parsed."""
+"""A job has about 150 bytes; a longer message was not written by us and is not parsed."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Ask any orchestrator to look at a submission."""
+    """Asks any orchestrator to process a submission."""
 
     submission_id: str
     workflow: str
@@ -28,7 +28,7 @@ def encode_job(job: Job) -> bytes:
 
 
 def decode_job(body: bytes) -> Job:
-    """Read a job message. Raises InvalidMessage, and UnknownSchema when a newer release wrote it."""
+    """Read a job message. Raises InvalidMessage, and UnknownSchema if a newer release wrote it."""
     if len(body) > MAX_BYTES:
         raise InvalidMessage(f"A job message has at most {MAX_BYTES} bytes, this one has {len(body)}.")
     try:
@@ -43,7 +43,7 @@ def decode_job(body: bytes) -> Job:
     if schema != SCHEMA:
         raise InvalidMessage("The message does not say its schema.")
     values = [fields.get(name) for name in ("submission_id", "workflow", "version")]
-    # Printable: JSON can spell half a character, which would break every handler that looks it up.
+    # Printable: JSON can contain half of a surrogate pair, which no query or log can encode.
     if not all(isinstance(value, str) and value and value.isprintable() for value in values):
         raise InvalidMessage("The message lacks submission_id, workflow or version.")
     return Job(*map(str, values))

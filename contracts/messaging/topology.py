@@ -1,4 +1,4 @@
-"""RabbitMQ's exchanges and queues and their arguments, as data: both processes declare the same."""
+"""RabbitMQ's exchanges and queues with their arguments, as data: all processes declare the same."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ EVENTS_EXCHANGE = "showcase.events"
 DEAD_EXCHANGE = "showcase.dead"
 DEAD_QUEUE = "showcase.dead"
 DELAYS_SECONDS = (2, 5, 15, 60)
-"""One delay queue each. A queue has one delay, because RabbitMQ expires messages at a queue's head only."""
+"""Each delay has its own queue, because RabbitMQ expires messages only at a queue's head."""
 
 DELIVERY_LIMIT = 5
-"""Deliveries that may end with their consumer's death before RabbitMQ dead-letters the message."""
+"""Deliveries whose consumer may stop before RabbitMQ dead-letters the message."""
 
 DEAD_QUEUE_LENGTH = 10_000
-"""The dead-letter queue keeps the newest so many: it is there to be read, and must not fill the disk."""
+"""The dead-letter queue keeps this many of the newest messages, so that it cannot fill the disk."""
 
 PASSES_HEADER = "x-showcase-passes"
-"""How often a message of a newer release was passed on by orchestrators that could not read it."""
+"""How many times orchestrators that could not read a message of a newer release have passed it on."""
 
 REASON_HEADER = "x-showcase-reason"
-"""On a dead letter that we put there ourselves: why. RabbitMQ says in ``x-death`` why it put one there."""
+"""The reason, on a dead letter that we published ourselves. On its own dead letters RabbitMQ sets ``x-death``."""
 
 POISON = "poison"
-"""Too many orchestrators stopped while they had the letter's submission."""
+"""The reason of a job whose submission too many orchestrators held when they stopped."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ def event_key(submission_id: str, state: str) -> str:
 
 
 EVENTS_BINDING = "submission.#"
-"""What a gateway's own queue is bound with: every move of every submission."""
+"""The binding key of a gateway's own queue: every change of every submission."""
 
 EVENTS_QUEUE: dict[str, Any] = {"x-max-length": 10_000, "x-overflow": "drop-head"}
-"""The arguments of that queue, which ends with its connection. A gateway that does not keep up misses the oldest
-notices, and its clients look at the documents."""
+"""The arguments of that queue, which is deleted with its connection. A gateway that cannot keep up misses the oldest
+notifications; it then reads the documents."""
 
 
 def job_queue(workflow: str) -> str:
@@ -71,12 +71,12 @@ def delay_queue(workflow: str, seconds: int) -> str:
 
 
 def shortest_delay(seconds: float) -> int:
-    """Return the shortest delay queue's seconds that last at least ``seconds``, or the longest there is."""
+    """Return the shortest of the delays that is at least ``seconds`` long, or the longest one."""
     return next((delay for delay in DELAYS_SECONDS if delay >= seconds), DELAYS_SECONDS[-1])
 
 
 def topology(workflows: Iterable[str]) -> Topology:
-    """Return all that must be declared for these workflows.
+    """Return everything that must be declared for these workflows.
 
     Jobs wait in quorum queues. A delay queue has no consumer: its messages expire and are dead-lettered back into
     the jobs exchange with the workflow as routing key.
@@ -122,7 +122,7 @@ def topology(workflows: Iterable[str]) -> Topology:
 
 
 class Channel(Protocol):
-    """The part of an AMQP client's channel that declares; pika's blocking channel has it."""
+    """The methods of an AMQP channel that declare; pika's blocking channel has them."""
 
     def exchange_declare(self, exchange: str, exchange_type: str, *, durable: bool) -> Any: ...
 
@@ -132,7 +132,7 @@ class Channel(Protocol):
 
 
 def declare(channel: Channel, wanted: Topology) -> None:
-    """Declare everything; what is there already stays as it is."""
+    """Declare everything; what exists already stays as it is."""
     for exchange in wanted.exchanges:
         channel.exchange_declare(exchange.name, exchange.kind, durable=True)
     for queue in wanted.queues:

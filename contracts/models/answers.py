@@ -1,4 +1,4 @@
-"""What a model service answers, and how binary values travel inside a JSON answer."""
+"""A model service's answers, and how binary values are encoded in a JSON answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from contracts.errors import ModelRefused
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
-"""A mask of 256x256 pixels takes some kilobytes. A model that answers megabytes is broken."""
+"""A mask of 256x256 pixels takes a few kilobytes. A model that answers with megabytes is broken."""
 
 _MAX_DEPTH = 8
 _SIGNATURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
@@ -20,7 +20,7 @@ _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 @dataclass(frozen=True)
 class Binary:
-    """A picture that a model answered: stored as an artifact, never inside a submission."""
+    """An image in a model's answer: it is stored as an artifact, never inside a submission."""
 
     field: str
     media_type: str
@@ -32,11 +32,11 @@ class Binary:
 
 
 def read_answer(answer: object) -> tuple[dict[str, Any], list[Binary]]:
-    """Split a model's answer into plain values and pictures.
+    """Split a model's answer into plain values and images.
 
     A field ``{"media_type": "image/png", "data": "<base64>"}`` at the top level becomes a Binary and is left out of
-    the plain values. Raises ModelRefused when the answer is no object, holds NaN or an infinity (which no JSON
-    reader after us would take) or what no document can hold, nests too deep or holds something that is no picture.
+    the plain values. Raises ModelRefused if the answer is no object, nests too deep, contains NaN or an infinity (which
+    is not JSON), a value that no document can store, or an image that is none.
     """
     if not isinstance(answer, dict):
         raise ModelRefused("The model's answer is not a JSON object.")
@@ -55,13 +55,13 @@ def read_answer(answer: object) -> tuple[dict[str, Any], list[Binary]]:
 def _binary(name: str, value: dict[str, Any]) -> Binary:
     media_type = value["media_type"]
     if not isinstance(media_type, str) or media_type not in _EXTENSIONS:
-        raise ModelRefused(f"The model's field {name!r} has the media type {media_type!r}, which is not known here.")
+        raise ModelRefused(f"The model's field {name!r} has the media type {media_type!r}, which is not supported.")
     try:
         data = base64.b64decode(value["data"], validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
         raise ModelRefused(f"The model's field {name!r} is not base64.") from error
     if not data.startswith(_SIGNATURES[media_type]):
-        raise ModelRefused(f"The model's field {name!r} is no {media_type}, whatever it says.")
+        raise ModelRefused(f"The model's field {name!r} is no {media_type}, although it says so.")
     return Binary(name, media_type, data)
 
 
@@ -76,7 +76,9 @@ def _check(value: object, name: str, depth: int) -> None:
         _check_text(value, name)
     if isinstance(value, dict):
         if value.keys() == {"artifact"}:
-            raise ModelRefused(f"The model's field {name!r} looks like a reference to an artifact, which only we make.")
+            raise ModelRefused(
+                f"The model's field {name!r} looks like a reference to an artifact, which only the platform creates."
+            )
         for key, item in value.items():
             _check_text(key, name)
             _check(item, f"{name}.{key}", depth - 1)
@@ -86,7 +88,7 @@ def _check(value: object, name: str, depth: int) -> None:
 
 
 def _check_text(text: str, name: str) -> None:
-    """JSON can spell what no UTF-8 and no name in a document can hold: half a character, and a zero."""
+    """Refuse what JSON can spell and a document cannot store: half of a surrogate pair, and the null character."""
     try:
         encoded = text.encode()
     except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""What is told of the models: the file that building their archives writes, and that the gateway reads."""
+"""Descriptions of the models: the file that building their archives writes, and that the gateway reads."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Figure(_Described):
 
 
 class ModelCard(_Described):
-    """What a model is for, how it was trained and measured, and where its limits are."""
+    """What a model is for, how it was trained and evaluated, and where its limits are."""
 
     title: str = Field(description="The model's name for people.", examples=["Digit recogniser 1.0.0"])
     summary: str = Field(description="What it does, in a few sentences.")
     figures: list[Figure] = Field(description="Its key figures, measured on data that it was not trained on.")
-    licence: str | None = Field(default=None, description="Under which terms its weights may be used.")
+    licence: str | None = Field(default=None, description="The terms under which its weights may be used.")
     text: str = Field(description="The whole card, as Markdown.")
 
 
@@ -45,7 +45,7 @@ class Weights(_Described):
 
 
 class ModelDescription(_Described):
-    """One version of a model. ``card`` is absent where nobody wrote one."""
+    """One version of a model. ``card`` is None if it has none."""
 
     name: str
     version: str
@@ -54,7 +54,7 @@ class ModelDescription(_Described):
 
 
 def load_descriptions(path: Path) -> list[ModelDescription]:
-    """Read the file. One that is not there describes nothing. Raises InvalidSetting for one that cannot be read."""
+    """Read the file; if it does not exist, no model is described. Raises InvalidSetting if it cannot be read."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -67,4 +67,4 @@ def load_descriptions(path: Path) -> list[ModelDescription]:
     except OSError as error:
         raise InvalidSetting(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, ValidationError, LookupError, TypeError, RecursionError) as error:
-        raise InvalidSetting(f"{path} does not describe models. Write it anew: make models.") from error
+        raise InvalidSetting(f"{path} does not describe models. Write it again: make models.") from error

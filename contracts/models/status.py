@@ -1,4 +1,4 @@
-"""Where a model is called, and how that went: what orchestrators tell, and the catalogue shows. Pure."""
+"""Where a model is served and how its last call ended: orchestrators report it, the catalogue shows it. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contracts.submissions.states import ServedState
 
 @dataclass(frozen=True)
 class ServedModel:
-    """``address`` holds no credentials; ``seen_at`` is when an orchestrator told so, by the database's time."""
+    """``address`` contains no credentials; ``seen_at`` is when an orchestrator reported it, by the database's time."""
 
     model: ModelRef
     address: str
@@ -27,11 +27,17 @@ def to_document(served: ServedModel) -> dict[str, Any]:
 
 
 def read_served(model: ModelRef, document: dict[str, Any]) -> ServedModel:
-    """Raises KeyError and ValueError for what no release of ours wrote."""
+    """Read a stored status. Raises KeyError and ValueError for a document that no release wrote."""
     return ServedModel(model, document["address"], ServedState(document["state"]), document["seen_at"])
 
 
 def shown_address(url: str) -> str:
-    """Return the address without the user, the password and whatever else may be secret in it."""
-    parts = urlsplit(url)
+    """Return a model server's address without user, password, query and fragment; empty if it is no URL.
+
+    An operator may have put a password into it, and clients may read it.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

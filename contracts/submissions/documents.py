@@ -1,4 +1,4 @@
-"""The stored documents' shapes, their schema version and upgrades. Times are aware UTC, durations are seconds."""
+"""The stored documents and their schema version. Times are aware UTC, durations are seconds."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from contracts.errors import InvalidDocument, UnknownSchema
 from contracts.submissions.states import StepState, SubmissionState
 
 SCHEMA = 2
-"""1 was release 0.1, whose fields had other names."""
+"""1 was release 0.1, whose fields have other names."""
 
 INPUT_NAME = "input"
 ATTEMPTS_KEPT = 20
-"""A step's record keeps its latest attempts; ``tries`` counts them all. A document must not grow without end."""
+"""A step keeps its latest attempts; ``tries`` counts all of them. A document must not grow without bound."""
 
 EVENTS_KEPT = 200
-"""A submission keeps its latest events; ``event_count`` counts them all."""
+"""A submission keeps its latest events; ``event_count`` counts all of them."""
 
 
 class _Document(BaseModel):
-    # A field that a newer release added is kept out of the way, not refused: old and new run side by side.
+    # A field that a newer release added is ignored, not refused: releases run side by side.
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
 
@@ -46,21 +46,21 @@ class ModelRef(_Document):
 
 
 class InputInfo(_Document):
-    """What was uploaded: ``width`` and ``height`` in pixels as stored, ``bytes`` its length."""
+    """The uploaded image: ``width`` and ``height`` in pixels as stored, ``bytes`` its length."""
 
-    media_type: str = Field(description="By its content.", examples=["image/png"])
+    media_type: str = Field(description="Its media type, by its content.", examples=["image/png"])
     bytes: int = Field(description="The file's length.", examples=[48213])
     width: int = Field(description="Pixels from left to right, as stored.", examples=[256])
     height: int = Field(description="Pixels from top to bottom, as stored.", examples=[256])
-    file_name: str = Field(description="What the file was called, as it was sent.", examples=["slice 17.png"])
+    file_name: str = Field(description="The file's name, as it was sent.", examples=["slice 17.png"])
     sha256: str = Field(description="SHA-256 of the file, in hexadecimal digits.", examples=["0" * 64])
 
 
 class Gate(_Document):
-    """Why a step ran or was skipped: the expression, what it came to, and the values that it saw."""
+    """Why a step ran or was skipped: the expression, its value, and the values that it read."""
 
     expression: str
-    value: bool | None = None  # None: it needs a skipped step; absent in the document, as all that is None
+    value: bool | None = None  # None: it needs a skipped step; None is not stored
     inputs: dict[str, Any]
     reason: str | None = None
 
@@ -73,19 +73,20 @@ class Attempt(_Document):
 
 
 class Step(_Document):
+    """``tries`` counts all calls of the step.
+
+    ``faults`` counts its failed calls by the error's code, over all owners; the retry rule uses it, and a retry of the
+    submission clears it. There are only as many codes as kinds of ModelFault.
+    """
+
     name: str
     model: ModelRef
     state: StepState = StepState.PENDING
     gate: Gate | None = None
     tries: int = 0
-    tries_before_retry: int = 0  # of the tries, those before the latest retry: they count against it no more
+    faults: dict[str, int] = Field(default_factory=dict)
     attempts: list[Attempt] = Field(default_factory=list)
     output: dict[str, Any] | None = None
-
-    @property
-    def tries_that_count(self) -> int:
-        """Calls made in this run, over all its owners: what the retry rule goes by."""
-        return self.tries - self.tries_before_retry
 
     def record(self, attempt: Attempt) -> None:
         self.tries += 1
@@ -104,7 +105,7 @@ class Lease(_Document):
 
 
 class Event(_Document):
-    """A move of a submission (``submission.running``) or of one of its steps (``step.skipped``, with its gate)."""
+    """A new state of a submission (``submission.running``) or of one of its steps (``step.skipped``, with its gate)."""
 
     type: str
     at: datetime
@@ -114,7 +115,7 @@ class Event(_Document):
 
 
 class WebhookAttempt(_Document):
-    """One try to tell of an event: ``id`` is the event's, ``status`` is what the receiver answered, if it did."""
+    """One attempt to deliver an event: ``id`` is the event's, ``status`` is what the receiver answered, if it did."""
 
     id: str
     started_at: datetime
@@ -124,10 +125,10 @@ class WebhookAttempt(_Document):
 
 
 class Webhook(_Document):
-    """Who is told when the submission is final, and what became of it.
+    """The URL to notify when the submission is final, and the state of the delivery.
 
-    ``due_at`` is when to send next, ``sent_at`` when the receiver took it; with neither, a final submission's event was
-    given up. ``tries`` counts the places taken in the schedule, ``attempts`` keeps the latest 20 of all rounds.
+    ``due_at`` is when to send next, ``sent_at`` when the receiver accepted it; if a final submission has neither, the
+    delivery was given up. ``tries`` counts the attempts of the current schedule, ``attempts`` are the latest 20 of all.
     """
 
     url: str
@@ -138,18 +139,18 @@ class Webhook(_Document):
 
 
 class Submission(_Document):
-    """One image on its way through one workflow version.
+    """One image and its run through one workflow version.
 
-    ``due_at`` is when a sweep should look at it next: every submission that is not in a terminal state has one, so
-    that one sparse index finds all that was not rung for, was rung for in vain, or lost its orchestrator.
+    ``due_at`` is when a sweep should check it next. Every submission that is not in a terminal state has one, so that
+    one sparse index finds those whose job was not published, whose message was lost, or whose orchestrator stopped.
     ``fence`` counts the claims: a write that carries an older one changes nothing. ``lost_leases`` counts the
-    orchestrators that vanished while they held it. ``queue_depth_at_submit`` is how many of its workflow waited when it
-    was queued. ``events`` are the latest events, ``event_count`` is the number of the last one. ``retries`` counts how
-    often it was queued again after it had ended, ``retried_at`` is when that was last.
+    orchestrators that stopped while they held it. ``queue_depth_at_submit`` is the number of submissions of its
+    workflow that waited when it was queued. ``events`` are the latest events, ``event_count`` is the number of the last
+    one. ``retries`` counts its retries, ``retried_at`` is the time of the latest.
     """
 
     id: str = Field(alias="_id")
-    # Stored as "schema", a name that pydantic keeps for itself.
+    # Stored as "schema", a name that pydantic reserves.
     schema_version: int = Field(default=SCHEMA, alias="schema")
     workflow: WorkflowRef
     state: SubmissionState
@@ -179,16 +180,14 @@ class Submission(_Document):
 
     @property
     def asked_at(self) -> datetime:
-        """When this run of it was asked for: a retry is given the same patience as a new submission."""
+        """When it was submitted or last retried: a retry is given the same patience as a new submission."""
         return self.retried_at or self.created_at
 
     def renewed_steps(self) -> list[Step]:
-        """Return the steps for another run: what succeeded or was skipped stays, the rest is called anew."""
+        """Return the steps for a retry: steps that succeeded or were skipped stay, the others are called again."""
         kept = {StepState.SUCCEEDED, StepState.SKIPPED}
         return [
-            step
-            if step.state in kept
-            else step.model_copy(update={"state": StepState.PENDING, "tries_before_retry": step.tries})
+            step if step.state in kept else step.model_copy(update={"state": StepState.PENDING, "faults": {}})
             for step in self.steps
         ]
 
@@ -197,14 +196,14 @@ class Submission(_Document):
 
 
 def to_document(submission: Submission) -> dict[str, Any]:
-    """Return what is stored; absent values are left out, so that sparse indexes stay sparse."""
+    """Return the document to store; None is left out, so that sparse indexes stay sparse."""
     return submission.model_dump(by_alias=True, exclude_none=True)
 
 
 def from_document(document: dict[str, Any]) -> Submission:
     """Read a stored document.
 
-    Raises UnknownSchema for one of a newer release, and InvalidDocument for one that this release cannot read.
+    Raises UnknownSchema for a document of a newer release, and InvalidDocument for one that this release cannot read.
     """
     schema = document.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:
@@ -226,7 +225,7 @@ def from_document(document: dict[str, Any]) -> Submission:
 
 
 def is_submission_id(text: str) -> bool:
-    """Whether this is an id as we write them, in either case."""
+    """Whether ``text`` is an id in the form that we write, in upper or lower case."""
     try:
         return str(uuid.UUID(text)) == text.lower()
     except ValueError:
@@ -239,7 +238,7 @@ def image_key(submission_id: str, name: str) -> str:
 
 
 def input_document(submission: Submission, image: bytes) -> dict[str, Any]:
-    """Return what ``images`` keeps of a submission's input."""
+    """Return the document in ``images`` of a submission's input."""
     document: dict[str, Any] = {
         "_id": image_key(submission.id, INPUT_NAME),
         "media_type": submission.input.media_type,

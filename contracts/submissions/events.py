@@ -1,7 +1,7 @@
-"""What happens to a submission: its moves, numbered in its document, and the notice of them that waits nowhere.
+"""A submission's events: numbered in its document, and published as notifications.
 
-A document keeps its latest moves, appended by the very writes that make them. A notice carries the same over the
-broker, to whoever waits at the moment: it may be lost, doubled or late, and the document alone is the truth.
+A document keeps its latest events; the write that changes a state appends its event. A notification carries the same
+events over the broker to the gateways that are running: it may be lost, repeated or late. The document is the truth.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from contracts.submissions.documents import Event, Step, Submission
 from contracts.submissions.states import StepState, SubmissionState
 
 MAX_BYTES = 256 * 1024
-"""A notice of a dozen moves is some kilobytes; whatever is longer was not written by us and is not parsed."""
+"""A notification of a dozen events has a few kilobytes; a longer message was not written by us and is not parsed."""
 
 
 @checked(frozen=True)
 class SubmissionChanged:
-    """``events`` of a submission that is in ``state`` now. ``first`` is the number of the first, counted from 1.
+    """``events`` of a submission that is in ``state`` now. ``first`` is the number of the first one, counted from 1.
 
-    ``first`` is None when the sender does not know it, and no events are then sent: look at the document.
+    If the sender does not know the number, ``first`` is None and ``events`` is empty: read the document.
     """
 
     submission_id: str
@@ -43,25 +43,25 @@ def encode_change(change: SubmissionChanged) -> bytes:
 
 
 def decode_change(body: bytes) -> SubmissionChanged:
-    """Read a notice. Raises InvalidMessage; a field that a newer release added is left out."""
+    """Read a notification; fields that a newer release added are left out. Raises InvalidMessage."""
     if len(body) > MAX_BYTES:
-        raise InvalidMessage(f"A notice has at most {MAX_BYTES} bytes, this one has {len(body)}.")
+        raise InvalidMessage(f"A notification has at most {MAX_BYTES} bytes, this one has {len(body)}.")
     try:
         return _CHANGE.validate_json(b"%s" % body)
     except ValidationError as error:
-        raise InvalidMessage("The message is no notice of ours.") from error
+        raise InvalidMessage("The message is not one of our notifications.") from error
 
 
 @dataclass(frozen=True)
 class Numbered:
-    """An event with its number, which is what a client resumes after."""
+    """An event with its number, after which a client resumes."""
 
     number: int
     event: Event
 
 
 def numbered(submission: Submission) -> list[Numbered]:
-    """Return the events that the document still holds, oldest first."""
+    """Return the events that the document still keeps, oldest first."""
     before = submission.event_count - len(submission.events)
     return [Numbered(before + place, event) for place, event in enumerate(submission.events, 1)]
 
@@ -71,9 +71,9 @@ def submission_event(state: SubmissionState, at: datetime, reason: str | None = 
 
 
 def step_events(known: dict[str, StepState], steps: Sequence[Step], at: datetime) -> list[Event]:
-    """Return an event for each step whose state is not the ``known`` one, in the workflow's order.
+    """Return an event for each step whose state differs from the ``known`` one, in the workflow's order.
 
-    What has ended is told before what begins, as it happened.
+    Events of steps that have ended come before those of steps that begin, as it happened.
     """
     moved = [step for step in steps if step.state is not known.get(step.name, StepState.PENDING)]
     moved.sort(key=lambda step: step.state is StepState.RUNNING)  # stable: the workflow's order otherwise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StoredImage:
-    """``data`` is the file as it is."""
+    """``data`` is the whole file."""
 
     media_type: str
     data: bytes

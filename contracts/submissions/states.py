@@ -1,4 +1,4 @@
-"""The states of a submission and of its steps, and the only legal moves between them."""
+"""The states of a submission and of its steps, and the legal transitions between them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contracts.errors import IllegalMove
 
 
 class SubmissionState(StrEnum):
-    """Where a submission stands: `queued` and `running` go on, the others are final."""
+    """A submission's state: `queued` and `running` go on, the others are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -18,23 +18,23 @@ class SubmissionState(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the work has ended, for better or worse: whoever waits for the outcome has it.
+        """Whether the work has ended and the outcome is known.
 
-        Nothing that works on submissions moves one out of such a state. Only its owner does, by asking for another
-        run of what failed or was canceled (``retryable``).
+        No process moves a submission out of such a state by itself. Only its owner does, by a retry of what failed or
+        was canceled (``retryable``).
         """
         return self in _TERMINAL
 
     @property
     def retryable(self) -> bool:
-        """Whether it has ended and may be queued again on its owner's word. A success stays one."""
+        """Whether it has ended and its owner may retry it. A success stays one."""
         return self.terminal and self.may_become(SubmissionState.QUEUED)
 
     def may_become(self, other: SubmissionState) -> bool:
         return other in _MOVES[self]
 
     def become(self, other: SubmissionState) -> SubmissionState:
-        """Return ``other``. Raises IllegalMove when the state machine has no such move."""
+        """Return ``other``. Raises IllegalMove if there is no such transition."""
         if not self.may_become(other):
             raise IllegalMove(f"A submission that is {self} cannot become {other}.")
         return other
@@ -44,14 +44,14 @@ _MOVES: dict[SubmissionState, frozenset[SubmissionState]] = {
     SubmissionState.QUEUED: frozenset({SubmissionState.RUNNING, SubmissionState.CANCELED}),
     SubmissionState.RUNNING: frozenset(
         {
-            SubmissionState.QUEUED,  # set aside, or its lease was lost
+            SubmissionState.QUEUED,  # deferred, or its lease was lost
             SubmissionState.SUCCEEDED,
             SubmissionState.FAILED,
             SubmissionState.CANCELED,
         }
     ),
     SubmissionState.SUCCEEDED: frozenset(),
-    # Another run, asked for: it goes on from what succeeded before.
+    # A retry: it keeps what succeeded before.
     SubmissionState.FAILED: frozenset({SubmissionState.QUEUED}),
     SubmissionState.CANCELED: frozenset({SubmissionState.QUEUED}),
 }
@@ -60,7 +60,7 @@ _TERMINAL = frozenset({SubmissionState.SUCCEEDED, SubmissionState.FAILED, Submis
 
 
 class StepState(StrEnum):
-    """Where a step stands. A step whose gate is false is `skipped`."""
+    """A step's state. A step whose gate is false is `skipped`."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -75,7 +75,7 @@ class StepState(StrEnum):
 
 
 class ServedState(StrEnum):
-    """What calling a model came to of late: `failing` is that the last call got no answer."""
+    """How the latest call of a model ended: `failing` means that it got no answer."""
 
     UNTRIED = "untried"
     ANSWERING = "answering"

@@ -1,4 +1,4 @@
-"""What is left of a submission that is no more, for as long as somebody may still ask for it. Pure."""
+"""A tombstone is kept in place of a deleted submission, so that its address can answer 410. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 KEPT = timedelta(days=30)
-"""For so long an address answers that its submission is gone (410), and not that there never was one (404)."""
+"""How long an address answers that its submission is gone (410), before it answers that there is none (404)."""
 
 
 class GoneReason(StrEnum):
@@ -18,7 +18,7 @@ class GoneReason(StrEnum):
 
 
 class Tombstone(BaseModel):
-    """``at`` is when the submission went, or will go: one is written ahead of the deletion."""
+    """``at`` is when the submission was or will be deleted: the tombstone is written before that."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
@@ -36,7 +36,7 @@ class Tombstone(BaseModel):
         return self.model_dump(by_alias=True, mode="python") | {"reason": self.reason.value}
 
     def sentence(self) -> str:
-        """Return what who asks for it is told."""
+        """Return the sentence for a client that asks for the submission."""
         day = f"{self.at:%Y-%m-%d %H:%M} UTC"
         if self.reason is GoneReason.DELETED:
             return f"The submission {self.id} was deleted at {day}, with its images."

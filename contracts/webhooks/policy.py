@@ -1,7 +1,7 @@
-"""Webhooks as both processes know them: the secret, who may be told, and how an event is named. Pure.
+"""What gateway and orchestrator share about webhooks: secrets, permitted targets, and the ids of events. Pure.
 
-The submission is its own outbox: ``webhook.due_at`` stands in it while something is to be sent, and is set by the very
-update that makes the submission final (``layout.WEBHOOK_DUE``).
+The submission is its own outbox: ``webhook.due_at`` is set while something is to be sent. The update that makes the
+submission final sets it (``layout.WEBHOOK_DUE``).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from contracts.errors import WebhooksOff
 from contracts.submissions.documents import Submission, Webhook
 from contracts.webhooks.targets import NOTHING, Allowed, check_url, parse_allowed
 
-SECRET_PREFIX = "whsec_"  # noqa: S105  # what a secret begins with is none
+SECRET_PREFIX = "whsec_"  # noqa: S105  # a prefix is no secret
 SECRET_BYTES = (24, 64)
-"""The least and the most that a secret holds, as the Standard Webhooks specification has it."""
+"""The smallest and the largest secret of the Standard Webhooks specification."""
 
 OFF = (
     "This installation sends no webhooks: its operator has set no SHOWCASE_WEBHOOK_SECRET (whsec_ and 24 to 64 random "
@@ -25,7 +25,7 @@ OFF = (
 
 @dataclass(frozen=True)
 class WebhookPolicy:
-    """What an installation lets webhooks do. Without a secret there are none."""
+    """What an installation permits for webhooks. Without a secret none are sent."""
 
     secrets: tuple[str, ...] = ()
     allowed: Allowed = NOTHING
@@ -36,7 +36,7 @@ class WebhookPolicy:
         return cls(parse_secrets(secret), parse_allowed(allow))
 
     def accept(self, url: str) -> Webhook:
-        """Return what a new submission keeps of the webhook that it names.
+        """Return the webhook that a new submission stores.
 
         Raises WebhooksOff, and InvalidWebhook for a URL that no webhook may be sent to.
         """
@@ -47,9 +47,9 @@ class WebhookPolicy:
 
 
 def parse_secrets(text: str) -> tuple[str, ...]:
-    """Read secrets separated by commas: while one is changed, requests are signed with the old and the new one.
+    """Read secrets separated by commas: while one is replaced, requests are signed with the old and the new one.
 
-    Raises ValueError, which never says what was written.
+    Raises ValueError, whose message never contains the secret.
     """
     secrets = tuple(filter(None, (part.strip() for part in text.split(","))))
     for secret in secrets:
@@ -64,8 +64,8 @@ def parse_secrets(text: str) -> tuple[str, ...]:
 
 
 def event_id(submission: Submission) -> str:
-    """Return the id of the event that the submission is final (``webhook-id``): the same at every try and replay.
+    """Return the id (``webhook-id``) of the event that the submission is final: the same at every attempt and replay.
 
-    The fence tells apart the ends of a submission that failed, was tried again, and ended once more.
+    The fence distinguishes the ends of a submission that failed, was retried, and ended again.
     """
     return f"msg_{submission.id.replace('-', '')}_{submission.fence}"

@@ -1,8 +1,9 @@
-"""Where a webhook may go: URLs and addresses, judged without asking the network. Pure.
+"""The targets that a webhook may be sent to: URLs and addresses, checked without the network. Pure.
 
-Whoever submits names a URL that a machine of the operator's then calls. It must lead to the public internet, or to
-where the operator's allow-list says: never to the operator's own network by surprise. A URL is judged when it is
-submitted (``check_url``), and every address that its name leads to when it is called (``refusal``).
+A client names a URL that one of the operator's machines then calls. It must lead to the public internet or to an
+address on the operator's allow-list, and never into the operator's own network by surprise (server-side request
+forgery). A URL is checked when it is submitted (``check_url``), and the addresses of its name before each delivery
+(``refusal``).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _PORTS = {"http": 80, "https": 443}
 _PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")
 
 _CLASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    # The metadata services first: most of their addresses lie in networks that have another name below.
+    # The metadata services first: most of their addresses are in networks that are listed below too.
     (
         "a cloud's metadata",
         ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192")
@@ -53,7 +54,7 @@ _REFUSED = tuple((name, ipaddress.ip_network(text)) for name, texts in _CLASSES 
 
 @dataclass(frozen=True)
 class Allowed:
-    """What the operator lets webhooks reach although it is not public: networks, and names wherever they lead."""
+    """What webhooks may reach although it is not public: networks, and host names whatever their addresses are."""
 
     networks: tuple[Network, ...] = ()
     names: frozenset[str] = frozenset()
@@ -67,7 +68,7 @@ NOTHING = Allowed()
 
 @dataclass(frozen=True)
 class Target:
-    """A URL's parts. ``host`` is in lower case, without brackets and without a dot at its end."""
+    """A URL's parts. ``host`` is in lower case, without brackets and without a final dot."""
 
     scheme: str
     host: str
@@ -76,7 +77,7 @@ class Target:
 
     @property
     def literal(self) -> Address | None:
-        """The host, when it is an address."""
+        """The host, if it is an address."""
         try:
             return ipaddress.ip_address(self.host)
         except ValueError:
@@ -84,7 +85,7 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """What the Host header says."""
+        """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -104,10 +105,7 @@ def parse_allowed(text: str) -> Allowed:
 
 
 def check_url(url: str, allowed: Allowed) -> Target:
-    """Return the URL's parts when a webhook may be sent there, as far as the URL itself tells.
-
-    Raises InvalidWebhook.
-    """
+    """Return the URL's parts if a webhook may be sent there, as far as the URL alone shows. Raises InvalidWebhook."""
     target = _parts(url)
     if target.host in allowed.names:
         return target
@@ -122,7 +120,7 @@ def check_url(url: str, allowed: Allowed) -> Target:
 
 
 def refusal(address: Address, allowed: Allowed) -> str | None:
-    """Return what kind of address this is ("a private") when no webhook may be sent there, else None."""
+    """Return the kind of the address ("a private") if no webhook may be sent there, otherwise None."""
     if allowed.address(address):
         return None
     for kind, network in _REFUSED:
@@ -168,6 +166,6 @@ def _parts(url: str) -> Target:
 
 
 def _is_name(host: str) -> bool:
-    """Whether this is a host name. Its last label is no number: resolvers read 127.1 and 0x7f000001 as addresses."""
+    """Whether this is a host name. The last label must not be a number: resolvers read 127.1 as an address."""
     labels = host.split(".")
     return len(host) <= LONGEST_NAME and all(map(_LABEL.fullmatch, labels)) and not _NUMERIC.fullmatch(labels[-1])

@@ -1,4 +1,4 @@
-"""All published workflows: load them from a folder, find one by name and version, or by an alias of a version."""
+"""All published workflows: load them from a folder, find one by name and version or alias."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from contracts.workflows.workflow_file import VERSION, Workflow, parse_workflow
 
 STABLE = "stable"
 ALIAS = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
-"""An alias has no dot, and so is never taken for a version."""
+"""An alias has no dot, so that it cannot be mistaken for a version."""
 
 Aliases = Mapping[str, Mapping[str, str]]
-"""By workflow: the versions that its aliases mean, by alias."""
+"""Workflow name to alias to version."""
 
 
 class Catalogue:
     """All published workflows by name and version.
 
-    ``stable`` and the other aliases are what was last given to ``follow``. Thread-safe: it replaces them in one step,
-    and who looks something up meanwhile sees the old ones or the new ones.
+    The aliases, ``stable`` among them, are those of the last call of ``follow``. Thread-safe: they are replaced in one
+    step, so that a reader sees either the old ones or the new ones.
     """
 
     def __init__(self, workflows: Iterable[Workflow]) -> None:
@@ -38,9 +38,9 @@ class Catalogue:
         return [workflow for name in self.names for workflow in self._versions[name].values()]
 
     def follow(self, aliases: Aliases) -> list[str]:
-        """Take these aliases from now on. Returns ``workflow/alias`` of those whose version is not here.
+        """Replace the aliases. Return ``workflow/alias`` of those whose version is not in this catalogue.
 
-        Such a one is left out, as if it were not set: gateways of two releases may share a database for a while.
+        Such an alias is left out, as if it were not set: gateways of two releases may share a database for a while.
         """
         known: dict[str, dict[str, str]] = {}
         missing = []
@@ -54,10 +54,7 @@ class Catalogue:
         return sorted(missing)
 
     def aliases(self, name: str) -> dict[str, str]:
-        """Return the versions that the workflow's aliases mean, ``stable`` always among them.
-
-        Raises UnknownWorkflow.
-        """
+        """Return the versions of the workflow's aliases, always including ``stable``. Raises UnknownWorkflow."""
         return dict(sorted({STABLE: self.newest(name).version, **self._aliases.get(name, {})}.items()))
 
     def versions(self, name: str) -> list[Workflow]:
@@ -68,20 +65,20 @@ class Catalogue:
         return sorted(versions.values(), key=lambda workflow: version_key(workflow.version), reverse=True)
 
     def newest(self, name: str) -> Workflow:
-        """Raises UnknownWorkflow."""
+        """Return the newest version. Raises UnknownWorkflow."""
         return self.versions(name)[0]
 
     def stable(self, name: str) -> Workflow:
-        """Return the version that the alias stable means; the newest, where it is not set. Raises UnknownWorkflow."""
+        """Return the version of the alias stable, or the newest one if it is not set. Raises UnknownWorkflow."""
         newest = self.newest(name)
         version = self._aliases.get(name, {}).get(STABLE)
         return newest if version is None else self._versions[name][version]
 
     def find(self, name: str, version: str | None = None) -> Workflow:
-        """Return a version by its number or an alias, or the stable one. Raises UnknownWorkflow."""
+        """Return a version by its number or alias; the stable one by default. Raises UnknownWorkflow."""
         if version is None or version == STABLE:
             return self.stable(name)
-        self.newest(name)  # its sentence names the workflows that there are
+        self.newest(name)  # its error lists the workflows that exist
         return self.version(name, self._aliases.get(name, {}).get(version, version))
 
     def version(self, name: str, version: str) -> Workflow:
@@ -102,7 +99,7 @@ def load_catalogue(folder: Path) -> Catalogue:
     """Load ``folder``/<name>/<version>.yaml. Raises InvalidWorkflow for the first file that is wrong."""
     paths = sorted(path for path in folder.glob("*/*") if path.suffix in {".yaml", ".yml"})
     if not paths:
-        raise InvalidWorkflow(f"{folder}: no workflow is here. Expected {folder}/<name>/<version>.yaml.")
+        raise InvalidWorkflow(f"{folder}: there is no workflow here. Expected {folder}/<name>/<version>.yaml.")
     workflows = []
     for path in paths:
         try:
@@ -113,7 +110,7 @@ def load_catalogue(folder: Path) -> Catalogue:
         if (path.parent.name, path.name) != (workflow.name, f"{workflow.version}.yaml"):
             raise InvalidWorkflow(
                 f"{path}:1: the file says {workflow.name} {workflow.version}; "
-                f"it belongs into {workflow.name}/{workflow.version}.yaml."
+                f"it belongs in {workflow.name}/{workflow.version}.yaml."
             )
         workflows.append(workflow)
     return Catalogue(workflows)

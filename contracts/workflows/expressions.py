@@ -1,8 +1,9 @@
-"""CEL expressions of workflow files: compile, and say which steps they name. Evaluation is the orchestrator's."""
+"""CEL expressions of workflow files: compile, and say which steps and fields they name. The orchestrator evaluates."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,20 @@ _FUNCTIONS = frozenset(
 """The functions of CEL's standard definitions. cel-spec, doc/langdef.md, "List of Standard Definitions"."""
 
 _FUNCTION_NAME = re.compile(r"^[A-Za-z]\w*$")
-_MACRO_VARIABLE = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
+_BINDING_MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
+
+# The library exposes no syntax tree: a program knows which names it reads, and not which of their fields. Both are read
+# from tokens here, so that a word in a string or in a comment is no name. Source: cel-spec, doc/langdef.md, "Syntax".
+_TOKEN = re.compile(
+    r"""
+      (?P<comment> //[^\n]* )
+    | [bB]? [rR] (?P<raw_quote> \"{3} | '{3} | " | ' ) [\s\S]*? (?P=raw_quote)
+    | [bB]? (?P<quote> \"{3} | '{3} | " | ' ) (?: \\[\s\S] | [^\\] )*? (?P=quote)
+    | \w+
+    | \S
+    """,
+    re.VERBOSE | re.ASCII,
+)
 
 
 class InvalidExpression(ValueError):
@@ -27,10 +41,14 @@ class InvalidExpression(ValueError):
 
 @dataclass(frozen=True)
 class Expression:
-    """A compiled expression: its source, the program, and the names of the steps that it reads."""
+    """A compiled expression: its source, the names of the steps that it reads, and the program.
+
+    ``fields``: the (step, field) pairs that it selects, each once, in the order of the source.
+    """
 
     source: str
     names: frozenset[str]
+    fields: tuple[tuple[str, str], ...]
     program: Any = field(compare=False, repr=False)
 
 
@@ -48,14 +66,37 @@ def compile_expression(source: str) -> Expression:
     unknown = sorted(called - _FUNCTIONS)
     if unknown:
         raise InvalidExpression(f"{source!r} calls {unknown[0]}(), which CEL does not have")
-    # The library counts a macro's own variable among the names: in steps.exists(x, x > 1), x is none of ours.
+    # The library counts a macro's own variable among the names: in steps.exists(x, x > 1), x is no step.
     names = frozenset(references["variables"]) - macro_variables(source)
-    return Expression(source, names, program)
+    fields = dict.fromkeys(pair for pair in _selections(source) if pair[0] in names)
+    return Expression(source, names, tuple(fields), program)
 
 
 def macro_variables(source: str) -> frozenset[str]:
-    """Return the names that macros bind: x in steps.exists(x, x > 1)."""
-    return frozenset(_MACRO_VARIABLE.findall(source))
+    """Return the names that macros bind: x in steps.exists(x, x > 1). The source must compile."""
+    return frozenset(
+        variable
+        for dot, macro, bracket, variable, comma in _windows(source)
+        if (dot, bracket, comma) == (".", "(", ",") and macro in _BINDING_MACROS
+    )
+
+
+def _selections(source: str) -> Iterator[tuple[str, str]]:
+    """Yield (a, b) for each ``a.b`` and ``a["b"]`` that is neither a call nor a part of a longer path."""
+    for before, name, sign, field_name, after in _windows(source):
+        if before == ".":
+            continue
+        if sign == "." and after != "(":
+            yield name, field_name
+        elif sign == "[" and after == "]" and field_name[:1] in {"'", '"'}:
+            yield name, str(cel.evaluate(field_name))
+
+
+def _windows(source: str) -> Iterator[tuple[str, ...]]:
+    """Yield each token with the one before it and the three after it, which are empty beyond the ends."""
+    tokens = [match[0] for match in _TOKEN.finditer(source) if match["comment"] is None]
+    padded = ["", *tokens, "", "", ""]
+    return zip(*(padded[shift:] for shift in range(5)), strict=False)
 
 
 def _first_line(error: Exception) -> str:

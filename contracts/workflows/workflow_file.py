@@ -1,4 +1,4 @@
-"""The workflow file: parse, validate, digest. What is wrong is refused on load, with file and line."""
+"""The workflow file: parse, validate, digest. Errors are reported on load, with file and line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PIN = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_]{0,127})@(?P<version>[0-9]{1,9}
 
 @dataclass(frozen=True)
 class StepSpec:
-    """One call of a model: which, when, after which other steps, and for how many seconds at most."""
+    """One call of a model: its gate, the steps that it waits for, and its timeout in seconds."""
 
     name: str
     model: ModelRef
@@ -39,7 +39,7 @@ class StepSpec:
 
     @property
     def needs(self) -> frozenset[str]:
-        """The steps that must be settled before this one can start."""
+        """The steps that must be settled before this one starts."""
         return self.after | (self.when.names if self.when else frozenset())
 
 
@@ -60,17 +60,17 @@ class Workflow:
         return WorkflowRef(name=self.name, version=self.version, digest=self.digest)
 
     def fresh_steps(self) -> list[Step]:
-        """Return the steps as a new submission stores them: none has run."""
+        """Return the steps of a new submission: none has run."""
         return [Step(name=step.name, model=step.model) for step in self.steps]
 
 
 def parse_workflow(content: bytes, file: str) -> Workflow:
-    """Read one workflow file. Raises InvalidWorkflow with ``file:line:`` and what would be right."""
+    """Read one workflow file. Raises InvalidWorkflow with ``file:line:`` and how to correct it."""
     return _Parser(file).workflow(content)
 
 
 class _Parser:
-    """Walks YAML nodes, not values, because only nodes know their lines."""
+    """Reads YAML nodes and not values, because only nodes know their lines."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -174,7 +174,7 @@ class _Parser:
             self.refuse(node, f"{error}.")
         for name in sorted(macro_variables(expression.source)):
             if name in steps:
-                self.refuse(node, f"{name!r} is a step and a variable of this expression. Name the variable otherwise.")
+                self.refuse(node, f"{name!r} is a step and a variable of this expression. Rename the variable.")
         for name in sorted(expression.names):
             if name not in steps:
                 self.refuse(node, self.unknown(name, steps))
@@ -202,7 +202,7 @@ class _Parser:
         for key, value in node.value:
             name = self.text(key)
             if name in fields:
-                self.refuse(key, f"{name!r} stands here twice.")
+                self.refuse(key, f"{name!r} is here twice.")
             if known is not None and name not in known:
                 self.refuse(key, f"{name!r} is not known here. Known are: {', '.join(sorted(known))}.")
             fields[name] = value

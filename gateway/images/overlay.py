@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from contracts.errors import UnknownArtifact
+from gateway.images.masks import read_mask
 
 MASK = "mask.png"
 VERSION = 1
@@ -22,7 +23,6 @@ FLAIR = 1
 FILL = np.array([255, 64, 64], dtype=np.float32)
 FILL_SHARE = 0.35
 CONTOUR = np.array([255, 221, 0], dtype=np.uint8)
-MOST_MASK_PIXELS = 4_000_000
 REDUCED_SIDE = 1024
 """A larger picture is reduced to about this before its channels are told apart, which then costs no memory."""
 
@@ -32,7 +32,7 @@ Pixels = NDArray[np.uint8]
 def draw(picture: bytes, mask: bytes) -> bytes:
     """Return a PNG of the mask's size. Raises UnknownArtifact when one of the two cannot be read as a picture."""
     try:
-        inside = _mask(mask)
+        inside = read_mask(mask)
         grey = _flair(picture, (inside.shape[1], inside.shape[0]))
     except Exception as error:  # Pillow's parsers leak many types on hostile bytes
         raise UnknownArtifact(
@@ -58,15 +58,6 @@ def contour(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     surrounded = framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
     edge: NDArray[np.bool_] = inside & ~surrounded
     return edge
-
-
-def _mask(content: bytes) -> NDArray[np.bool_]:
-    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-        if image.width * image.height > MOST_MASK_PIXELS:
-            raise OSError(f"A mask of {image.width} x {image.height} pixels is none of ours.")
-        values = np.asarray(image.convert("L"))
-    inside: NDArray[np.bool_] = values > 127
-    return inside
 
 
 def _flair(content: bytes, size: tuple[int, int]) -> Pixels:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
 
+from contracts.models.status import shown_address
 from contracts.submissions.documents import Attempt, Event, Gate, InputInfo, ModelRef, Step, Submission, WorkflowRef
 from contracts.submissions.states import StepState, SubmissionState
 
@@ -103,15 +103,6 @@ def record(submission: Submission) -> Record:
     )
 
 
-def without_credentials(address: str) -> str:
-    """Return a server's address as anybody may read it: an operator may have put a password into it."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return ""
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
 def _step(step: Step) -> RecordedStep:
     attempts = [
         RecordedAttempt(
@@ -119,7 +110,7 @@ def _step(step: Step) -> RecordedStep:
             ended_at=each.ended_at,
             seconds=_length(each),
             error=each.error,
-            server=without_credentials(each.server),
+            server=shown_address(each.server),
         )
         for each in step.attempts
     ]

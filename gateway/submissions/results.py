@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from contracts.submissions.documents import Submission
 from contracts.submissions.states import SubmissionState
+from gateway.images.masks import read_mask
 
 IN_PROGRESS = {"status": "In Progress", "message": "Workflow is still extracting information."}
-
-MASK_PIXELS = 4_000_000
-"""A mask has 256 x 256 pixels. A bomb in its place would take the process's memory when it becomes numbers."""
 
 
 def artifact_name(value: object) -> str | None:
@@ -30,12 +26,8 @@ def artifacts_in(result: Mapping[str, Any] | None) -> list[str]:
 
 
 def pixel_rows(picture: bytes) -> list[list[int]]:
-    """Return a mask's rows of 0 or 255, top to bottom. Raises OSError when it is no picture, or a giant one."""
-    with Image.open(io.BytesIO(picture)) as image:
-        if image.width * image.height > MASK_PIXELS:
-            raise OSError(f"A mask of {image.width} x {image.height} pixels is none of ours.")
-        values = np.asarray(image.convert("L"))
-    rows: list[list[int]] = np.where(values > 127, 255, 0).tolist()
+    """Return a mask's rows of 0 or 255, top to bottom. Raises OSError when it is no image, or a giant one."""
+    rows: list[list[int]] = np.where(read_mask(picture), 255, 0).tolist()
     return rows
 
 

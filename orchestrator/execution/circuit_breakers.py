@@ -1,6 +1,6 @@
-"""Circuit breakers, one a model: a model that does not answer is asked by one call at a time, not by every thread.
+"""Circuit breakers, one for each model: a model that does not answer gets one trial call at a time.
 
-Source: Nygard, "Release It!", 2nd edition, 2018, chapter 5. Pure but for its lock; whoever calls gives the time.
+Source: Nygard, "Release It!", 2nd edition, 2018, chapter 5. Pure except for its lock; the caller passes the time.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from contracts.submissions.states import ServedState
 
-FAILURES = 5
-"""Calls in a row without an answer after which a model counts as away. One bad picture does not come that far: the
-answers to others lie between its tries."""
+FAILURE_THRESHOLD = 5
+"""Calls in a row without an answer that open a model's breaker. One image that crashes the model rarely opens it: the
+model answers calls for other images between its retries."""
 
 SHORTEST_SECONDS = 2.0
 LONGEST_SECONDS = 30.0
@@ -23,7 +23,7 @@ class _Breaker:
     failures: int = 0
     pause_seconds: float = SHORTEST_SECONDS
     open_until: float = 0.0
-    on_trial: bool = False
+    half_open: bool = False
 
 
 @dataclass
@@ -34,22 +34,22 @@ class Breakers:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def admit(self, model: str, now: float) -> float:
-        """Return 0 when the model may be called now, else the seconds to leave it alone.
+        """Return 0 when the model may be called now, otherwise the seconds to wait.
 
-        Of a model that is away, the call that is let through is the trial: until its outcome is known, or for as long
-        as the pause lasts, others are told to wait.
+        When the pause of an open breaker has ended, one call is admitted as a trial (half-open). Others wait until its
+        outcome is known, or for as long as the pause lasts.
         """
         with self._lock:
             breaker = self._known.setdefault(model, _Breaker())
-            if breaker.failures < FAILURES:
+            if breaker.failures < FAILURE_THRESHOLD:
                 return 0.0
             if now < breaker.open_until:
                 return breaker.open_until - now
-            breaker.open_until, breaker.on_trial = now + breaker.pause_seconds, True
+            breaker.open_until, breaker.half_open = now + breaker.pause_seconds, True
             return 0.0
 
     def state(self, model: str) -> ServedState:
-        """Return what the last call of the model came to."""
+        """Return the outcome of the model's last call."""
         with self._lock:
             breaker = self._known.get(model)
         if breaker is None:
@@ -57,16 +57,16 @@ class Breakers:
         return ServedState.FAILING if breaker.failures else ServedState.ANSWERING
 
     def answered(self, model: str) -> None:
-        """Note that the model answered, be it with a refusal."""
+        """Record that the model answered; a refusal is an answer too."""
         with self._lock:
             self._known[model] = _Breaker()
 
     def failed(self, model: str, now: float) -> None:
-        """Note that a call got no answer. Each failed trial doubles the pause; calls that were under way do not."""
+        """Record that a call got no answer. Each failed trial doubles the pause; other calls leave it as it is."""
         with self._lock:
             breaker = self._known.setdefault(model, _Breaker())
             breaker.failures += 1
-            if breaker.on_trial:
+            if breaker.half_open:
                 breaker.pause_seconds = min(breaker.pause_seconds * 2, LONGEST_SECONDS)
-            if breaker.on_trial or breaker.failures == FAILURES:
-                breaker.open_until, breaker.on_trial = now + breaker.pause_seconds, False
+            if breaker.half_open or breaker.failures == FAILURE_THRESHOLD:
+                breaker.open_until, breaker.half_open = now + breaker.pause_seconds, False

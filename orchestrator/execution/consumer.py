@@ -1,4 +1,4 @@
-"""Messages in, work on a pool of threads, acknowledgement after the checkpoint."""
+"""Takes messages, processes them on a pool of threads, and acknowledges each after its last checkpoint."""
 
 from __future__ import annotations
 
@@ -11,40 +11,47 @@ import structlog
 
 from contracts.errors import BrokerUnavailable, InvalidDocument, InvalidMessage, StoreUnavailable, UnknownSchema
 from contracts.messaging.jobs import Job, decode_job
-from orchestrator.execution.engine import Engine, PublishLater
+from orchestrator.execution.engine import Done, PublishLater
 from orchestrator.ports import JobPublisher
 
 log = structlog.get_logger()
 
-STORE_AWAY_DELAY_SECONDS = 2
-"""A message that found no database comes back after so many seconds."""
+STORE_UNAVAILABLE_DELAY_SECONDS = 2
+"""The delay of a message whose submission could not be read because the database did not answer."""
 
 PASSES_LIMIT = 60
-"""What was passed on so often, which takes an hour, is dead-lettered: no orchestrator of a newer release is there. Once
-one is, its own sweep rings again; the store is the truth."""
+"""A message that was passed on this many times, which takes an hour, becomes a dead letter: no orchestrator of a newer
+release is running. As soon as one runs, its sweep publishes the job again; the store is the truth."""
 
 
 class Delivery(Protocol):
-    """A message in hand; exactly one of its methods is called."""
+    """A delivered message; exactly one of its methods is called."""
 
     body: bytes
     passes: int
-    """How often it was passed on already."""
+    """How many times it was passed on already."""
 
     def acknowledge(self) -> None: ...
 
-    def give_back(self) -> None: ...
+    def requeue(self) -> None: ...
 
     def pass_on(self) -> None:
-        """Put it back behind a delay, for an orchestrator that knows it."""
+        """Publish it again after a delay, for an orchestrator of a newer release."""
 
     def dead_letter(self) -> None: ...
+
+
+class JobProcessor(Protocol):
+    """What processes a job: the engine."""
+
+    def process(self, job: Job) -> Done | PublishLater:
+        """Raises StoreUnavailable, UnknownSchema and InvalidDocument."""
 
 
 class Consumer:
     """Hands deliveries to ``threads`` workers. RabbitMQ's prefetch bounds how many wait here."""
 
-    def __init__(self, engine: Engine, job_publisher: JobPublisher, threads: int) -> None:
+    def __init__(self, engine: JobProcessor, job_publisher: JobPublisher, threads: int) -> None:
         self._engine = engine
         self._job_publisher = job_publisher
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="submission")
@@ -53,14 +60,14 @@ class Consumer:
         self._under_way: set[PoolFuture[None]] = set()
 
     def receive(self, delivery: Delivery) -> None:
-        """Take a delivery; returns at once."""
+        """Accept a delivery and return at once."""
         future = self._pool.submit(self._work, delivery)
         with self._lock:
             self._under_way.add(future)
         future.add_done_callback(self._forget)
 
     def drain(self, seconds: float) -> bool:
-        """Begin nothing more and wait for what is under way. Returns whether all of it ended in time."""
+        """Start no more work and wait for what is under way. Return whether all of it ended in time."""
         self._draining.set()
         with self._lock:
             under_way = set(self._under_way)
@@ -73,7 +80,7 @@ class Consumer:
 
     def _work(self, delivery: Delivery) -> None:
         if self._draining.is_set():
-            delivery.give_back()
+            delivery.requeue()
             return
         try:
             job = decode_job(delivery.body)
@@ -98,10 +105,11 @@ class Consumer:
             delivery.dead_letter()
             return
         except StoreUnavailable as error:
-            log.warning("store away", error=error.message)
-            outcome = PublishLater(STORE_AWAY_DELAY_SECONDS)
+            log.warning("store unavailable", error=error.message)
+            outcome = PublishLater(STORE_UNAVAILABLE_DELAY_SECONDS)
         except Exception:
-            # A fault of ours: its lease runs out, the sweep rings again, and after a few rounds it is buried.
+            # A fault of ours: the lease expires and a sweep publishes the job again. After a few rounds the sweep fails
+            # the submission as poison.
             log.exception("submission broke the engine")
             delivery.acknowledge()
             return
@@ -110,9 +118,9 @@ class Consumer:
         delivery.acknowledge()
 
     def _pass_on(self, delivery: Delivery, error: UnknownSchema) -> None:
-        """Leave it to an orchestrator of the newer release that wrote it."""
+        """Leave the message to an orchestrator of the newer release that wrote it."""
         if delivery.passes >= PASSES_LIMIT:
-            log.error("left to nobody", error=error.message, passes=delivery.passes)
+            log.error("no newer release took the message", error=error.message, passes=delivery.passes)
             delivery.dead_letter()
         else:
             log.info("left to a newer release", error=error.message, passes=delivery.passes)
@@ -122,5 +130,5 @@ class Consumer:
         try:
             self._job_publisher.publish(job, seconds)
         except BrokerUnavailable as error:
-            # Whatever is not rung for here, the sweep rings for: the store knows when it is due.
-            log.warning("could not ring", error=error.message)
+            # A sweep will publish it: the store knows when it is due.
+            log.warning("job not published", error=error.message)

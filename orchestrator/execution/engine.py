@@ -1,4 +1,4 @@
-"""Drives one submission's plan through the ports: claim, call, checkpoint, finish."""
+"""Runs one submission's workflow through the ports: claim, call, checkpoint, finish."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from orchestrator.ports import Claim, Clock, EventPublisher, Progress, Store
 log = structlog.get_logger()
 
 Calls = dict[Future[CallOutcome], StepSpec]
-"""The calls under way on step threads."""
+"""The calls that step threads are making."""
 
 UNKNOWN_WORKFLOW_DELAY_SECONDS = 60
-"""A submission of a workflow that only a newer release knows waits so long before it is looked at again."""
+"""The delay of a submission whose workflow version only a newer release knows."""
 
 SWEEP_GRACE_SECONDS = 10
-"""A sweep waits so much longer than the delay queue, for a message that is on its way."""
+"""A sweep waits this much longer than the delay queue does, because the message may be on its way."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """Nothing is left to do with the message."""
+    """The message needs no further work."""
 
 
 @dataclass(frozen=True)
 class PublishLater:
-    """The message's submission should be rung for after so many seconds."""
+    """The job is to be published again after a delay."""
 
     seconds: float
 
@@ -49,8 +49,8 @@ class PublishLater:
 class HeldClaims:
     """The claims that this process holds: the lease keeper renews them, a shutdown hands them back.
 
-    The unfinished ones were left because the store went away; they are handed back once it is there again. There are
-    never more of them than threads: without a store nothing new is claimed.
+    The unfinished ones are those whose work ended because the store became unavailable; they are handed back as soon
+    as it answers again. There are never more of them than threads: without a store nothing new is claimed.
     """
 
     def __init__(self) -> None:
@@ -63,14 +63,14 @@ class HeldClaims:
             self._held[claim.submission_id] = (claim, run)
 
     def drop(self, claim: Claim) -> None:
-        """Forget this claim, and no later one of the same submission: that one's lease is still to be renewed."""
+        """Forget this claim. A later claim of the same submission stays: its lease must still be renewed."""
         with self._lock:
             held = self._held.get(claim.submission_id)
             if held is not None and held[0] == claim:
                 del self._held[claim.submission_id]
 
     def all(self) -> list[tuple[Claim, WorkflowRun]]:
-        """Return those that are worked on."""
+        """Return the claims whose submissions are being processed."""
         with self._lock:
             return list(self._held.values())
 
@@ -83,13 +83,13 @@ class HeldClaims:
             return list(self._unfinished.items())
 
     def forget(self, claim: Claim) -> None:
-        """Forget one that was left."""
+        """Forget an unfinished claim."""
         with self._lock:
             self._unfinished.pop(claim, None)
 
 
 class Engine:
-    """Thread-safe: many threads process different submissions. Nothing is kept between two messages."""
+    """Thread-safe: many threads process different submissions. No state is kept between two messages."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Engine:
         event_publisher: EventPublisher,
         ended: Callable[[Submission], None] = lambda _: None,
     ) -> None:
-        """``ended`` hears of each submission that this engine has made final. It must not block, nor raise."""
+        """``ended`` is called with each submission that this engine has made final. It must neither block nor raise."""
         self._store = store
         self._caller = caller
         self._catalogue = catalogue
@@ -118,10 +118,10 @@ class Engine:
         self._ended = ended
 
     def process(self, job: Job) -> Done | PublishLater:
-        """Bring the job's submission as far as it goes. Safe to call twice, late, or for nothing.
+        """Run the job's submission until it ends or must wait. Safe to call twice, late, or without need.
 
-        Raises StoreUnavailable when the store stays away; the message must then be seen again. Raises UnknownSchema for
-        a submission of a newer release, InvalidDocument for one that nobody can read.
+        Raises StoreUnavailable when the store does not answer; the message must then be delivered again. Raises
+        UnknownSchema for a submission of a newer release, and InvalidDocument for one that no release can read.
         """
         submission = self._store.read(job.submission_id)
         if submission is None or submission.state is not SubmissionState.QUEUED:
@@ -132,7 +132,8 @@ class Engine:
             workflow = None
         if workflow is None or workflow.digest != submission.workflow.digest:
             log.warning("unknown workflow version", submission_id=submission.id, workflow=submission.workflow.name)
-            # The delay queue rings; a sweep that rang too would add a message that comes back for ever, each time.
+            # The delay queue delivers the job again. If a sweep published it too, another message would join the queue
+            # each time and return forever.
             self._store.postpone(submission, UNKNOWN_WORKFLOW_DELAY_SECONDS + SWEEP_GRACE_SECONDS)
             return PublishLater(UNKNOWN_WORKFLOW_DELAY_SECONDS)
         run = WorkflowRun(submission, workflow)
@@ -147,7 +148,7 @@ class Engine:
         try:
             return self._drive(claim, run, plan, calls)
         except LeaseLost:
-            # Somebody took it over, canceled it or deleted it: what becomes of it is no concern of ours any more.
+            # Another orchestrator took it over, or its owner canceled or deleted it. It is no longer ours to finish.
             log.warning("lease lost", submission_id=submission.id, fence=claim.fence)
             self._discard_images(claim, run)
             return Done()
@@ -157,7 +158,7 @@ class Engine:
         finally:
             self._held.drop(claim)
             for future in calls:
-                future.cancel()  # what waits for a thread: nobody would read its answer
+                future.cancel()  # a call that still waits for a thread: its answer would not be read
 
     def _drive(self, claim: Claim, run: WorkflowRun, plan: Plan, calls: Calls) -> Done | PublishLater:
         image: StoredImage | None = None
@@ -169,7 +170,7 @@ class Engine:
                     break
             assert image is not None
             if len(plan.calls) == 1 and not calls:
-                spec = plan.calls[0][0]  # the usual case: no thread is needed for one call at a time
+                spec = plan.calls[0][0]  # the usual case: one call at a time needs no step thread
                 self._settle(claim, run, spec, self._call(claim, run, spec, image))
             else:
                 for spec, _ in plan.calls:
@@ -202,7 +203,7 @@ class Engine:
             resting = run.progress(now, SubmissionState.QUEUED, reason)
             self._store.defer(claim, resting, reason, seconds)
             self._publish_event(run, SubmissionState.QUEUED, resting)
-            bound.warning("submission set aside", reason=reason, seconds=seconds)
+            bound.warning("submission deferred", reason=reason, seconds=seconds)
             return PublishLater(seconds)
         else:
             assert plan.result is not None
@@ -214,7 +215,7 @@ class Engine:
         return Done()
 
     def _publish_event(self, run: WorkflowRun, state: SubmissionState, progress: Progress) -> None:
-        """Tell what was written. It was written first: whoever looks because of a notice must find it."""
+        """Publish what was written. It is written first, so that a reader who is notified finds it."""
         events = tuple(progress.events)
         first, run.event_count = run.event_count + 1, run.event_count + len(events)
         submission = run.submission
@@ -224,13 +225,13 @@ class Engine:
 
     def _call(self, claim: Claim, run: WorkflowRun, spec: StepSpec, image: StoredImage) -> CallOutcome:
         age = (self._clock.now() - run.submission.asked_at).total_seconds()
-        tries = run.step(spec.name).tries_that_count
+        faults = run.step(spec.name).faults
         return self._caller.call(
-            spec, image, tries=tries, age_seconds=age, renew_lease=lambda: self._renew_lease(claim)
+            spec, image, faults=faults, age_seconds=age, renew_lease=lambda: self._renew_lease(claim)
         )
 
     def _renew_lease(self, claim: Claim) -> None:
-        """Renew the lease between two tries of a call: a submission that was canceled meanwhile is not called again.
+        """Renew the lease before a retry, so that no model is called for a submission that was canceled meanwhile.
 
         Raises LeaseLost.
         """
@@ -240,15 +241,15 @@ class Engine:
             log.warning("lease not renewed", submission_id=claim.submission_id, error=error.message)
 
     def _discard_images(self, claim: Claim, run: WorkflowRun) -> None:
-        """Leave nothing behind that no submission names: nobody would ever delete it."""
+        """Delete the artifacts that no submission names: nothing else would ever delete them."""
         try:
             if run.stored:
                 self._store.discard(claim, run.stored)
         except StoreUnavailable as error:
-            log.warning("pictures not discarded", submission_id=claim.submission_id, error=error.message)
+            log.warning("artifacts not discarded", submission_id=claim.submission_id, error=error.message)
 
     def _settle(self, claim: Claim, run: WorkflowRun, spec: StepSpec, outcome: CallOutcome) -> None:
-        # The pictures first: a shutdown hands the steps back as they stand, and whoever goes on must find what is said.
+        # The artifacts first: a shutdown hands the steps back as they are, and the next owner must find what they name.
         for artifact, data in run.images(spec, outcome):
             self._store.save_artifact(claim, run.submission, artifact, data)
             run.stored.add(artifact.name)

@@ -1,4 +1,4 @@
-"""Renews the leases of what this process works on, and hands back what it cannot go on with."""
+"""Renews the leases of the submissions that this process works on, and hands back those that it cannot finish."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 RENEWALS_PER_LEASE = 4
 
-STORE_WAS_AWAY = "The database went away while it ran; it goes on from where it was."
+STORE_WAS_UNAVAILABLE = "The database was unavailable while it ran; it continues from its last checkpoint."
 
 
 class LeaseKeeper:
@@ -25,9 +25,9 @@ class LeaseKeeper:
         self._lease_seconds = lease_seconds
 
     def once(self) -> None:
-        """Renew every claim in hand, and hand back what was left.
+        """Renew the lease of every claim, and hand back the unfinished ones.
 
-        A lost one is dropped: its owner's next write will be refused.
+        A claim whose lease was lost is dropped: the next write under it will be refused.
         """
         for claim, _ in self._held.all():
             try:
@@ -39,20 +39,20 @@ class LeaseKeeper:
                 return
         for claim, run in self._held.unfinished():
             try:
-                self.hand_back(claim, run, STORE_WAS_AWAY)
+                self.hand_back(claim, run, STORE_WAS_UNAVAILABLE)
             except LeaseLost:
-                log.info("taken over", submission_id=claim.submission_id)  # or its last write had arrived after all
+                log.info("taken over", submission_id=claim.submission_id)  # or the last write did arrive
             except StoreUnavailable:
                 return
             self._held.forget(claim)
 
     def hand_back(self, claim: Claim, run: WorkflowRun, reason: str) -> None:
-        """Let another orchestrator, or this one, go on from what is known. Raises LeaseLost and StoreUnavailable."""
+        """Queue the submission again with the progress made so far. Raises LeaseLost and StoreUnavailable."""
         resting = run.progress(self._clock.now(), SubmissionState.QUEUED, reason)
         self._store.defer(claim, resting, reason, 0)
         log.info("handed back", submission_id=claim.submission_id, reason=reason)
 
     def run(self) -> None:
-        """Renew until the clock is stopped: with a clock of its own, because work that drains needs its leases."""
+        """Renew until the clock is stopped. It has a clock of its own: work that drains still needs its leases."""
         while self._clock.sleep(self._lease_seconds / RENEWALS_PER_LEASE):
             self.once()

@@ -1,9 +1,10 @@
-"""One step's call, with its retries: picture in, checked answer or a decision out."""
+"""One step's call with its retries: takes the image, returns the checked answer or what follows the fault."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,15 +16,19 @@ from contracts.submissions.images import StoredImage
 from contracts.submissions.states import ServedState
 from contracts.workflows.workflow_file import StepSpec
 from orchestrator.execution.circuit_breakers import Breakers
-from orchestrator.planning.retries import Again, Defer, GiveUp, Policy, decide
+from orchestrator.planning.retries import Defer, GiveUp, Policy, Retry, decide
 from orchestrator.ports import Clock, Models
 
 
 @dataclass
 class CallOutcome:
-    """What came of a step: an ``answer`` with its ``images``, or a ``fault`` and what follows it."""
+    """The outcome of a step's call: an ``answer`` with its ``images``, or a ``fault`` and what follows it.
+
+    ``faults`` counts the step's failed calls by the fault's code, including those of earlier owners.
+    """
 
     attempts: list[Attempt] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
     answer: dict[str, Any] | None = None
     images: list[Binary] = field(default_factory=list)
     fault: ModelFault | None = None
@@ -32,27 +37,33 @@ class CallOutcome:
 
 class Caller:
     def __init__(
-        self, models: Models, clock: Clock, policy: Policy, chance: Callable[[], float] = random.random
+        self, models: Models, clock: Clock, policy: Policy, uniform: Callable[[], float] = random.random
     ) -> None:
         self._models = models
         self._clock = clock
         self._policy = policy
-        self._chance = chance
+        self._uniform = uniform
         self._breakers = Breakers()
 
     def state(self, model: ModelRef) -> ServedState:
-        """Return what the last call of the model came to."""
+        """Return the outcome of the model's last call."""
         return self._breakers.state(str(model))
 
     def call(
-        self, spec: StepSpec, image: StoredImage, *, tries: int, age_seconds: float, renew_lease: Callable[[], None]
+        self,
+        spec: StepSpec,
+        image: StoredImage,
+        *,
+        faults: Mapping[str, int],
+        age_seconds: float,
+        renew_lease: Callable[[], None],
     ) -> CallOutcome:
-        """Call the step's model until it answers or the retry rule says otherwise. Raises nothing of a model's.
+        """Call the step's model until it answers or the retry rule ends the retries. A ModelFault is never raised.
 
-        ``tries`` are the step's earlier calls; the loop is bounded by the policy's budget. ``renew_lease`` is called
-        before each further try, and ends them by what it raises.
+        ``faults`` counts the step's earlier faults by code. The policy's budget bounds the loop. ``renew_lease`` is
+        called before each retry; what it raises ends the call.
         """
-        outcome = CallOutcome()
+        outcome = CallOutcome(faults=Counter(faults))
         begun = self._clock.monotonic()
         while True:
             wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
@@ -64,21 +75,22 @@ class Caller:
                 outcome.answer, outcome.images = read_answer(answer)
             except ModelFault as fault:
                 outcome.attempts.append(self._attempt(started, fault.message, fault.server))
+                outcome.faults[fault.code] += 1
                 elapsed = self._clock.monotonic() - begun
                 decision = decide(
                     fault,
-                    tries=tries + len(outcome.attempts),
+                    count=outcome.faults[fault.code],
                     elapsed_seconds=elapsed,
                     age_seconds=age_seconds + elapsed,
                     policy=self._policy,
-                    chance=self._chance(),
+                    jitter=self._uniform(),
                 )
-                if isinstance(decision, Again):
+                if isinstance(decision, Retry):
                     wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
                     if wait == 0 and self._clock.sleep(decision.after_seconds):
                         renew_lease()
                         continue
-                    # Without a wait the process is to stop: whoever comes next goes on.
+                    # The breaker opened, or the process is to stop: then any orchestrator may go on at once.
                     decision = Defer(shortest_delay(wait) if wait else 0)
                 outcome.fault, outcome.follows = fault, decision
                 return outcome
@@ -99,8 +111,8 @@ class Caller:
         return answered
 
     def _deferred_by_breaker(self, outcome: CallOutcome, wait: float, age_seconds: float) -> CallOutcome:
-        """Set the step aside without a call: its model is away, and one trial at a time finds out when it is back."""
-        outcome.fault = ModelUnavailable("it has not answered several calls in a row and is left alone for a moment.")
+        """Defer the step without a call: the model does not answer, and trial calls find out when it does again."""
+        outcome.fault = ModelUnavailable("it has not answered several calls in a row, so it is not called for a while.")
         waited_enough = age_seconds >= self._policy.patience_seconds
         outcome.follows = GiveUp() if waited_enough else Defer(shortest_delay(wait))
         return outcome

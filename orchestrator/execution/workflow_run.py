@@ -1,4 +1,4 @@
-"""The steps of one submission while an owner drives it: outcomes in, changed steps out. Pure."""
+"""The steps of one submission while this orchestrator runs its workflow: outcomes in, changed steps out. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestrator.ports import Progress
 
 
 class WorkflowRun:
-    """The steps of one submission while this owner drives it: outcomes in, changed steps out."""
+    """One submission's steps, artifacts and events, as the next write will store them."""
 
     def __init__(self, submission: Submission, workflow: Workflow) -> None:
         self.submission = submission
@@ -26,7 +26,7 @@ class WorkflowRun:
         self.steps = [step.model_copy(deep=True) for step in submission.steps]
         self.artifacts = list(submission.artifacts)
         self._published = {step.name: step.state for step in self.steps}
-        self.stored: set[str] = set()  # names of the pictures that this owner has stored
+        self.stored: set[str] = set()  # names of the artifacts that this owner has stored
         self.event_count = submission.event_count  # the number of the last event that is written
         self.failure: str | None = None
         self.deferral: tuple[float, str] | None = None
@@ -39,9 +39,9 @@ class WorkflowRun:
         return next(step for step in self.steps if step.name == name)
 
     def progress(self, at: datetime, state: SubmissionState | None = None, reason: str | None = None) -> Progress:
-        """Return what to write now: the events are those since the last call, and that of the move to ``state``.
+        """Return what to write now, with the events since the last call and that of the transition to ``state``.
 
-        A submission's start comes before its steps', its end after them.
+        The event of the submission's start comes before those of its steps, the event of its end after them.
         """
         events = step_events(self._published, self.steps, at)
         self._published = {step.name: step.state for step in self.steps}
@@ -54,7 +54,7 @@ class WorkflowRun:
         return self.next_plan(frozenset())
 
     def next_plan(self, under_way: frozenset[str]) -> Plan:
-        """Plan, and write the plan's skips and starts into the steps, so that one checkpoint says it all."""
+        """Plan, and record the plan's skips and starts in the steps, so that one checkpoint stores all of it."""
         plan = make_plan(self.workflow, self.steps, under_way)
         for name, gate in plan.skips:
             step = self.step(name)
@@ -65,14 +65,15 @@ class WorkflowRun:
         return plan
 
     def images(self, spec: StepSpec, outcome: CallOutcome) -> list[tuple[Artifact, bytes]]:
-        """Return the artifacts to store before the call's outcome is settled."""
+        """Return the artifacts to store before ``settle`` records the outcome."""
         return [(self._artifact(spec, image), image.data) for image in outcome.images]
 
     def settle(self, spec: StepSpec, outcome: CallOutcome) -> None:
-        """Record a call's outcome; its pictures are stored by now."""
+        """Record a call's outcome, whose artifacts are stored already."""
         step = self.step(spec.name)
         for attempt in outcome.attempts:
             step.record(attempt)
+        step.faults = dict(outcome.faults)
         if outcome.answer is not None:
             saved = [(self._artifact(spec, image), image) for image in outcome.images]
             references: dict[str, Any] = {image.field: {"artifact": artifact.name} for artifact, image in saved}
@@ -95,8 +96,9 @@ class WorkflowRun:
 
     def _artifact(self, spec: StepSpec, image: Binary) -> Artifact:
         name = f"{image.field}.{image.extension}"
-        # Two steps may answer a field of one name: the later one in the file then carries its step's name. Which of
-        # them ends first must not decide: a step that an earlier one may overtake carries its name in any case.
+        # Two steps may answer fields of the same name. The artifact of the later step in the file is then prefixed with
+        # the step's name. Which step ends first must not matter: a step that may run beside an earlier one always
+        # gets the prefix.
         before = self._before(spec)
         earlier = itertools.takewhile(lambda other: other is not spec, self.workflow.steps)
         taken = any(self._has_artifact(step, name) for step in self.steps if step.name != spec.name)
@@ -105,7 +107,7 @@ class WorkflowRun:
         return Artifact(name=name, media_type=image.media_type, bytes=len(image.data))
 
     def _before(self, spec: StepSpec) -> set[str]:
-        """Return the steps that have ended whenever ``spec`` is called."""
+        """Return the steps that have always ended when ``spec`` is called."""
         specs = {other.name: other for other in self.workflow.steps}
         before: set[str] = set()
         reached = set(spec.needs)

@@ -1,7 +1,7 @@
-"""Ends what has expired, and leaves a tombstone where it was. Any orchestrator; all may.
+"""Deletes expired submissions and leaves a tombstone for each. Every orchestrator does this; it is safe when all do.
 
-What expires within the next minute gets its tombstone now; what has expired is deleted, by ranges of an index. No
-index has the database delete by itself (contracts/storage/layout.py says why).
+A submission that expires within the next minute gets its tombstone now; expired ones are deleted by ranges of an index.
+The database deletes nothing by itself: there is no TTL index (contracts/storage/layout.py says why).
 """
 
 from __future__ import annotations
@@ -19,67 +19,73 @@ from orchestrator.ports import Clock
 log = structlog.get_logger()
 
 HORIZON = timedelta(seconds=60)
-LAST_LOOK = timedelta(seconds=5)
-"""What came to be after its expiry was looked at (it is kept for less than a minute) is found by this second look."""
+OVERLAP = timedelta(seconds=5)
+"""Each pass reads this much of the previous range again: a submission that is kept for less than a minute may have been
+created after its expiry was read."""
 
 BACKLOG = timedelta(days=40)
 WINDOW = timedelta(hours=1)
-"""What expired while nobody looked, so far back, is read by so much at a time; what is older, at once."""
+"""At the start, everything older than BACKLOG is read at once, and what is newer in windows of this length."""
 
 
 class ExpiryStore(Protocol):
-    """Every method raises StoreUnavailable."""
+    """Submissions by their expiry, and tombstones. Every method raises StoreUnavailable."""
 
     def now(self) -> datetime:
         """Return the database's time."""
 
     def prepare(self) -> None:
-        """Make the indexes that all of this is bounded by, unless they are there."""
+        """Create the indexes that bound these queries, unless they exist."""
 
     def expiring(self, after: datetime | None, until: datetime) -> list[tuple[str, datetime]]:
-        """Return ids and expiries of the submissions in (after, until], or of all until then."""
+        """Return ids and expiries of submissions that expire in (after, until]; without ``after``, all until then."""
 
     def write_tombstones(self, tombstones: list[Tombstone]) -> None:
-        """Store those of which there is none yet."""
+        """Store the tombstones that do not exist yet."""
 
     def remove(self, submission_ids: list[str]) -> None:
         """Delete these submissions."""
 
     def tidy(self, now: datetime) -> None:
-        """Delete all else that has expired: pictures, tombstones, and whatever has an expiry besides."""
+        """Delete everything else that has expired: images, tombstones and all other documents with an expiry."""
 
 
 class Expiry:
     def __init__(self, expiry_store: ExpiryStore, clock: Clock) -> None:
         self._expiry_store = expiry_store
         self._clock = clock
-        self._looked: datetime | None = None
-        self._removed: datetime | None = None
+        self._scanned_until: datetime | None = None
+        self._removed_until: datetime | None = None
         self._written: dict[str, datetime] = {}
 
     def once(self) -> int:
-        """Bury what is about to expire, delete what has; return how many were deleted. Raises StoreUnavailable."""
+        """Write tombstones for what is about to expire, delete what has expired, and return how many were deleted.
+
+        Raises StoreUnavailable.
+        """
         now = self._expiry_store.now()
         horizon = now + HORIZON
-        for found in self._walk(self._looked, horizon, now):
+        for found in self._expiring(self._scanned_until, horizon, now):
             self._write_tombstones(found)
-        self._write_tombstones(self._expiry_store.expiring(now, now + LAST_LOOK))
-        self._looked = max(horizon, self._looked or horizon)  # the database's clock may have been set back
+        self._write_tombstones(self._expiry_store.expiring(now, now + OVERLAP))
+        self._scanned_until = max(horizon, self._scanned_until or horizon)  # the database's clock may be set back
         removed = 0
-        again = None if self._removed is None else self._removed - LAST_LOOK  # clocks of gateways differ by a little
-        for found in self._walk(again, now, now):
-            self._write_tombstones(found)  # before it is deleted, and not when that is repeated
+        again = (
+            None if self._removed_until is None else self._removed_until - OVERLAP
+        )  # gateways' clocks differ a little
+        for found in self._expiring(again, now, now):
+            self._write_tombstones(found)  # before the deletion; a repeated deletion writes none again
             self._expiry_store.remove([key for key, _ in found])
             removed += len(found)
         self._expiry_store.tidy(now)
-        self._removed = max(now, self._removed or now)
+        self._removed_until = max(now, self._removed_until or now)
         self._written = {key: at for key, at in self._written.items() if at > now}
         if removed:
             log.info("expired", submissions=removed)
         return removed
 
     def run(self, seconds: float) -> None:
-        """Look every so many seconds until the process is asked to stop."""
+        """Run once every ``seconds`` until the process is asked to stop."""
         prepared = False
         while self._clock.sleep(seconds):
             try:
@@ -88,12 +94,12 @@ class Expiry:
                     prepared = True
                 self.once()
             except StoreUnavailable as error:
-                log.warning("expiry put off", error=error.message)
+                log.warning("expiry postponed", error=error.message)
             except Exception:
-                log.exception("expiry broke")  # the thread must live
+                log.exception("expiry failed")  # the thread must go on
 
-    def _walk(self, after: datetime | None, until: datetime, now: datetime) -> Iterator[list[tuple[str, datetime]]]:
-        """Yield what expires in (after, until], oldest first; from the beginning of time without ``after``."""
+    def _expiring(self, after: datetime | None, until: datetime, now: datetime) -> Iterator[list[tuple[str, datetime]]]:
+        """Yield what expires in (after, until], oldest first; without ``after``, everything until then."""
         if after is None:
             after = now - BACKLOG
             yield self._expiry_store.expiring(None, after)

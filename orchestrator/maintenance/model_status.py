@@ -1,6 +1,6 @@
-"""Tells the catalogue where each model is called and how that went, out of what the circuit breakers know anyway.
+"""Reports to the catalogue where each model is served and how its last call ended, as the circuit breakers know it.
 
-No server is asked for it: a model's state is what its last call came to.
+No server is called for the report.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REPORT_SECONDS = 10.0
 
 
 class Store(Protocol):
-    """Where it is told. Raises StoreUnavailable."""
+    """Where reports are stored. Every method raises StoreUnavailable."""
 
     def now(self) -> datetime: ...
 
@@ -26,7 +26,7 @@ class Store(Protocol):
 
 
 class ModelStatusReporter:
-    """Used by one thread. ``server`` and ``state`` are asked by model; no server means that none is configured."""
+    """Used by one thread. ``server`` returns a model's address, or None if none is configured; ``state`` its state."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class ModelStatusReporter:
         self._due = 0.0
 
     def once(self) -> None:
-        """Tell what has changed at once, and everything now and then. Raises StoreUnavailable."""
+        """Report when a state has changed, and at least every REPORT_SECONDS. Raises StoreUnavailable."""
         states = {name: self._state(model) for name, (model, _) in self._addresses.items()}
         if states == self._reported and self._monotonic() < self._due:
             return

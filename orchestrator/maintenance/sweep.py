@@ -1,4 +1,7 @@
-"""Rings again for whatever the queue has forgotten. Any orchestrator sweeps; it is safe when all do."""
+"""Publishes jobs again whose messages were lost, and takes over submissions whose lease expired.
+
+Every orchestrator sweeps; it is safe when all do.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ from orchestrator.ports import Clock, EventPublisher, JobPublisher, Store
 log = structlog.get_logger()
 
 BATCH = 200
-"""Submissions looked at in one sweep; what is left is due at the next one. Each costs the database a write, and
-thousands that wait must not take the time of those that are worked on."""
+"""Submissions that one sweep reads; the rest stays due for the next one. Each costs the database a write, and thousands
+of waiting submissions must not slow down those that are being processed."""
 
 DRAINED_PER_SECOND = 50
-"""What one workflow's queue gives off, roughly: before its turn comes, a message in it need not be missed."""
+"""A rough estimate of the jobs that leave one workflow's queue: a message is not looked for before its turn."""
 
 BUSY_QUEUE_PATIENCE = 20
-"""In a queue that is not empty a rung-for submission may wait so many times longer: its message is likely there."""
+"""In a queue that is not empty, a published job may wait this many times longer: its message is probably there."""
 
 
 class Sweep:
@@ -46,11 +49,11 @@ class Sweep:
         self._republish_seconds = republish_seconds
         self._lost_leases_limit = lost_leases_limit
         self._lease_seconds = lease_seconds
-        self._store_was_away = False
-        self._spared_until = 0.0
+        self._store_was_unavailable = False
+        self._grace_until = 0.0
 
     def once(self) -> int:
-        """Look at what is due and return how many were rung for. Raises StoreUnavailable and BrokerUnavailable."""
+        """Handle what is due and return how many jobs were published. Raises StoreUnavailable and BrokerUnavailable."""
         published = 0
         waiting: dict[str, int] = {}
         postponed: dict[str, list[Submission]] = {}
@@ -61,20 +64,20 @@ class Sweep:
                 name = submission.workflow.name
                 if name not in waiting:
                     waiting[name] = self._job_publisher.waiting(name)
-                if self._message_waits(submission, waiting[name]):
+                if self._is_in_queue(submission, waiting[name]):
                     postponed.setdefault(name, []).append(submission)
                 else:
-                    self._ring(submission)
+                    self._republish(submission)
                     published += 1
         for name, submissions in postponed.items():
-            # The longer the queue, the later its end is worth a look.
+            # The longer the queue, the later the next check.
             self._store.postpone_all(submissions, self._republish_seconds + waiting[name] / DRAINED_PER_SECOND)
         if published:
-            log.info("sweep rang", submissions=published)
+            log.info("sweep published jobs", count=published)
         return published
 
     def run(self, seconds: float, swept: Callable[[], None] = lambda: None) -> None:
-        """Sweep every so many seconds until the process is asked to stop; call ``swept`` after each that succeeded.
+        """Sweep every ``seconds`` until the process is asked to stop; call ``swept`` after each success.
 
         Raises IncompatibleData.
         """
@@ -91,23 +94,24 @@ class Sweep:
             except (StoreUnavailable, BrokerUnavailable) as error:
                 log.warning("sweep postponed", error=error.message)
             except Exception:
-                # The thread must live: without it nothing would be taken over until a restart.
-                log.exception("sweep broke")
+                # The thread must go on: without it nothing would be taken over until a restart.
+                log.exception("sweep failed")
 
     def _due(self) -> list[Submission]:
-        """Return what is due, without the running ones while the store has just come back.
+        """Return what is due. Running submissions are left out for one lease after the store was unavailable.
 
-        Nobody could renew a lease while it was away. Who lives does so now, or hands back; who is dead stays due.
+        No lease could be renewed in that time. Owners that are alive renew theirs now, or hand back; the submissions of
+        the others stay due.
         """
         try:
             due = self._store.due(BATCH)
         except StoreUnavailable:
-            self._store_was_away = True
+            self._store_was_unavailable = True
             raise
         now = self._clock.monotonic()
-        if self._store_was_away:
-            self._store_was_away, self._spared_until = False, now + self._lease_seconds
-        if now >= self._spared_until:
+        if self._store_was_unavailable:
+            self._store_was_unavailable, self._grace_until = False, now + self._lease_seconds
+        if now >= self._grace_until:
             return due
         return [each for each in due if each.state is not SubmissionState.RUNNING]
 
@@ -118,30 +122,30 @@ class Sweep:
                 "Submit it again, or ask an operator to look at the dead letters."
             )
             if self._store.fail_as_poison(submission, reason):
-                log.error("submission buried", submission_id=submission.id)
+                log.error("submission failed as poison", submission_id=submission.id)
                 self._publish_event(submission, SubmissionState.FAILED)
                 self._job_publisher.dead_letter_job(_job(submission))
             return 0
         if not self._store.take_back(submission, self._republish_seconds):
             return 0
-        log.warning("lease ran out", submission_id=submission.id, owner=submission.lease and submission.lease.owner)
+        log.warning("lease expired", submission_id=submission.id, owner=submission.lease and submission.lease.owner)
         self._publish_event(submission, SubmissionState.QUEUED)
         self._job_publisher.publish(_job(submission))
         return 1
 
     def _publish_event(self, submission: Submission, state: SubmissionState) -> None:
-        # Its owner may have written since our look: only the document knows the event's number.
+        # Its owner may have written since we read it: only the document knows the event's number.
         self._event_publisher.publish_event(SubmissionChanged(submission.id, submission.workflow.name, state, None))
 
-    def _ring(self, submission: Submission) -> None:
+    def _republish(self, submission: Submission) -> None:
         self._job_publisher.publish(_job(submission))
         self._store.mark_republished(submission, self._republish_seconds)
 
-    def _message_waits(self, submission: Submission, waiting: int) -> bool:
+    def _is_in_queue(self, submission: Submission, waiting: int) -> bool:
         if submission.published_at is None or waiting == 0:
             return False
         if submission.not_before is not None and submission.not_before > submission.published_at:
-            return False  # it was set aside since: the message of published_at is gone
+            return False  # it was deferred since: the message of published_at is gone
         patience = timedelta(seconds=self._republish_seconds * BUSY_QUEUE_PATIENCE)
         return self._clock.now() - submission.published_at < patience
 

@@ -1,8 +1,7 @@
-"""Gates and outputs: evaluate a workflow's expressions over what its steps answered. Pure."""
+"""Gates and outputs: evaluate a workflow's expressions over the outputs of its steps. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +11,9 @@ from contracts.workflows.expressions import Expression
 Outputs = Mapping[str, Mapping[str, Any] | None]
 """Each settled step's output by name; None for a step that was skipped."""
 
-_FIELD = re.compile(r"\b([a-z][a-z0-9_]*)\.([A-Za-z_]\w*)")
-
 
 class Unevaluable(Exception):
-    """An expression has no value; ``skipped`` names the skipped step that it needs, if that is why."""
+    """An expression has no value. ``skipped`` names the skipped step that it needs, if that is the reason."""
 
     def __init__(self, message: str, skipped: str | None = None) -> None:
         super().__init__(message)
@@ -24,7 +21,7 @@ class Unevaluable(Exception):
 
 
 def evaluate(expression: Expression, outputs: Outputs) -> Any:
-    """Return the expression's value. A skipped step is an empty map to it, so that has(step.field) can ask.
+    """Return the expression's value. A skipped step is an empty map, so that has(step.field) is false.
 
     Raises Unevaluable.
     """
@@ -35,15 +32,17 @@ def evaluate(expression: Expression, outputs: Outputs) -> Any:
         skipped = next((name for name in names if outputs.get(name) is None), None)
         if skipped is not None:
             raise Unevaluable(f"it needs {skipped}, which was skipped", skipped) from error
-        raise Unevaluable(f"{expression.source!r} has no value over {seen(expression, outputs)} ({error})") from error
+        raise Unevaluable(
+            f"{expression.source!r} has no value over {inputs_of(expression, outputs)} ({error})"
+        ) from error
 
 
-def judge(expression: Expression, outputs: Outputs) -> Gate:
+def evaluate_gate(expression: Expression, outputs: Outputs) -> Gate:
     """Return the gate with its value: true runs the step, false skips it. Raises Unevaluable.
 
-    A gate that needs a skipped step closes: its value is None, and ``reason`` says which step.
+    If the expression needs a skipped step, the gate's value is None and ``reason`` names that step.
     """
-    inputs = seen(expression, outputs)
+    inputs = inputs_of(expression, outputs)
     try:
         value = evaluate(expression, outputs)
     except Unevaluable as error:
@@ -55,11 +54,9 @@ def judge(expression: Expression, outputs: Outputs) -> Gate:
     return Gate(expression=expression.source, value=value, inputs=inputs)
 
 
-def seen(expression: Expression, outputs: Outputs) -> dict[str, Any]:
-    """Return the values that the expression names, by step: {"classification": {"label": "abnormality"}}."""
+def inputs_of(expression: Expression, outputs: Outputs) -> dict[str, Any]:
+    """Return the values of the fields that the expression selects: {"classification": {"label": "abnormality"}}."""
     found: dict[str, Any] = {}
-    for match in _FIELD.finditer(expression.source):
-        name, field = match.groups()
-        if name in expression.names:
-            found.setdefault(name, {})[field] = (outputs.get(name) or {}).get(field)
+    for name, field in expression.fields:
+        found.setdefault(name, {})[field] = (outputs.get(name) or {}).get(field)
     return found

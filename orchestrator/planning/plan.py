@@ -1,4 +1,4 @@
-"""The plan: a workflow and the outcomes so far give the next calls, the skips, or the end. Pure."""
+"""The plan: from a workflow and the outcomes so far, the next calls, the skips, or the end. Pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from contracts.submissions.documents import Gate, Step
 from contracts.submissions.states import StepState
 from contracts.workflows.workflow_file import StepSpec, Workflow
-from orchestrator.planning.gates import Outputs, Unevaluable, evaluate, judge
+from orchestrator.planning.gates import Outputs, Unevaluable, evaluate, evaluate_gate
 
 
 @dataclass
 class Plan:
     """What to do next. ``result`` or ``failure`` is set when nothing is left to do.
 
-    ``calls``: steps to call now, with the gate that let them through; ``skips``: steps that will not run, and why.
+    ``calls``: the steps to call now, each with its gate; ``skips``: the steps that will not run, each with its gate.
     """
 
     calls: list[tuple[StepSpec, Gate | None]] = field(default_factory=list)
@@ -26,9 +26,9 @@ class Plan:
 
 
 def make_plan(workflow: Workflow, steps: Sequence[Step], under_way: frozenset[str] = frozenset()) -> Plan:
-    """Plan from the steps' recorded states; ``under_way`` are the calls that this owner has running.
+    """Plan from the steps' recorded states; ``under_way`` names the steps that this owner is calling.
 
-    A step recorded as running that is not under way was left by an owner that died: it is called again.
+    A step that is recorded as running and is not under way was left by an owner that stopped: it is called again.
     """
     plan = Plan()
     state = {step.name: step.state for step in steps}
@@ -41,7 +41,7 @@ def make_plan(workflow: Workflow, steps: Sequence[Step], under_way: frozenset[st
         return plan
     waiting = [spec for spec in workflow.steps if not state[spec.name].settled and spec.name not in under_way]
     progress = True
-    while progress:  # a skip settles a step, which may decide about the next: at most one round a step
+    while progress:  # a skipped step may settle the gate of another one: at most one round for each step
         progress = False
         for spec in list(waiting):
             if not all(state[name].settled for name in spec.needs):
@@ -49,7 +49,7 @@ def make_plan(workflow: Workflow, steps: Sequence[Step], under_way: frozenset[st
             waiting.remove(spec)
             progress = True
             try:
-                gate = judge(spec.when, outputs) if spec.when else None
+                gate = evaluate_gate(spec.when, outputs) if spec.when else None
             except Unevaluable as error:
                 plan.failure = f"The gate of step {spec.name} could not be decided: {error}."
                 return plan
@@ -64,7 +64,7 @@ def make_plan(workflow: Workflow, steps: Sequence[Step], under_way: frozenset[st
 
 
 def failure_of(step: Step) -> str:
-    """Return the sentence on a step that has failed, from its record."""
+    """Return the failure's reason, as a sentence, from the record of the step that failed."""
     tries = f" after {step.tries} tries" if step.tries > 1 else ""
     error = next((attempt.error for attempt in reversed(step.attempts) if attempt.error), "its model gave no answer.")
     return f"The step {step.name} failed{tries}: {error}"

@@ -1,4 +1,4 @@
-"""What follows a failed call: again, later, or never. Pure."""
+"""What follows a failed call: a retry in this thread, a deferral, or the submission's failure. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from runtime.backoff import backoff
 class Policy:
     """How patient the orchestrator is. All in seconds but ``fault_tries``.
 
-    ``budget_seconds``: how long one thread goes on trying a step before it sets the submission aside.
+    ``budget_seconds``: how long one thread retries a step before it defers the submission.
     ``patience_seconds``: how long a submission waits for a model that cannot be reached.
-    ``fault_tries``: calls of one step that may end in a crash or a timeout, which more waiting rarely mends.
+    ``fault_tries``: after this many crashes of one step the submission fails, and likewise after this many timeouts,
+    and after this many calls of a model that is not loaded. Waiting longer rarely helps with these.
     """
 
     base_seconds: float = 0.2
@@ -26,44 +27,45 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Again:
-    """Call once more, in this thread, after so many seconds."""
+class Retry:
+    """Call again in this thread after a pause."""
 
     after_seconds: float
 
 
 @dataclass(frozen=True)
 class Defer:
-    """Give the thread back and ring again after so many seconds."""
+    """Release the thread; the delay queue delivers the job again after ``seconds``."""
 
     seconds: int
 
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Fail the submission: nothing is gained by another call."""
+    """Fail the submission: another call would not help."""
 
 
 def decide(
-    fault: ModelFault, *, tries: int, elapsed_seconds: float, age_seconds: float, policy: Policy, chance: float
-) -> Again | Defer | GiveUp:
+    fault: ModelFault, *, count: int, elapsed_seconds: float, age_seconds: float, policy: Policy, jitter: float
+) -> Retry | Defer | GiveUp:
     """Decide what follows ``fault``.
 
-    ``tries`` counts the step's calls over all owners, ``elapsed_seconds`` is the time this thread has spent on the
-    step, ``age_seconds`` the submission's age.
+    ``count`` is the number of the step's calls that ended in this kind of fault, over all owners and including this
+    one; faults of other kinds neither use up its tries nor lengthen its delays. ``elapsed_seconds`` is the time that
+    this thread has spent on the step, ``age_seconds`` the submission's age, ``jitter`` a random number in [0, 1).
     """
     if not fault.retryable:
         return GiveUp()
     waiting_helps = isinstance(fault, ModelUnavailable)
-    if not waiting_helps and tries >= policy.fault_tries:
+    if not waiting_helps and count >= policy.fault_tries:
         return GiveUp()
     if age_seconds >= policy.patience_seconds:
         return GiveUp()
-    if not waiting_helps and tries > 1:
-        # A worker takes seconds to start again: the same call at once would only use up its tries.
-        return Defer(DELAYS_SECONDS[min(tries - 2, len(DELAYS_SECONDS) - 1)])
-    wait = backoff(tries, policy.base_seconds, policy.cap_seconds, chance)
+    if not waiting_helps and count > 1:
+        # A worker takes seconds to restart: a retry at once would only use up the tries.
+        return Defer(DELAYS_SECONDS[min(count - 2, len(DELAYS_SECONDS) - 1)])
+    wait = backoff(count, policy.base_seconds, policy.cap_seconds, jitter)
     if elapsed_seconds + wait <= policy.budget_seconds:
-        return Again(wait)
-    # The more often it was tried, the longer it waits; each budget's worth of tries is some five calls.
-    return Defer(DELAYS_SECONDS[min(max(tries - 1, 0) // 5, len(DELAYS_SECONDS) - 1)])
+        return Retry(wait)
+    # One budget is enough for about five calls; each further budget that is used up takes the next longer delay.
+    return Defer(DELAYS_SECONDS[min((count - 1) // 5, len(DELAYS_SECONDS) - 1)])

@@ -1,4 +1,4 @@
-"""Sends what is due, on a small pool of threads. Any orchestrator does; it is safe when all do."""
+"""Sends the webhooks that are due, on a small pool of threads. Every orchestrator does; it is safe when all do."""
 
 from __future__ import annotations
 
@@ -15,30 +15,33 @@ from contracts.submissions.documents import Submission, Webhook, WebhookAttempt
 from contracts.webhooks.policy import event_id
 from orchestrator.ports import Clock
 from orchestrator.webhooks import events
-from orchestrator.webhooks.ports import Due, Outbox, Sender
+from orchestrator.webhooks.ports import DueWebhook, Outbox, Sender
 from orchestrator.webhooks.schedule import Delivered, GiveUp, next_move
 
 log = structlog.get_logger()
 
 THREADS = 8
 THREADS_PER_HOST = 4
-"""One receiver that is slow leaves the others half of the threads."""
+"""A slow receiver leaves half of the threads to the others."""
 
 BATCH = 100
-"""Webhooks that one look finds at most; the next one finds the rest."""
+"""The most webhooks that one query returns; the next one returns the rest."""
 
-LOOK_SECONDS = 2.0
-"""Between two looks, for what another process ended or left behind. What ends here is sent at once."""
+POLL_SECONDS = 2.0
+"""Between two polls, which find what other processes ended or left behind. What ends here is sent at once."""
 
 CLAIM_SECONDS = 90.0
-"""How long a webhook is this process's alone: longer than a name's look-up and a delivery can take together."""
+"""How long a claim reserves a webhook for this process: longer than name resolution and delivery take together."""
 
-CROWDED_SECONDS = 30.0
-"""When one slow receiver's webhooks fill a whole look, they are left alone for so long."""
+HOST_BUSY_SECONDS = 30.0
+"""When the webhooks of one slow receiver fill a whole batch, they are postponed by this long."""
 
 
 class Deliverer:
-    """Thread-safe. ``pool`` runs THREADS deliveries at a time; as many are taken, so that none waits under a claim."""
+    """Thread-safe. ``pool`` runs THREADS deliveries at a time; no more are claimed, so that no claim waits in a queue.
+
+    ``uniform`` returns random numbers in [0, 1).
+    """
 
     def __init__(
         self,
@@ -47,91 +50,91 @@ class Deliverer:
         clock: Clock,
         secrets: Sequence[str],
         pool: Executor,
-        chance: Callable[[], float] = random.random,
+        uniform: Callable[[], float] = random.random,
     ) -> None:
         self._outbox = outbox
         self._sender = sender
         self._clock = clock
         self._secrets = tuple(secrets)
         self._pool = pool
-        self._chance = chance
+        self._uniform = uniform
         self._lock = threading.Lock()
-        self._in_hand: dict[str, str] = {}
-        self._left_some = False
+        self._under_way: dict[str, str] = {}
+        self._more_due = False
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._idle = threading.Condition(self._lock)
 
     def ended(self, submission: Submission) -> None:
-        """Hear that a submission is final, and look at once if somebody is to be told. Never blocks."""
+        """Called when a submission is final: poll at once if it has a webhook. Never blocks."""
         if submission.webhook is not None:
             self._woken.set()
 
     def run(self) -> None:
-        """Look whenever woken, and every LOOK_SECONDS, until told to stop."""
+        """Poll when woken, and every POLL_SECONDS, until ``stop`` is called."""
         prepared = False
         while not self._stopping.is_set():
-            woken = self._woken.wait(LOOK_SECONDS)
+            woken = self._woken.wait(POLL_SECONDS)
             self._woken.clear()
             try:
                 if not prepared:
                     self._outbox.prepare()
                     prepared = True
-                self.once(recent=woken and not self._left_some)
+                self.once(recent=woken and not self._more_due)
             except StoreUnavailable as error:
-                log.warning("webhooks put off", error=error.message)
+                log.warning("webhooks postponed", error=error.message)
             except Exception:
-                # The thread must live: without it no webhook would be sent until a restart.
-                log.exception("webhooks broke")
+                # The thread must go on: without it no webhook would be sent until a restart.
+                log.exception("webhook polling failed")
 
     def once(self, *, recent: bool = False) -> int:
-        """Begin to send what is due, as far as there are threads, and return how many. Raises StoreUnavailable."""
-        if self._stopping.is_set() or not self._free():
+        """Start to send what is due, as far as threads are free, and return how many. Raises StoreUnavailable."""
+        if self._stopping.is_set() or not self._has_free_thread():
             return 0
         found = self._outbox.due(BATCH, recent=recent)
-        # All orchestrators find the same; each begins elsewhere, so that they seldom meet.
+        # All orchestrators find the same webhooks; a random order makes them rarely try the same one.
         random.shuffle(found)
-        begun, crowded = 0, []
+        begun, host_busy = 0, []
         for due in found:
-            if self._take(due):
+            if self._reserve_thread(due):
                 self._pool.submit(self._deliver, due)
                 begun += 1
-            elif self._crowded(due):
-                crowded.append(due)
-        self._left_some = begun < len(found)
-        if len(found) >= BATCH and crowded:
-            self._outbox.postpone_all(crowded, CROWDED_SECONDS)
+            elif self._host_is_busy(due):
+                host_busy.append(due)
+        self._more_due = begun < len(found)
+        if len(found) >= BATCH and host_busy:
+            self._outbox.postpone_all(host_busy, HOST_BUSY_SECONDS)
         return begun
 
     def stop(self, seconds: float) -> None:
-        """Begin nothing more, and wait so long for what is under way. What is not sent then is sent by another."""
+        """Start no more deliveries and wait up to ``seconds`` for those under way. Another process sends the rest."""
         self._stopping.set()
         self._woken.set()
         with self._lock:
-            self._idle.wait_for(lambda: not self._in_hand, seconds)
+            self._idle.wait_for(lambda: not self._under_way, seconds)
 
-    def _free(self) -> bool:
+    def _has_free_thread(self) -> bool:
         with self._lock:
-            if len(self._in_hand) < THREADS:
+            if len(self._under_way) < THREADS:
                 return True
-            self._left_some = True
+            self._more_due = True
             return False
 
-    def _take(self, due: Due) -> bool:
+    def _reserve_thread(self, due: DueWebhook) -> bool:
         with self._lock:
-            if due.submission_id in self._in_hand or len(self._in_hand) >= THREADS or self._is_crowded(due):
+            if due.submission_id in self._under_way or len(self._under_way) >= THREADS or self._at_limit(due):
                 return False
-            self._in_hand[due.submission_id] = _host(due)
+            self._under_way[due.submission_id] = _host(due)
             return True
 
-    def _crowded(self, due: Due) -> bool:
+    def _host_is_busy(self, due: DueWebhook) -> bool:
         with self._lock:
-            return due.submission_id not in self._in_hand and self._is_crowded(due)
+            return due.submission_id not in self._under_way and self._at_limit(due)
 
-    def _is_crowded(self, due: Due) -> bool:
-        return list(self._in_hand.values()).count(_host(due)) >= THREADS_PER_HOST
+    def _at_limit(self, due: DueWebhook) -> bool:
+        return list(self._under_way.values()).count(_host(due)) >= THREADS_PER_HOST
 
-    def _deliver(self, due: Due) -> None:
+    def _deliver(self, due: DueWebhook) -> None:
         well = False
         try:
             submission = self._outbox.claim(due, CLAIM_SECONDS)
@@ -140,25 +143,25 @@ class Deliverer:
             well = True
         except ShowcaseError as error:
             # It is due again when its claim ends.
-            log.warning("webhook put off", submission_id=due.submission_id, error=error.message)
+            log.warning("webhook postponed", submission_id=due.submission_id, error=error.message)
         except Exception:
-            log.exception("webhook broke", submission_id=due.submission_id)
+            log.exception("webhook delivery failed", submission_id=due.submission_id)
         finally:
             with self._lock:
-                del self._in_hand[due.submission_id]
+                del self._under_way[due.submission_id]
                 self._idle.notify_all()
-            if well and self._left_some:
+            if well and self._more_due:
                 self._woken.set()
 
     def _send(self, submission: Submission, webhook: Webhook) -> None:
         if not submission.state.terminal:
-            self._outbox.drop(submission)  # it was tried again before its failure was told: its next end will be
+            self._outbox.drop(submission)  # it was retried before its webhook was sent; its next end sends one
             return
         body = events.body(submission)
         started_at = self._clock.now()
         headers = events.headers(self._secrets, submission, body, started_at)
         answer = self._sender.post(webhook.url, headers, body)
-        move = next_move(webhook.tries + 1, answer.status, answer.retry_after_seconds, self._chance)
+        move = next_move(webhook.tries + 1, answer.status, answer.retry_after_seconds, self._uniform)
         attempt = WebhookAttempt(
             id=event_id(submission),
             started_at=started_at,
@@ -176,8 +179,8 @@ class Deliverer:
             bound.warning("webhook failed", error=answer.error, again_in_seconds=round(move.seconds))
 
 
-def _host(due: Due) -> str:
-    """Return whose threads it takes."""
+def _host(due: DueWebhook) -> str:
+    """Return the host that the limit of threads counts it for; empty if the URL has none."""
     try:
         return (urlsplit(due.url).hostname or "").lower()
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a webhook says: the event that a submission is final, signed. Pure."""
+"""A webhook's body and headers: the event that a submission is final, signed. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contracts.submissions.documents import Submission
 from contracts.webhooks.policy import event_id
 
 LONGEST_BODY = 16 * 1024
-"""Bytes. Receivers are told what happened and where to find the rest; pictures are never sent."""
+"""In bytes. A body says what happened and where the rest is; images are never sent."""
 
 _MAY_BE_LONG = ("result", "metadata", "artifacts", "reason")
 
@@ -48,7 +48,7 @@ def event(submission: Submission) -> dict[str, Any]:
 def body(submission: Submission) -> bytes:
     """Return the event as JSON of at most LONGEST_BODY bytes.
 
-    What makes it longer is null instead, and ``left_out`` says what: the resource has it.
+    Fields that make it longer are null, and ``left_out`` names them: the submission's resource has them.
     """
     said = event(submission)
     encoded = _encoded(said)
@@ -74,7 +74,7 @@ def headers(secrets: Sequence[str], submission: Submission, sent: bytes, now: da
 
 
 def _with_addresses(result: dict[str, Any] | None, address: str) -> dict[str, Any] | None:
-    """Add to each reference to an artifact where it is fetched, as the resource has it."""
+    """Add to each reference to an artifact the URL to fetch it from, as the submission's resource does."""
     if result is None:
         return None
     return {

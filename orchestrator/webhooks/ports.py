@@ -1,4 +1,4 @@
-"""What the delivery of webhooks needs from the world: the outbox and the sender."""
+"""The ports of webhook delivery: the outbox and the sender."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from orchestrator.webhooks.schedule import Move
 
 
 @dataclass(frozen=True)
-class Due:
-    """A webhook that is to be sent: whose, where to, and since when."""
+class DueWebhook:
+    """A webhook that is to be sent: the submission, the URL, and the time since when it is due."""
 
     submission_id: str
     url: str
@@ -22,9 +22,9 @@ class Due:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one POST: the receiver's ``status``, or why there is none; ``error`` is a sentence for people.
+    """The outcome of one POST: the receiver's ``status``, None if it gave none.
 
-    ``retry_after_seconds`` is what the receiver asked for.
+    ``error`` says in a sentence what went wrong. ``retry_after_seconds`` is what the receiver asked for.
     """
 
     status: int | None = None
@@ -33,33 +33,33 @@ class Answer:
 
 
 class Outbox(Protocol):
-    """The webhooks that are to be sent, in the submissions themselves. Every method raises StoreUnavailable."""
+    """The webhooks that are to be sent; they are fields of their submissions. Every method raises StoreUnavailable."""
 
     def prepare(self) -> None:
-        """Make the index that every look is bounded by, unless it is there."""
+        """Create the index that bounds every query, unless it exists."""
 
-    def due(self, limit: int, *, recent: bool = False) -> list[Due]:
-        """Return webhooks whose time has come by the database's clock, the newest first where there are many.
+    def due(self, limit: int, *, recent: bool = False) -> list[DueWebhook]:
+        """Return webhooks that are due by the database's clock, the newest first if there are more than ``limit``.
 
-        ``recent``: only what came due in the last minute.
+        ``recent``: only those that became due in the last minute.
         """
 
-    def claim(self, due: Due, seconds: float) -> Submission | None:
-        """Put it off for so long, so that nobody else sends it, and return the submission as it is then.
+    def claim(self, due: DueWebhook, seconds: float) -> Submission | None:
+        """Postpone it by ``seconds``, so that no other process sends it, and return its submission.
 
-        None: somebody else was faster. Raises UnknownSchema and InvalidDocument, as reading a submission does.
+        None: another process was faster. Raises UnknownSchema and InvalidDocument, as reading a submission does.
         """
 
     def record(self, submission: Submission, attempt: WebhookAttempt, move: Move) -> None:
-        """Keep the attempt, and do what follows from it unless the webhook came due anew in the meantime."""
+        """Store the attempt, and the move that follows from it unless the webhook became due again in the meantime."""
 
     def drop(self, submission: Submission) -> None:
-        """Send nothing, because nothing has ended."""
+        """Remove it from the outbox, because its submission is no longer final."""
 
-    def postpone_all(self, dues: list[Due], seconds: float) -> None:
-        """Look at these later, nothing else, unless somebody else has taken one."""
+    def postpone_all(self, dues: list[DueWebhook], seconds: float) -> None:
+        """Postpone those of them that no other process has claimed, and change nothing else."""
 
 
 class Sender(Protocol):
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send it, bounded in time and size. What goes wrong is in the answer."""
+        """Send it, bounded in time and size. Errors are part of the answer, and never raised."""

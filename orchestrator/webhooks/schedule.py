@@ -1,4 +1,4 @@
-"""When a webhook is sent again, and when it is given up. Pure."""
+"""When a webhook is sent again, and when delivery is given up. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from http import HTTPStatus
 MINUTE, HOUR = 60, 3600
 
 SCHEDULE_SECONDS = (0, 5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)
-"""The Standard Webhooks specification's: how long after the one before it each attempt is made."""
+"""The schedule of the Standard Webhooks specification: the pause before each attempt."""
 
 JITTER = 0.1
-"""Each pause is up to so much longer, so that what failed together does not come back together."""
+"""Each pause is up to this share longer, so that deliveries that failed together are not repeated together."""
 
 LONGEST_PAUSE_SECONDS = 24 * HOUR
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """The receiver has it."""
+    """The receiver accepted it."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,11 @@ class GiveUp:
 Move = Delivered | TryAgain | GiveUp
 
 
-def next_move(tries: int, status: int | None, retry_after_seconds: float | None, chance: Callable[[], float]) -> Move:
-    """Return what follows from an attempt: the ``tries``-th of its round (from 1), answered with ``status`` or not."""
+def next_move(tries: int, status: int | None, retry_after_seconds: float | None, uniform: Callable[[], float]) -> Move:
+    """Return what follows from an attempt, the ``tries``-th (from 1) of the schedule.
+
+    ``status`` is what the receiver answered, None if it did not. ``uniform`` returns random numbers in [0, 1).
+    """
     if status is not None and 200 <= status <= 299:
         return Delivered()
     if status == HTTPStatus.GONE:
@@ -44,4 +47,4 @@ def next_move(tries: int, status: int | None, retry_after_seconds: float | None,
     if tries >= len(SCHEDULE_SECONDS):
         return GiveUp(f"{tries} attempts failed")
     asked = min(retry_after_seconds or 0.0, LONGEST_PAUSE_SECONDS)
-    return TryAgain(max(asked, SCHEDULE_SECONDS[tries]) * (1 + JITTER * chance()))
+    return TryAgain(max(asked, SCHEDULE_SECONDS[tries]) * (1 + JITTER * uniform()))

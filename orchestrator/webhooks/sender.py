@@ -1,16 +1,15 @@
-"""POSTs one webhook to its receiver, and says what became of it."""
+"""POSTs one webhook to its receiver and returns the outcome."""
 
 from __future__ import annotations
 
-import http.client
 import ssl
 from collections.abc import Mapping
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+import httpcore
 
 from contracts.errors import InvalidWebhook
 from contracts.webhooks.targets import Allowed, check_url
-from orchestrator.webhooks.connection import Deadline, PinnedConnection, Resolve, checked_addresses, resolve
+from orchestrator.webhooks.connection import Deadline, DeadlineStream, Resolve, checked_addresses, resolve
 from orchestrator.webhooks.ports import Answer
 
 CONNECT_SECONDS = 5.0
@@ -18,32 +17,29 @@ DELIVERY_SECONDS = 20.0
 """From the first packet to the last byte that is read."""
 
 ANSWER_BYTES = 16 * 1024
-"""So much of an answer is read, for the sake of a server that would stumble otherwise, and thrown away: what a server
-of the operator's network says is nothing for whoever submitted."""
-
-
-def trusted() -> ssl.SSLContext:
-    """Return TLS as a browser does it: the machine's certificate authorities, and those that come with requests."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    return context
+"""At most this much of an answer's body is read, for servers that fail when a client hangs up early. It is thrown away:
+a client must not learn what a server in the operator's network answers."""
 
 
 class HttpSender:
-    """Thread-safe. Nothing is kept between two deliveries: no connection, no cookie."""
+    """Thread-safe. Nothing is kept between two deliveries: no connection, no cookie.
+
+    ``tls``: what https receivers are checked with; by default the certificate authorities of the machine and of
+    certifi.
+    """
 
     def __init__(
         self,
         allowed: Allowed,
         *,
         tls: ssl.SSLContext | None = None,
-        look_up: Resolve = resolve,
+        resolve_name: Resolve = resolve,
         connect_seconds: float = CONNECT_SECONDS,
         delivery_seconds: float = DELIVERY_SECONDS,
     ) -> None:
         self._allowed = allowed
-        self._tls = tls or trusted()
-        self._look_up = look_up
+        self._tls = tls or httpcore.default_ssl_context()
+        self._resolve_name = resolve_name
         self._connect_seconds = connect_seconds
         self._delivery_seconds = delivery_seconds
 
@@ -56,33 +52,40 @@ class HttpSender:
             return Answer(error=f"The receiver's certificate is not trusted: {error.verify_message}.")
         except TimeoutError:
             return Answer(error="The receiver did not answer in time.")
-        except (OSError, http.client.HTTPException) as error:
-            why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
-            return Answer(error=f"The receiver could not be reached: {why}.")
+        except OSError as error:
+            return Answer(error=f"The receiver could not be reached: {error.strerror or type(error).__name__}.")
+        except httpcore.RemoteProtocolError:
+            return Answer(error="The receiver could not be reached: what answers there is not HTTP.")
 
     def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         target = check_url(url, self._allowed)
         deadline = Deadline(self._delivery_seconds)
-        addresses = checked_addresses(target, self._allowed, self._look_up)
-        tls = self._tls if target.scheme == "https" else None
-        connection = PinnedConnection(target, addresses, tls, deadline, self._connect_seconds)
-        try:
-            ours = {"Host": target.authority, "User-Agent": "ml-showcase", "Connection": "close"}
-            connection.request("POST", target.path, body, {**ours, **headers})
-            answer = connection.getresponse()
-            _read_some(answer)
-            return Answer(answer.status, _complaint(answer.status), _seconds(answer.headers.get("Retry-After")))
-        finally:
-            connection.hang_up()
+        addresses = checked_addresses(target, self._allowed, self._resolve_name)
+        endpoint = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
+        sent = {"Host": target.authority, "User-Agent": "ml-showcase", "Connection": "close", **headers}
+        stream = DeadlineStream.connect(addresses, target.port, deadline, self._connect_seconds)
+        if target.scheme == "https":
+            # Not left to httpcore.HTTPConnection: for each connection it would write to the TLS context, which all
+            # threads share and OpenSSL does not lock.
+            stream = stream.start_tls(self._tls, target.host)
+        with (
+            httpcore.HTTP11Connection(endpoint.origin, stream) as connection,
+            connection.stream("POST", endpoint, headers=list(sent.items()), content=body) as response,
+        ):
+            _read_some(response)
+            answered = {name.lower(): value for name, value in response.headers}
+            return Answer(response.status, _complaint(response.status), _seconds(answered.get(b"retry-after")))
 
 
-def _read_some(answer: http.client.HTTPResponse) -> None:
-    """Read what a well-behaved server says. That the rest fails changes nothing: the status is known."""
+def _read_some(response: httpcore.Response) -> None:
+    """Read the beginning of the body. A failure changes nothing: the status is known."""
     left = ANSWER_BYTES
     try:
-        while left > 0 and (part := answer.read(min(left, 4096))):
+        for part in response.iter_stream():
             left -= len(part)
-    except (OSError, http.client.HTTPException):
+            if left <= 0:
+                return
+    except (OSError, httpcore.RemoteProtocolError):
         return
 
 
@@ -94,6 +97,6 @@ def _complaint(status: int) -> str | None:
     return f"The receiver answered {status}."
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def _seconds(retry_after: bytes | None) -> float | None:
     """Read a Retry-After in seconds; its other form, a date, is left to the schedule."""
-    return float(retry_after) if retry_after is not None and retry_after.isdecimal() and len(retry_after) < 10 else None
+    return float(retry_after) if retry_after is not None and retry_after.isdigit() and len(retry_after) < 10 else None

@@ -46,7 +46,7 @@ class Stores:
         submission = self.accepted(**changes)
         first, second = submission.steps
         first.state, first.output, first.tries = StepState.SUCCEEDED, {"label": "$NOW"}, 1
-        second.state, second.tries = StepState.RUNNING, 4
+        second.state, second.tries, second.faults = StepState.RUNNING, 4, {"model-crashed": 4}
         claim = self.back.claim(submission, "owner", 60, Progress(submission.steps))
         return self.read(submission), claim
 
@@ -111,7 +111,7 @@ def test_whoever_works_on_a_canceled_one_can_write_nothing(stores):
         with pytest.raises(LeaseLost):
             write()
     assert not stores.back.take_back(submission, 5)
-    assert not stores.back.write_tombstone(submission, "late")
+    assert not stores.back.fail_as_poison(submission, "late")
     assert stores.read(submission) == before
 
 
@@ -160,7 +160,7 @@ def test_a_retried_one_is_queued_anew_from_its_checkpoints(stores, state):
     )
     assert after.retried_at == after.asked_at > after.created_at or isinstance(stores.back, MemoryStore)
     assert after.steps[0] == before.steps[0]
-    assert (after.steps[1].state, after.steps[1].tries, after.steps[1].tries_that_count) == ("pending", 4, 0)
+    assert (after.steps[1].state, after.steps[1].tries, after.steps[1].faults) == ("pending", 4, {})
     assert numbered(after)[-1].event.type == "submission.queued"
     assert after.event_count == len(after.events)
     if isinstance(stores.back, MemoryStore):

@@ -173,7 +173,7 @@ def test_no_more_than_the_prefetch_is_in_hand(listen):
     first, second = listener.next(), listener.next()
     eventually(lambda: listener.broker.waiting("workflow_000") == 3)
     first.acknowledge()
-    second.give_back()
+    second.requeue()
     assert {decode_job(listener.next().body).submission_id for _ in range(2)} <= {"1", "2", "3"}
 
 

@@ -39,7 +39,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_a_post_arrives_whole(http: Receiver) -> None:
-    answer = HttpSender(LOOPBACK, look_up=no_names).post(f"http://127.0.0.1:{http.port}/a/b?c=d", HEADERS, BODY)
+    answer = HttpSender(LOOPBACK, resolve_name=no_names).post(f"http://127.0.0.1:{http.port}/a/b?c=d", HEADERS, BODY)
     assert (answer.status, answer.error) == (204, None)
     (received,) = http.received
     assert (received.path, received.body) == ("/a/b?c=d", BODY)
@@ -57,14 +57,14 @@ def test_what_is_not_allowed_is_never_called(http: Receiver) -> None:
 
 
 def test_a_name_that_leads_inside_is_never_called(http: Receiver) -> None:
-    sender = HttpSender(parse_allowed("10.9.0.0/16"), look_up=lambda *_: ["127.0.0.1", "::1"])
+    sender = HttpSender(parse_allowed("10.9.0.0/16"), resolve_name=lambda *_: ["127.0.0.1", "::1"])
     answer = sender.post(f"http://innocent.example:{http.port}/", HEADERS, BODY)
     assert answer.error == "innocent.example leads to a loopback address; a webhook goes to a public one."
     assert http.connections == []
 
 
 def test_of_many_addresses_only_those_that_may_be_are_called(http: Receiver) -> None:
-    sender = HttpSender(LOOPBACK, look_up=lambda *_: ["127.0.0.2", "10.0.0.1", "127.0.0.1"])
+    sender = HttpSender(LOOPBACK, resolve_name=lambda *_: ["127.0.0.2", "10.0.0.1", "127.0.0.1"])
     assert sender.post(f"http://innocent.example:{http.port}/", HEADERS, BODY).status == 204
     assert http.received[0].headers["Host"] == f"innocent.example:{http.port}"
 
@@ -83,7 +83,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_called(
 
     monkeypatch.setattr(socket.socket, "connect", watched)
     monkeypatch.setattr(socket, "getaddrinfo", no_names)
-    sender = HttpSender(LOOPBACK, look_up=lambda *_: next(rebinding))
+    sender = HttpSender(LOOPBACK, resolve_name=lambda *_: next(rebinding))
     assert sender.post(f"http://{NAME}:{http.port}/", HEADERS, BODY).status == 204
     assert called == [("127.0.0.1", http.port)]
     refused = sender.post(f"http://{NAME}:{http.port}/", HEADERS, BODY)
@@ -100,7 +100,7 @@ def test_a_name_that_leads_nowhere_is_told() -> None:
     def unknown(*_: object) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    answer = HttpSender(LOOPBACK, look_up=unknown).post("http://nothing.example/", HEADERS, BODY)
+    answer = HttpSender(LOOPBACK, resolve_name=unknown).post("http://nothing.example/", HEADERS, BODY)
     assert answer.error == "The receiver could not be reached: Name or service not known."
 
 
@@ -133,7 +133,7 @@ def test_no_proxy_of_the_environment_is_asked(http: Receiver, monkeypatch: pytes
 def test_with_tls_the_name_is_what_is_sent_and_checked(certificate: tuple[Path, Path]) -> None:
     trusting = ssl.create_default_context(cafile=str(certificate[0]))
     with receiver(certificate=certificate) as https:
-        sender = HttpSender(LOOPBACK, tls=trusting, look_up=lambda *_: ["127.0.0.1"])
+        sender = HttpSender(LOOPBACK, tls=trusting, resolve_name=lambda *_: ["127.0.0.1"])
         assert sender.post(f"https://{NAME}:{https.port}/", HEADERS, BODY).status == 204
         assert https.server_names == [NAME]
         assert https.received[0].headers["Host"] == f"{NAME}:{https.port}"
@@ -146,7 +146,7 @@ def test_with_tls_the_name_is_what_is_sent_and_checked(certificate: tuple[Path, 
 
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted(certificate: tuple[Path, Path]) -> None:
     with receiver(certificate=certificate) as https:
-        sender = HttpSender(LOOPBACK, look_up=lambda *_: ["127.0.0.1"])
+        sender = HttpSender(LOOPBACK, resolve_name=lambda *_: ["127.0.0.1"])
         answer = sender.post(f"https://{NAME}:{https.port}/", HEADERS, BODY)
         assert str(answer.error).startswith("The receiver's certificate is not trusted: self-signed certificate")
         assert https.received == []
@@ -178,6 +178,30 @@ def drip_body(taken: socket.socket) -> None:
     while True:
         taken.sendall(b"x")
         pause.wait(0.05)
+
+
+def read_slowly(taken: socket.socket) -> None:
+    pause = threading.Event()
+    while taken.recv(1):
+        pause.wait(0.01)
+
+
+def test_a_receiver_that_reads_slowly_is_left() -> None:
+    with raw_server(read_slowly) as port:
+        sender = HttpSender(LOOPBACK, delivery_seconds=0.5)
+        answer = sender.post(f"http://127.0.0.1:{port}/", HEADERS, b"x" * 32 * 1024 * 1024)
+    assert (answer.status, answer.error) == (None, "The receiver did not answer in time.")
+
+
+def test_a_receiver_that_refuses_before_it_has_read_everything_is_heard() -> None:
+    def talk(taken: socket.socket) -> None:
+        taken.recv(1)
+        taken.sendall(b"HTTP/1.1 413 Too Large\r\nretry-AFTER: 7\r\nContent-Length: 0\r\n\r\n")
+        taken.shutdown(socket.SHUT_RDWR)
+
+    with raw_server(talk) as port:
+        answer = HttpSender(LOOPBACK).post(f"http://127.0.0.1:{port}/", HEADERS, b"x" * 1024)
+    assert (answer.status, answer.retry_after_seconds) == (413, 7)
 
 
 @pytest.mark.parametrize("talk", [never, drip_headers])

@@ -274,7 +274,7 @@ def test_an_event_reaches_a_receiver_that_was_down_and_is_verified(real):
             SystemClock(real.back.now),
             [SECRET],
             pool,
-            chance=lambda: 0.0,
+            uniform=lambda: 0.0,
         )
         loop = threading.Thread(target=deliverer.run, daemon=True)
         loop.start()

@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.submissions.documents import ATTEMPTS_KEPT, Submission, WebhookAttempt, from_document
 from contracts.submissions.states import SubmissionState
-from orchestrator.webhooks.ports import Answer, Due
+from orchestrator.webhooks.ports import Answer, DueWebhook
 from orchestrator.webhooks.schedule import Delivered, Move, TryAgain
 from tests.support.fakes import MemoryStore
 
@@ -22,18 +22,18 @@ class MemoryOutbox:
     def prepare(self) -> None:
         self._store._answer()
 
-    def due(self, limit: int, *, recent: bool = False) -> list[Due]:
+    def due(self, limit: int, *, recent: bool = False) -> list[DueWebhook]:
         self._store._answer()
         now = self._store.now()
         since = now - timedelta(seconds=60 if recent else 3_932_160)
         found = [
-            Due(key, document["webhook"]["url"], document["webhook"]["due_at"])
+            DueWebhook(key, document["webhook"]["url"], document["webhook"]["due_at"])
             for key, document in self._store.documents.items()
             if since <= document.get("webhook", {}).get("due_at", now + timedelta(days=1)) <= now
         ]
         return sorted(found, key=lambda each: each.due_at, reverse=True)[:limit]
 
-    def claim(self, due: Due, seconds: float) -> Submission | None:
+    def claim(self, due: DueWebhook, seconds: float) -> Submission | None:
         self._store._answer()
         with self._store._lock:
             webhook = self._webhook(due.submission_id)
@@ -67,7 +67,7 @@ class MemoryOutbox:
         if webhook.get("due_at") == submission.webhook.due_at:
             del webhook["due_at"]
 
-    def postpone_all(self, dues: list[Due], seconds: float) -> None:
+    def postpone_all(self, dues: list[DueWebhook], seconds: float) -> None:
         self._store._answer()
         for due in dues:
             webhook = self._webhook(due.submission_id)

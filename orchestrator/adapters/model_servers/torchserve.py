@@ -1,4 +1,4 @@
-"""TorchServe's inference API: one prediction, and what each of its errors means. The one user of requests."""
+"""TorchServe's inference API: one prediction, and the fault that each of its errors stands for."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TorchServeModels:
                 raise ModelTimeout(f"it did not answer within {timeout_seconds:g} s.", server) from error
             raise ModelUnavailable("its server cannot be reached.", server) from error
         except requests.RequestException as error:
-            raise ModelCrashed(f"its server broke the answer off ({type(error).__name__}).", server) from error
+            raise ModelCrashed(f"its server broke off the answer ({type(error).__name__}).", server) from error
         try:
             # TorchServe lets NaN through as a bare word, which Python would take.
             return json.loads(body, parse_constant=_refuse_constant), server
@@ -76,14 +76,14 @@ class TorchServeModels:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
-            session.trust_env = False  # a proxy from the environment has no business between us and our models
+            session.trust_env = False  # model servers are called directly, whatever proxy the environment names
             session.mount("http://", HTTPAdapter(pool_connections=8, pool_maxsize=8))
             self._local.session = session
         return session
 
 
 def _read(response: requests.Response, deadline: float, server: str) -> bytes:
-    """Read the body up to a size and a time: requests' own timeout starts anew with every byte."""
+    """Read the body up to a size and a deadline: requests' own timeout begins again with every read."""
     chunks, total = [], 0
     for chunk in response.iter_content(_CHUNK_BYTES):
         total += len(chunk)
@@ -96,7 +96,7 @@ def _read(response: requests.Response, deadline: float, server: str) -> bytes:
 
 
 def _refuse(model: ModelRef, status: int, body: bytes, server: str) -> NoReturn:
-    """Raise what TorchServe's answer means: only its ``type`` tells an overload from a broken handler."""
+    """Raise the fault that TorchServe's answer means; only its ``type`` tells an overload from a broken handler."""
     kind, message = "", ""
     try:
         fields = json.loads(body)

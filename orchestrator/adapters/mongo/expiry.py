@@ -1,4 +1,4 @@
-"""What is about to expire or has, and tombstones, in MongoDB: ranges of indexes and lists of keys, nothing else."""
+"""Expiring submissions and tombstones in MongoDB, read by ranges of indexes and deleted by key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DUPLICATE_KEY = 11000
 
 
 class MongoExpiryStore:
-    """The port of Expiry on MongoDB's protocol."""
+    """The expiry store on the MongoDB protocol."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -42,7 +42,8 @@ class MongoExpiryStore:
                 try:
                     self._tombstones.insert_many(documents, ordered=False)
                 except BulkWriteError as error:
-                    # One that is there was written by another orchestrator, or by whoever deleted the submission.
+                    # A tombstone that exists was written by another orchestrator, or by the request that deleted the
+                    # submission.
                     if any(each.get("code") != DUPLICATE_KEY for each in error.details["writeErrors"]):
                         raise
 

@@ -1,4 +1,4 @@
-"""What is told of the models' servers, in MongoDB: one document a pinned model, written by whoever called it last."""
+"""The model status in MongoDB: one document for each pinned model, written by the orchestrator that called it last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.mongo import Database, Document, translated
 
 
 class MongoServedModels:
-    """The store of ``ModelStatusReporter`` on MongoDB's protocol."""
+    """The store of ``ModelStatusReporter`` on the MongoDB protocol."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -22,7 +22,10 @@ class MongoServedModels:
         return self._database.now()
 
     def report(self, served: Iterable[ServedModel]) -> None:
-        """Raises StoreUnavailable. Who has not called a model leaves standing how it went for others."""
+        """Store the reports; one that is untried leaves the state as it is if another orchestrator has reported one.
+
+        Raises StoreUnavailable.
+        """
         with translated():
             for each in served:
                 document = to_document(each)

@@ -1,7 +1,7 @@
-"""Submissions and pictures in MongoDB: claims by compare-and-set, every later write fenced.
+"""Submissions and images in MongoDB: claims by compare-and-set, every later write fenced.
 
 Every write is one ``update_one`` whose filter is plain equality on ``_id``, ``state`` and ``fence``: that is a point
-update on MongoDB and on SecantusDB alike. Pipelines let leases be set by the database's clock (``$$NOW``).
+update on MongoDB and on SecantusDB. Update pipelines set leases by the database's clock (``$$NOW``).
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from runtime.mongo import Database, Document, translated
 log = structlog.get_logger()
 
 BROKEN_DUE_SECONDS = 3600.0
-"""A document that no release of ours wrote is looked at, and complained of, so often."""
+"""How often a document that no release wrote is read and logged."""
 
-TOGETHER = 50
-"""Written by one call: nobody else writes meanwhile, and five hundred take seconds on a busy machine."""
+UPDATE_BATCH = 50
+"""Submissions in one update: no other write runs beside it, and five hundred take seconds on a busy machine."""
 
-PILE_SECONDS = 5.0
-"""The first part of a pile that is read, by when it was due; each further one is twice as long."""
+FIRST_WINDOW_SECONDS = 5.0
+"""The first window of ``due_at`` that is read of a long backlog; each further window is twice as long."""
 
 NEWER_DUE_SECONDS = 60.0
-"""When documents of a newer release fill a whole look, they are left alone for so long."""
+"""When documents of a newer release fill a whole batch, they are postponed by this long."""
 
 
 class MongoSubmissions:
-    """The orchestrator's submission store on MongoDB's protocol. Thread-safe."""
+    """The orchestrator's submission store on the MongoDB protocol. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._submissions = database.journaled(layout.SUBMISSIONS)
-        self._marks = database.unjournaled(layout.SUBMISSIONS)
+        self._unjournaled = database.unjournaled(layout.SUBMISSIONS)
         self._images = database.unjournaled(layout.IMAGES)
-        self._looked_until: datetime | None = None
+        self._read_until: datetime | None = None
 
     def now(self) -> datetime:
         return self._database.now()
@@ -88,8 +88,8 @@ class MongoSubmissions:
         document: Document = {"media_type": artifact.media_type, "data": data, "fence": claim.fence}
         if submission.expires_at is not None:
             document["expires_at"] = submission.expires_at
-        # A picture carries its fence as a submission does. Where a newer one lies, nothing matches, and what is
-        # then inserted meets its key. $not, because a picture of an older release has no fence.
+        # An image carries its fence as a submission does. If one with a newer fence is stored, nothing matches, and the
+        # insertion that follows fails on its key.
         older = {"_id": key, "fence": {"$not": {"$gt": claim.fence}}}
         with translated():
             try:
@@ -102,7 +102,7 @@ class MongoSubmissions:
             stored = self._submissions.find_one({"_id": claim.submission_id}, {"artifacts.name": 1}) or {}
             named = {artifact["name"] for artifact in stored.get("artifacts", [])}
             for name in sorted(set(names) - named):
-                # Plain equality on the fence: what a later owner stores under this name is not ours.
+                # Equality on the fence: what a later owner stored under this name is kept.
                 self._images.delete_one({"_id": image_key(claim.submission_id, name), "fence": claim.fence})
 
     def checkpoint(self, claim: Claim, progress: Progress) -> None:
@@ -126,7 +126,7 @@ class MongoSubmissions:
                 "state": SubmissionState.QUEUED.value,
                 "reason": {"$literal": reason},
                 "not_before": from_now(seconds),
-                # The delay queue rings at not_before; the sweep is there for when that message is lost.
+                # The delay queue delivers the job at not_before; a sweep publishes it if that message is lost.
                 "due_at": from_now(seconds + 2.0),
             },
             unset=["lease"],
@@ -142,23 +142,23 @@ class MongoSubmissions:
             try:
                 submissions.append(from_document(document))
             except UnknownSchema:
-                newer.append(document["_id"])  # its own release's sweep looks after it
+                newer.append(document["_id"])  # the sweep of its own release handles it
             except InvalidDocument as error:
                 log.warning("submission unreadable", error=error.message)
                 broken.append(document["_id"])
-        self._postpone_looks(broken, now, BROKEN_DUE_SECONDS)
+        self._postpone_unreadable(broken, now, BROKEN_DUE_SECONDS)
         if len(found) == limit:
-            # They would stand before all that is ours, look after look.
-            self._postpone_looks(newer, now, NEWER_DUE_SECONDS)
+            # Otherwise they would fill every batch, and nothing else would be read.
+            self._postpone_unreadable(newer, now, NEWER_DUE_SECONDS)
         return submissions
 
     def _oldest_due(self, now: datetime, limit: int) -> list[Document]:
-        """Return what is due. After a look that found more than ``limit``, the next ones go on behind it.
+        """Return what is due. After a query that found ``limit`` documents, the next ones continue behind it.
 
-        SecantusDB reads the whole index range whatever the limit is. Of a pile of thousands, each look would read
-        all; so it is read once, and then a few seconds' worth at a time.
+        SecantusDB reads the whole index range whatever the limit is: with a backlog of thousands, each query would read
+        all of it. So the backlog is read as a whole once, and then in windows of a few seconds.
         """
-        low, width = self._looked_until, timedelta(seconds=PILE_SECONDS)
+        low, width = self._read_until, timedelta(seconds=FIRST_WINDOW_SECONDS)
         found: list[Document] = []
         if low is None:
             found = list(self._submissions.find({"due_at": {"$lt": now}}).limit(limit))
@@ -166,22 +166,22 @@ class MongoSubmissions:
             high = min(now, low + width)
             found += self._submissions.find({"due_at": {"$gte": low, "$lt": high}}).limit(limit - len(found))
             low, width = high, width * 2
-        self._looked_until = max(each["due_at"] for each in found) if len(found) >= limit else None
+        self._read_until = max(each["due_at"] for each in found) if len(found) >= limit else None
         return found
 
     def postpone_all(self, submissions: list[Submission], due_in_seconds: float) -> None:
         now = self.now()
-        for first in range(0, len(submissions), TOGETHER):
-            chosen = {"$in": [each.id for each in submissions[first : first + TOGETHER]]}
+        for first in range(0, len(submissions), UPDATE_BATCH):
+            chosen = {"$in": [each.id for each in submissions[first : first + UPDATE_BATCH]]}
             point = {"_id": chosen, "state": SubmissionState.QUEUED.value, "due_at": {"$lt": now}}
             with translated():
-                self._marks.update_many(point, [{"$set": {"due_at": from_now(due_in_seconds)}}])
+                self._unjournaled.update_many(point, [{"$set": {"due_at": from_now(due_in_seconds)}}])
 
-    def _postpone_looks(self, submission_ids: list[str], now: datetime, seconds: float) -> None:
-        """Put off what this release cannot read, unless somebody has put it off since ``now``."""
+    def _postpone_unreadable(self, submission_ids: list[str], now: datetime, seconds: float) -> None:
+        """Postpone what this release cannot read, unless another process has postponed it since ``now``."""
         if submission_ids:
             with translated():
-                self._marks.update_many(
+                self._unjournaled.update_many(
                     {"_id": {"$in": submission_ids}, "due_at": {"$lt": now}}, [{"$set": {"due_at": from_now(seconds)}}]
                 )
 
@@ -195,7 +195,7 @@ class MongoSubmissions:
 
     def take_back(self, submission: Submission, due_in_seconds: float) -> bool:
         submission.state.become(SubmissionState.QUEUED)
-        reason = "The orchestrator that ran it stopped answering; another one goes on."
+        reason = "The orchestrator that ran it stopped; another one continues."
         return self._expire(
             submission,
             {
@@ -221,9 +221,9 @@ class MongoSubmissions:
         )
 
     def _expire(self, submission: Submission, changes: Document, unset: list[str]) -> bool:
-        """Write under the next fence, so that the owner that was given up can write nothing any more.
+        """Write under the next fence, so that the owner whose lease expired can write nothing more.
 
-        The lease's end stands in the filter too: an owner that renewed it after our look keeps the submission.
+        The filter includes the lease's end: an owner that renewed it in the meantime keeps the submission.
         """
         assert submission.lease is not None
         point = {"_id": submission.id, "state": submission.state.value, "fence": submission.fence}
@@ -258,7 +258,7 @@ class MongoSubmissions:
         if unset:
             pipeline.append({"$unset": unset})
         with translated():
-            outcome = (self._submissions if flush else self._marks).update_one(
+            outcome = (self._submissions if flush else self._unjournaled).update_one(
                 {"_id": claim.submission_id, "state": state.value, "fence": claim.fence}, pipeline
             )
         return outcome.matched_count == 1

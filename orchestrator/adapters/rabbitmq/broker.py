@@ -1,4 +1,4 @@
-"""RabbitMQ: one connection on one thread that consumes, acknowledges and rings."""
+"""RabbitMQ: one connection on one thread that consumes, acknowledges and publishes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Answer = TypeVar("Answer")
 
 
 class Delivery:
-    """One message in hand. Exactly one of its methods is called, from any thread."""
+    """A delivered message. Exactly one of its methods is called, from any thread."""
 
     def __init__(
         self,
@@ -66,19 +66,19 @@ class Delivery:
     def acknowledge(self) -> None:
         self._broker.on_channel(self._channel, lambda channel: channel.basic_ack(self._tag))
 
-    def give_back(self) -> None:
+    def requeue(self) -> None:
         self._broker.on_channel(self._channel, lambda channel: channel.basic_nack(self._tag, requeue=True))
 
     def pass_on(self) -> None:
-        """Put it back as it is, behind a delay that grows with every pass: another orchestrator may know it.
+        """Publish it again as it is, with a delay that grows with every pass: another orchestrator may read it.
 
-        It is acknowledged when RabbitMQ has the copy, so that it is never nowhere.
+        It is acknowledged once RabbitMQ has confirmed the copy, so that it cannot be lost.
         """
         delay = DELAYS_SECONDS[min(self.passes, len(DELAYS_SECONDS) - 1)]
         try:
             self._broker.publish_as_is(self._workflow, self.body, self._message_id, delay, self.passes + 1)
         except BrokerUnavailable:
-            self.give_back()
+            self.requeue()
         else:
             self.acknowledge()
 
@@ -87,9 +87,9 @@ class Delivery:
 
 
 class Broker:
-    """Connects again for as long as it is not stopped; the topology is declared anew on every connection.
+    """Reconnects until it is stopped; the topology is declared on every new connection.
 
-    pika's connections belong to one thread: whatever other threads ask for is scheduled onto it.
+    A pika connection belongs to one thread: the calls of other threads are scheduled onto it.
     """
 
     def __init__(self, url: str, topology: Topology, workflows: list[str], prefetch: int) -> None:
@@ -106,7 +106,7 @@ class Broker:
 
     @property
     def connected(self) -> bool:
-        """Whether it consumes."""
+        """Whether it is connected and consumes."""
         return self._consuming is not None
 
     def run(self, receive: Callable[[Delivery], None]) -> None:
@@ -122,7 +122,7 @@ class Broker:
         keep_connected(serve, self._close, self._stopped, "broker")
 
     def drain(self) -> None:
-        """Take no further message; those in hand can still be acknowledged."""
+        """Consume no further message; those delivered can still be acknowledged."""
         self._draining = True
         if self._consuming is not None:
             self.on_channel(self._consuming, _cancel_all)
@@ -146,12 +146,12 @@ class Broker:
         self._publish("", delay_queue(workflow, delay_seconds), body, properties)
 
     def dead_letter_job(self, job: Job) -> None:
-        """Put a job among the dead letters, for an operator to read. Raises BrokerUnavailable."""
+        """Publish a job to the dead-letter queue, for an operator to read. Raises BrokerUnavailable."""
         why = {REASON_HEADER: POISON}
         self._publish(DEAD_EXCHANGE, DEAD_QUEUE, encode_job(job), job_properties(job.submission_id, why))
 
     def publish_event(self, change: SubmissionChanged) -> None:
-        """Publish what happened to a submission. Nobody waits for it, and it is on no disk: it is a hint."""
+        """Publish what happened to a submission, without a confirmation and not persistent: it is only a hint."""
         channel = self._events
         if channel is not None:
             key, body = event_key(change.submission_id, change.state), encode_change(change)
@@ -163,7 +163,7 @@ class Broker:
         return int(declared.method.message_count)
 
     def on_channel(self, channel: BlockingChannel, action: Callable[[BlockingChannel], object]) -> None:
-        """Run ``action`` on the connection's thread, unless the channel is gone: then RabbitMQ redelivers anyway."""
+        """Run ``action`` on the connection's thread, unless the channel is closed: then RabbitMQ redelivers anyway."""
 
         def act() -> None:
             if channel.is_open:
@@ -186,7 +186,7 @@ class Broker:
             except (AMQPError, BrokerUnavailable) as error:
                 answer.set_exception(error)
                 if channel is not None and not channel.is_open and self._connection and self._connection.is_open:
-                    self._connection.close()  # run() connects again, with channels that are whole
+                    self._connection.close()  # run() reconnects and opens new channels
 
         if channel is None or not self._schedule(act):
             raise BrokerUnavailable("The broker is not connected.")
@@ -229,7 +229,7 @@ class Broker:
         if connection is not None and connection.is_open:
             try:
                 connection.close()
-            except Exception:  # noqa: BLE001  # whatever is wrong with a connection that is given up
+            except Exception:  # noqa: BLE001  # a connection that is given up may fail in any way
                 log.debug("broker closed first")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from contracts.errors import BrokerUnavailable, IllegalMove, LeaseLost, ModelUnavailable, StoreUnavailable
 from contracts.messaging.jobs import Job, encode_job
-from contracts.messaging.topology import DELIVERY_LIMIT, shortest_delay
+from contracts.messaging.topology import DELAYS_SECONDS, DELIVERY_LIMIT, shortest_delay
 from contracts.submissions.states import SubmissionState
 from contracts.workflows.catalogue import Catalogue
 from gateway.submissions.lifecycle import Lifecycle
@@ -48,6 +48,7 @@ class Message:
     workflow: str
     visible_at: datetime
     deliveries: int = 0
+    passes: int = 0
 
 
 class Broker(FakeJobPublisher):
@@ -80,7 +81,7 @@ class Broker(FakeJobPublisher):
         super().waiting(workflow)
         return sum(message.workflow == workflow for message in self.visible())
 
-    def requeue(self, process: Process | None = None) -> None:
+    def requeue(self, process: Process | Front | None = None) -> None:
         """Take back what ``process`` had, or what anybody had: its connection is gone."""
         for delivery in [each for each in self.unacknowledged if process in {None, each.process}]:
             self.unacknowledged.remove(delivery)
@@ -90,7 +91,7 @@ class Broker(FakeJobPublisher):
 
 class Delivery:
     def __init__(self, process: Process, broker: Broker, message: Message) -> None:
-        self.process, self.message, self.body = process, message, message.body
+        self.process, self.message, self.body, self.passes = process, message, message.body, message.passes
         self._broker = broker
         self._fates = 0
         message.deliveries += 1
@@ -101,9 +102,13 @@ class Delivery:
             self.process.store.broken.append("a message was acknowledged before its work had ended")
         self._settle()
 
-    def give_back(self) -> None:
+    def requeue(self) -> None:
         if self._settle():
             self._broker.messages.append(self.message)
+
+    def pass_on(self) -> None:
+        if self._settle():
+            self._broker.put(self.body, self.message.workflow, DELAYS_SECONDS[0]).passes = self.passes + 1
 
     def dead_letter(self) -> None:
         self._settle()
@@ -178,8 +183,7 @@ class Front:
 
     def __init__(self, world: World) -> None:
         self.store, self.actors, self.held = world.store, world.actors, HeldClaims()
-        self._documents: Any = Gated(world.store, StoreUnavailable("lost"))
-        self._documents.now = world.clock.now
+        self._documents: Any = Gated(world.store, StoreUnavailable("lost"), now=world.clock.now)
         moves: Any = Gated(MemoryLifecycleStore(world.store), StoreUnavailable("lost"))
         job_publisher: Any = QuietJobPublisher(world.broker)
         self._lifecycle = Lifecycle(self._documents, moves, job_publisher)
@@ -197,7 +201,7 @@ class Front:
 
 
 class QuietJobPublisher(FakeEventPublisher):
-    """The gateway's doorbell never fails: what it misses, the sweep rings for."""
+    """The gateway's publisher never fails: jobs that it misses are published by the sweep."""
 
     def __init__(self, broker: Broker) -> None:
         super().__init__()
@@ -223,10 +227,10 @@ class Process:
         engine = Engine(
             store=self._store,
             caller=Caller(
-                Gated(world.models, ModelUnavailable("lost")),  # type: ignore[arg-type]  # made from its name
+                Gated(world.models, ModelUnavailable("lost")),
                 self.clock,
                 POLICY,
-                chance=lambda: 0.5,
+                uniform=lambda: 0.5,
             ),
             catalogue=world.catalogue,
             clock=self.clock,

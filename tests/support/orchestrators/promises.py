@@ -13,11 +13,12 @@ import copy
 from typing import Any
 
 from contracts.errors import LeaseLost, ModelCrashed, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
-from contracts.submissions.documents import ModelRef
+from contracts.submissions.documents import ModelRef, Submission
+from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.workflows.workflow_file import Workflow
 from orchestrator import ports
-from orchestrator.planning.gates import judge
+from orchestrator.planning.gates import evaluate_gate
 from tests.support.fakes import FakeClock, MemoryStore
 from tests.support.orchestrators.stage import Actor, current, here
 
@@ -47,7 +48,9 @@ class WatchedStore(MemoryStore):
         document = self.documents[claim.submission_id]
         return bool(document["state"] == SubmissionState.RUNNING and document["fence"] == claim.fence)
 
-    def claim(self, submission, owner, lease_seconds, progress):  # type: ignore[no-untyped-def]
+    def claim(
+        self, submission: Submission, owner: str, lease_seconds: float, progress: ports.Progress
+    ) -> ports.Claim | None:
         claim = super().claim(submission, owner, lease_seconds, progress)
         if claim is not None:
             here().notes |= {CLAIM: claim, PUBLISHED_EVENTS: _running(self.documents[submission.id]), CALLED: set()}
@@ -110,8 +113,8 @@ def broken_by(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         called_again = again and (was["state"], became["state"]) == (StepState.FAILED, StepState.PENDING)
         if StepState(was["state"]).settled and became != was and not called_again:
             broken.append(f"the settled step {was['name']} changed")
-        if became["tries_before_retry"] != was["tries_before_retry"] and not again:
-            broken.append(f"tries of {was['name']} were forgiven")
+        if any(became["faults"].get(code, 0) < count for code, count in was["faults"].items()) and not again:
+            broken.append(f"faults of {was['name']} were forgotten")
         if became["tries"] < was["tries"]:
             broken.append(f"tries of {was['name']} were forgotten")
     return broken
@@ -154,7 +157,7 @@ def _broken_steps(document: dict[str, Any], done: Outputs, workflow: Workflow) -
     for spec in workflow.steps:
         step = next(step for step in document["steps"] if step["name"] == spec.name)
         if spec.when and StepState(step["state"]) in {StepState.SUCCEEDED, StepState.SKIPPED}:
-            gate = judge(spec.when, {name: done.get(name) for name in spec.when.names})
+            gate = evaluate_gate(spec.when, {name: done.get(name) for name in spec.when.names})
             if bool(gate.value) != (spec.name in done):
                 broken.append(f"{spec.name} is {step['state']}, and its gate is {gate.value}")
     if document["state"] == SubmissionState.SUCCEEDED:
@@ -178,7 +181,7 @@ class WatchedModels:
         self.pictured: set[str] = set()
         self._store, self._clock = store, clock
 
-    def predict(self, model: ModelRef, image: ports.StoredImage, timeout_seconds: float) -> tuple[object, str]:
+    def predict(self, model: ModelRef, image: StoredImage, timeout_seconds: float) -> tuple[object, str]:
         self._watch(here(), image.data.decode(), model.name)
         self.answers += 1
         match self.mood:

@@ -109,10 +109,11 @@ def here() -> Actor:
 
 
 class Gated:
-    """A port as one process sees it: every call stands at a gate first."""
+    """A port as one process sees it: every call stands at a gate first, except for the ``free`` ones."""
 
-    def __init__(self, target: object, error: ShowcaseError) -> None:
+    def __init__(self, target: object, error: ShowcaseError, **free: Callable[[], object]) -> None:
         self._target, self._error = target, error
+        self.__dict__.update(free)
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._target, name)

@@ -1,6 +1,8 @@
-"""An address that a library cannot read is told in one sentence that names the setting, and never with its password."""
+"""An address that a library cannot read is refused with a sentence that names the setting, never with its password."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 
@@ -23,13 +25,13 @@ WRONG = "u:secret@host:port/"
     ],
     ids=["database", "job publisher", "broker"],
 )
-def test_a_wrong_address_names_its_setting(make, setting):
+def test_a_wrong_address_names_its_setting(make: Callable[[], object], setting: str) -> None:
     with pytest.raises(InvalidSetting, match=setting) as caught:
         make()
     assert "secret" not in caught.value.message
 
 
-def test_a_wrong_model_server_is_told_by_its_place():
+def test_a_wrong_model_server_is_told_by_its_place() -> None:
     with pytest.raises(ValueError, match="entry 2") as caught:
         parse_servers(f"*=http://host, http://{WRONG}")
     assert "secret" not in str(caught.value)

@@ -33,7 +33,7 @@ def test_a_connection_that_breaks_in_any_way_is_made_again(error: Exception) -> 
         events.append("serve")
         raise error
 
-    keep_connected(serve, lambda: events.append("end"), stopped, "broker", chance=lambda: 1.0)
+    keep_connected(serve, lambda: events.append("end"), stopped, "broker", uniform=lambda: 1.0)
     assert events == ["serve", "end"] * 3
     assert stopped.waits == [RECONNECT_BASE_SECONDS * 2**tries for tries in (1, 2, 3)]
 
@@ -46,7 +46,7 @@ def test_the_pause_has_a_bound_and_a_long_connection_makes_it_short_again() -> N
             now[0] += RECONNECT_CAP_SECONDS + 1
         raise ConnectionError
 
-    keep_connected(serve, lambda: None, stopped, "broker", chance=lambda: 1.0, monotonic=lambda: now[0])
+    keep_connected(serve, lambda: None, stopped, "broker", uniform=lambda: 1.0, monotonic=lambda: now[0])
     assert stopped.waits[4:] == [RECONNECT_CAP_SECONDS, RECONNECT_CAP_SECONDS, 0.4, 0.8]
 
 
@@ -56,5 +56,5 @@ def test_a_broker_that_is_away_is_not_asked_without_a_pause() -> None:
     def serve() -> None:
         raise ConnectionError
 
-    keep_connected(serve, lambda: None, stopped, "broker", chance=lambda: 0.0)
+    keep_connected(serve, lambda: None, stopped, "broker", uniform=lambda: 0.0)
     assert stopped.waits[0] > 0

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic_settings import BaseSettings
 
+from contracts.errors import InvalidSetting
 from gateway.settings import GatewaySettings
 from orchestrator.settings import OrchestratorSettings
-from runtime.settings import LONGEST_FILE, describe, read_settings
+from runtime.settings import MAX_FILE_CHARACTERS, SharedSettings, describe, read_settings
 
-PROCESSES: list[type[BaseSettings]] = [GatewaySettings, OrchestratorSettings]
+PROCESSES: list[type[SharedSettings]] = [GatewaySettings, OrchestratorSettings]
 UNITS = re.compile(
     r"seconds|days|bytes|pixels|port\b|at the same time|calls|orchestrators that|submissions of", re.IGNORECASE
 )
@@ -25,11 +25,11 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def read(settings: type[BaseSettings] = GatewaySettings, *arguments: str) -> BaseSettings:
+def read(settings: type[SharedSettings] = GatewaySettings, *arguments: str) -> SharedSettings:
     return read_settings(settings, "python -m x", "Does x.", arguments)
 
 
-def refusal(capsys: pytest.CaptureFixture[str], settings: type[BaseSettings] = GatewaySettings) -> str:
+def refusal(capsys: pytest.CaptureFixture[str], settings: type[SharedSettings] = GatewaySettings) -> str:
     with pytest.raises(SystemExit) as caught:
         read(settings)
     assert caught.value.code == 2
@@ -42,7 +42,7 @@ def refusal(capsys: pytest.CaptureFixture[str], settings: type[BaseSettings] = G
 
 @pytest.mark.parametrize("settings", PROCESSES)
 def test_help_lists_every_setting_with_its_default(
-    settings: type[BaseSettings], capsys: pytest.CaptureFixture[str]
+    settings: type[SharedSettings], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         read(settings, "--help")
@@ -57,7 +57,7 @@ def test_help_lists_every_setting_with_its_default(
 
 
 @pytest.mark.parametrize("settings", PROCESSES)
-def test_every_number_says_what_it_counts(settings: type[BaseSettings]) -> None:
+def test_every_number_says_what_it_counts(settings: type[SharedSettings]) -> None:
     for name, field in settings.model_fields.items():
         meaning = field.description or ""
         assert meaning.endswith("."), name
@@ -66,14 +66,14 @@ def test_every_number_says_what_it_counts(settings: type[BaseSettings]) -> None:
 
 
 @pytest.mark.parametrize("settings", PROCESSES)
-def test_durations_end_in_their_unit(settings: type[BaseSettings]) -> None:
+def test_durations_end_in_their_unit(settings: type[SharedSettings]) -> None:
     for name, field in settings.model_fields.items():
         if (field.description or "").startswith("Seconds"):
             assert name.endswith("_seconds")
 
 
 @pytest.mark.parametrize("settings", PROCESSES)
-def test_every_default_is_allowed(settings: type[BaseSettings]) -> None:
+def test_every_default_is_allowed(settings: type[SharedSettings]) -> None:
     defaults = read(settings).model_dump()
     assert defaults == settings.model_validate(defaults).model_dump()
     assert [name for name, _, _ in describe(settings)] == [f"SHOWCASE_{name.upper()}" for name in defaults]
@@ -140,7 +140,7 @@ def test_other_programs_variables_are_let_be(name: str, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("settings", PROCESSES)
-def test_one_environment_serves_both_processes(settings: type[BaseSettings], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_environment_serves_both_processes(settings: type[SharedSettings], monkeypatch: pytest.MonkeyPatch) -> None:
     for process in PROCESSES:
         for name, default, _ in describe(process):
             if name != "SHOWCASE_WORKFLOWS":
@@ -151,7 +151,7 @@ def test_one_environment_serves_both_processes(settings: type[BaseSettings], mon
 @pytest.mark.parametrize("name", ["SHOWCASE_MONGO_URL", "SHOWCASE_AMQP_URL"])
 @pytest.mark.parametrize("settings", PROCESSES)
 def test_a_password_is_never_printed(
-    name: str, settings: type[BaseSettings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, settings: type[SharedSettings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(name, "htp://user:s3cret@host/")
     assert "s3cret" not in refusal(capsys, settings)
@@ -172,6 +172,22 @@ def test_a_setting_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     settings = read()
     assert isinstance(settings, GatewaySettings)
     assert (settings.mongo_url, settings.port) == ("mongodb://user:secret@far:27017/", 8123)
+
+
+def test_a_file_counts_where_the_variable_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("8123")
+    monkeypatch.setenv("SHOWCASE_PORT", "")
+    monkeypatch.setenv("SHOWCASE_PORT_FILE", str(tmp_path / "port"))
+    assert read().model_dump()["port"] == 8123
+
+
+def test_the_class_alone_reads_files_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("8123")
+    monkeypatch.setenv("SHOWCASE_PORT_FILE", str(tmp_path / "port"))
+    assert (GatewaySettings().port, GatewaySettings(port=9000).port) == (8123, 9000)
+    monkeypatch.setenv("SHOWCASE_PORT_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(InvalidSetting, match="SHOWCASE_PORT_FILE names"):
+        GatewaySettings()
 
 
 def test_a_file_that_is_not_there_is_named(
@@ -206,6 +222,6 @@ def test_a_file_that_is_no_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "url"
-    path.write_text("mongodb://" + "x" * LONGEST_FILE)
+    path.write_text("mongodb://" + "x" * MAX_FILE_CHARACTERS)
     monkeypatch.setenv("SHOWCASE_MONGO_URL_FILE", str(path))
     assert "is no setting" in refusal(capsys)

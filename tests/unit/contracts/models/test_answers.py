@@ -86,7 +86,7 @@ def test_what_only_says_that_it_is_a_picture_is_refused() -> None:
 
 @pytest.mark.parametrize("answer", [{"label": {"artifact": "input"}}, {"boxes": [{"artifact": "x"}]}])
 def test_a_model_cannot_refer_to_an_artifact(answer: Any) -> None:
-    with pytest.raises(ModelRefused, match="which only we make"):
+    with pytest.raises(ModelRefused, match="which only the platform"):
         read_answer(answer)
 
 

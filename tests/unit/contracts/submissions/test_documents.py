@@ -31,7 +31,7 @@ def full() -> Submission:
     submission = make_submission(
         make_workflow(GATED),
         state=SubmissionState.RUNNING,
-        reason="set aside",
+        reason="deferred",
         result={"label": "abnormality", "nothing": None},
         artifacts=[Artifact(name="mask.png", media_type="image/png", bytes=3)],
         lease=Lease(owner="o", until=NOW),

@@ -1,4 +1,4 @@
-"""The secret, who may be told, and how an event is named."""
+"""The secret, the permitted targets, and the ids of events."""
 
 from __future__ import annotations
 

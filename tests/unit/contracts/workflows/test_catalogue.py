@@ -70,7 +70,7 @@ def test_a_file_in_the_wrong_place_is_told_the_right_one(tmp_path: Path, name: s
     with pytest.raises(InvalidWorkflow) as caught:
         load_catalogue(tmp_path)
     assert caught.value.message.startswith(f"{tmp_path / name}:1: the file says digits v1.0.0")
-    assert caught.value.message.endswith("it belongs into digits/v1.0.0.yaml.")
+    assert caught.value.message.endswith("it belongs in digits/v1.0.0.yaml.")
 
 
 def test_a_wrong_file_is_named_with_its_line(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_wrong_file_is_named_with_its_line(tmp_path: Path) -> None:
 
 def test_a_folder_without_workflows_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(InvalidWorkflow, match="no workflow is here"):
+        with pytest.raises(InvalidWorkflow, match="there is no workflow here"):
             load_catalogue(folder)
 
 

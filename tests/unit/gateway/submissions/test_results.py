@@ -12,7 +12,7 @@ from PIL import Image
 
 from contracts.submissions.states import SubmissionState
 from gateway.submissions.results import artifact_name, artifacts_in, pixel_rows, seconds_taken, v1_result
-from tests.support.factories import NOW, encoded, make_submission, png
+from tests.support.factories import NOW, encoded, make_submission
 
 
 @given(st.binary(min_size=12, max_size=12))
@@ -22,23 +22,6 @@ def test_pixels_come_row_by_row_as_black_or_white(values: bytes) -> None:
     rows = pixel_rows(encoded(picture, "PNG"))
     assert rows == expected.tolist()
     assert type(rows[0][0]) is int
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
-def test_a_mask_may_have_any_mode(mode: str) -> None:
-    white = Image.new("L", (2, 1), 255).convert(mode)
-    assert pixel_rows(encoded(white, "PNG")) == [[255, 255]]
-
-
-@pytest.mark.parametrize("data", [b"", b"text", png()[:40]])
-def test_what_is_no_picture_has_no_rows(data: bytes) -> None:
-    with pytest.raises(OSError, match=r"\w"):
-        pixel_rows(data)
-
-
-def test_a_giant_mask_is_refused_before_it_is_decoded() -> None:
-    with pytest.raises(OSError, match="A mask of 2001 x 2000 pixels is none of ours"):
-        pixel_rows(png(2001, 2000, "1"))
 
 
 @pytest.mark.parametrize(

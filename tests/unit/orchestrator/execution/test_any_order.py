@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 from unittest import mock
 
 from hypothesis import settings
@@ -16,6 +16,8 @@ from tests.support.orchestrators.cluster import Cluster
 from tests.support.orchestrators.processes import LEASE_SECONDS, Process
 from tests.support.orchestrators.stage import GOES_WELL, Actor, End, Fate, wait_on_stage
 from tests.support.strategies import workflow_files
+
+Thing = TypeVar("Thing")
 
 ROUNDS = 8
 """Of half a minute: the longest delay is a minute, and a lost message is made up for within another one."""
@@ -48,19 +50,19 @@ class AnyOrder(RuleBasedStateMachine):
         second=workflow_files("second"),
         pictured=st.sets(st.sampled_from(STEPS), min_size=1),
     )
-    def begin(self, first, second, pictured):
+    def begin(self, first: str, second: str, pictured: set[str]) -> None:
         self.workflows = [make_workflow(first), make_workflow(second)]
         self.cluster = Cluster(self.workflows, pictured)
         self.a_submission_is_accepted(0, publish=True)
 
     @precondition(lambda self: len(self.cluster.live()) < FEW)
     @rule(which=st.integers(0, 1), publish=st.booleans())
-    def a_submission_is_accepted(self, which, publish):
+    def a_submission_is_accepted(self, which: int, publish: bool) -> None:
         self.cluster.accept(self.workflows[which], publish=publish)
 
     @precondition(lambda self: self.cluster.store.documents)
     @rule(submission=PICKS, process=PICKS, calls=CALLS, mood=MOODS, fate=FATES)
-    def a_message_is_delivered(self, submission, process, calls, mood, fate):
+    def a_message_is_delivered(self, submission: int, process: int, calls: int, mood: str, fate: Fate) -> None:
         """The queue's own, or one that nobody expects any more: late, out of order, or for the second time."""
         known = [*self.cluster.live(), *list(self.cluster.store.documents)[-1:]]
         actor = self.cluster.deliver(_pick(known, submission), self._process(process))
@@ -68,51 +70,53 @@ class AnyOrder(RuleBasedStateMachine):
 
     @precondition(lambda self: self.cluster.store.documents)
     @rule(submission=PICKS, again=st.booleans(), calls=CALLS, fate=FATES)
-    def its_owner_cancels_it_or_asks_for_another_run(self, submission, again, calls, fate):
+    def its_owner_cancels_it_or_asks_for_another_run(
+        self, submission: int, again: bool, calls: int, fate: Fate
+    ) -> None:
         """Of those that have ended too: one that succeeded stays as it is."""
         actor = self.cluster.front.ask(_pick(list(self.cluster.store.documents), submission), again=again)
         self._go_on(actor, calls, fate=fate)
 
     @rule(process=PICKS, body=st.sampled_from(STRAYS))
-    def a_stray_message_is_delivered(self, process, body):
+    def a_stray_message_is_delivered(self, process: int, body: bytes) -> None:
         self.cluster.deliver_stray(body, self._process(process))
 
     @precondition(lambda self: self.cluster.ready())
     @rule(actor=PICKS, calls=CALLS)
-    def a_thread_goes_on(self, actor, calls):
+    def a_thread_goes_on(self, actor: int, calls: int) -> None:
         """Whoever is not picked is paused."""
         self._go_on(_pick(self.cluster.ready(), actor), calls)
 
     @precondition(lambda self: self.cluster.ready())
     @rule(actor=PICKS, calls=CALLS, mood=MOODS, fate=FATES)
-    def a_thread_goes_on_to_a_fault(self, actor, calls, mood, fate):
+    def a_thread_goes_on_to_a_fault(self, actor: int, calls: int, mood: str, fate: Fate) -> None:
         """So many calls go well; the one after them meets the mood and the fate."""
         self._go_on(_pick(self.cluster.ready(), actor), calls, mood, fate)
 
     @precondition(lambda self: self.cluster.ready())
     @rule(actor=PICKS)
-    def all_threads_of_a_process_end(self, actor):
+    def all_threads_of_a_process_end(self, actor: int) -> None:
         self.cluster.run_all(_pick(self.cluster.ready(), actor).process)
 
     @rule(process=PICKS, later=st.sampled_from(SECONDS), calls=CALLS, fate=FATES)
-    def a_process_sweeps(self, process, later, calls, fate):
+    def a_process_sweeps(self, process: int, later: float, calls: int, fate: Fate) -> None:
         self.cluster.clock.advance(later)
         self._go_on(self._process(process).sweep(), calls, fate=fate)
 
     @precondition(lambda self: self.cluster.store.documents)
     @rule(submission=PICKS, process=PICKS, calls=CALLS)
-    def a_process_takes_over(self, submission, process, calls):
+    def a_process_takes_over(self, submission: int, process: int, calls: int) -> None:
         """The rules beside it do this too, but seldom in a row; and it is where most can go wrong."""
         self.a_process_sweeps(process, LEASE_SECONDS + 1, 2 * CALLS_AT_MOST, GOES_WELL)
         self.a_message_is_delivered(submission, process, calls, "yes", GOES_WELL)
 
     @rule(process=PICKS, calls=CALLS, fate=FATES)
-    def a_process_renews_its_leases(self, process, calls, fate):
+    def a_process_renews_its_leases(self, process: int, calls: int, fate: Fate) -> None:
         self._go_on(self._process(process).renew(), calls, fate=fate)
 
     @precondition(lambda self: self.cluster.actors)
     @rule(actor=PICKS, how=st.sampled_from(("killed", "killed as its calls arrive", "stopped")), calls=CALLS)
-    def a_process_ends(self, actor, how, calls):
+    def a_process_ends(self, actor: int, how: str, calls: int) -> None:
         process = _pick(self.cluster.actors, actor).process
         if how == "stopped":
             self._go_on(process.stop(), calls)
@@ -120,7 +124,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.cluster.kill(process, arrives=how != "killed")
 
     @rule(what=st.sampled_from(("store", "broker", "messages")), calls=CALLS)
-    def something_goes_away(self, what, calls):
+    def something_goes_away(self, what: str, calls: int) -> None:
         """The next so many calls find the store or the broker away; messages go for good."""
         if what == "store":
             self.cluster.store.away_for = calls
@@ -132,7 +136,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.cluster.broker.unacknowledged.clear()
 
     @invariant()
-    def no_promise_is_broken(self):
+    def no_promise_is_broken(self) -> None:
         self.cluster.look()
         assert not self.cluster.broken, self.cluster.broken
 
@@ -158,7 +162,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.cluster.go_on(actor, fate, mood)
 
 
-def _pick(things: list[Any], number: int) -> Any:
+def _pick(things: list[Thing], number: int) -> Thing:
     return things[number % len(things)]
 
 

@@ -1,17 +1,19 @@
 """A model that does not answer is asked by one call at a time, and by everybody once it is back."""
 
-from orchestrator.execution.circuit_breakers import FAILURES, LONGEST_SECONDS, SHORTEST_SECONDS, Breakers
+from __future__ import annotations
+
+from orchestrator.execution.circuit_breakers import FAILURE_THRESHOLD, LONGEST_SECONDS, SHORTEST_SECONDS, Breakers
 
 
-def away(breakers, now=0.0):
-    for _ in range(FAILURES):
+def away(breakers: Breakers, now: float = 0.0) -> None:
+    for _ in range(FAILURE_THRESHOLD):
         assert breakers.admit("m", now) == 0
         breakers.failed("m", now)
 
 
-def test_a_few_failures_change_nothing():
+def test_a_few_failures_change_nothing() -> None:
     breakers = Breakers()
-    for _ in range(FAILURES - 1):
+    for _ in range(FAILURE_THRESHOLD - 1):
         breakers.failed("m", 0.0)
     assert breakers.admit("m", 0.0) == 0
     breakers.answered("m")
@@ -19,21 +21,21 @@ def test_a_few_failures_change_nothing():
     assert breakers.admit("m", 0.0) == 0
 
 
-def test_a_model_that_is_away_is_left_alone_and_no_other():
+def test_a_model_that_is_away_is_left_alone_and_no_other() -> None:
     breakers = Breakers()
     away(breakers)
     assert breakers.admit("m", 0.5) == SHORTEST_SECONDS - 0.5
     assert breakers.admit("other", 0.5) == 0
 
 
-def test_one_call_tries_and_the_others_wait():
+def test_one_call_tries_and_the_others_wait() -> None:
     breakers = Breakers()
     away(breakers)
     assert breakers.admit("m", SHORTEST_SECONDS) == 0
     assert breakers.admit("m", SHORTEST_SECONDS) == SHORTEST_SECONDS
 
 
-def test_each_failed_trial_doubles_the_pause_up_to_a_bound():
+def test_each_failed_trial_doubles_the_pause_up_to_a_bound() -> None:
     breakers = Breakers()
     away(breakers)
     now, pauses = 0.0, []
@@ -46,7 +48,7 @@ def test_each_failed_trial_doubles_the_pause_up_to_a_bound():
     assert pauses[-1] == LONGEST_SECONDS
 
 
-def test_calls_that_were_under_way_when_it_went_away_make_the_pause_no_longer():
+def test_calls_that_were_under_way_when_it_went_away_make_the_pause_no_longer() -> None:
     breakers = Breakers()
     away(breakers)
     for _ in range(8):
@@ -54,7 +56,7 @@ def test_calls_that_were_under_way_when_it_went_away_make_the_pause_no_longer():
     assert breakers.admit("m", SHORTEST_SECONDS) == 0
 
 
-def test_an_answer_lets_all_call_again():
+def test_an_answer_lets_all_call_again() -> None:
     breakers = Breakers()
     away(breakers)
     assert breakers.admit("m", SHORTEST_SECONDS) == 0

@@ -1,4 +1,4 @@
-"""Whatever expires has its tombstone before it is deleted, and each is looked at a few times, not at every turn."""
+"""What expires has a tombstone before it is deleted, and is read a few times and not in every pass."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Setting:
         self.expiry_store = MemoryTombstones(self.store)
         self.expiry = Expiry(self.expiry_store, self.clock)
 
-    def kept(self, seconds):
+    def kept(self, seconds: float) -> str:
         submission = make_submission(expires_at=self.clock.now() + timedelta(seconds=seconds))
         self.store.accept(submission, b"")
         return submission.id
 
 
-def test_what_expires_within_a_minute_is_buried_ahead_and_stays_until_then():
+def test_what_expires_within_a_minute_has_a_tombstone_and_stays_until_then() -> None:
     setting = Setting()
     soon, later = setting.kept(30), setting.kept(300)
     assert setting.expiry.once() == 0
@@ -42,7 +42,7 @@ def test_what_expires_within_a_minute_is_buried_ahead_and_stays_until_then():
 
 
 @pytest.mark.parametrize("days", [0.001, 1, 39.9, 41, 4000])
-def test_what_expired_while_nobody_looked_is_buried_and_deleted(days):
+def test_what_expired_before_the_start_gets_a_tombstone_and_is_deleted(days: float) -> None:
     setting = Setting()
     past = setting.kept(-86400 * days)
     assert setting.expiry.once() == 1
@@ -51,7 +51,7 @@ def test_what_expired_while_nobody_looked_is_buried_and_deleted(days):
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 3.0, 7.0, 59.0, 61.0, 119.0])
-def test_each_is_buried_before_it_is_deleted_whenever_it_came(seconds):
+def test_each_has_a_tombstone_before_it_is_deleted_whenever_it_was_created(seconds: float) -> None:
     setting = Setting()
     for _ in range(5):
         setting.clock.advance(2)
@@ -64,7 +64,7 @@ def test_each_is_buried_before_it_is_deleted_whenever_it_came(seconds):
     assert not setting.store.documents
 
 
-def test_a_tombstone_goes_when_its_own_time_has_come():
+def test_a_tombstone_goes_when_its_own_time_has_come() -> None:
     setting = Setting()
     key = setting.kept(1)
     setting.clock.advance(2)
@@ -77,7 +77,7 @@ def test_a_tombstone_goes_when_its_own_time_has_come():
     assert not setting.expiry_store.tombstones
 
 
-def test_nothing_is_looked_at_twice_and_none_is_left_out_when_the_database_was_away():
+def test_none_is_left_out_when_the_database_was_away() -> None:
     setting = Setting()
     setting.expiry.once()
     key = setting.kept(70)
@@ -91,7 +91,7 @@ def test_nothing_is_looked_at_twice_and_none_is_left_out_when_the_database_was_a
     assert key in setting.expiry_store.tombstones
 
 
-def test_a_deletion_that_somebody_wrote_down_is_not_overwritten():
+def test_a_deletion_that_somebody_wrote_down_is_not_overwritten() -> None:
     setting = Setting()
     key = setting.kept(10)
     setting.expiry_store.write_tombstones([Tombstone.of(key, GoneReason.DELETED, NOW)])
@@ -99,18 +99,18 @@ def test_a_deletion_that_somebody_wrote_down_is_not_overwritten():
     assert setting.expiry_store.tombstones[key].reason is GoneReason.DELETED
 
 
-def test_the_loop_outlives_a_database_that_is_away():
+def test_the_loop_outlives_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     setting = Setting()
     key = setting.kept(HORIZON.total_seconds() / 2)
     setting.store.away = True
 
-    def sleep(seconds):
+    def sleep(seconds: float) -> bool:
         sleeps.append(seconds)
         setting.store.away = len(sleeps) < 3
         return len(sleeps) < 4
 
     sleeps: list[float] = []
-    setting.clock.sleep = sleep
+    monkeypatch.setattr(setting.clock, "sleep", sleep)
     setting.expiry.run(2.0)
     assert key in setting.expiry_store.tombstones
     assert sleeps == [2.0] * 4

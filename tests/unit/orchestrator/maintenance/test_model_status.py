@@ -8,7 +8,7 @@ from contracts.models.status import shown_address
 from contracts.submissions.documents import ModelRef
 from contracts.submissions.states import ServedState
 from contracts.workflows.catalogue import Catalogue
-from orchestrator.execution.circuit_breakers import FAILURES, Breakers
+from orchestrator.execution.circuit_breakers import FAILURE_THRESHOLD, Breakers
 from orchestrator.maintenance.model_status import REPORT_SECONDS, ModelStatusReporter
 from tests.support.factories import GATED, ONE_STEP, make_workflow
 from tests.support.fake_catalogue import MemoryCatalogue
@@ -63,7 +63,7 @@ def test_a_change_is_told_at_once_and_all_else_now_and_then() -> None:
 def test_a_model_that_is_away_is_failing_until_it_answers() -> None:
     breakers = Breakers()
     assert breakers.state("m") is ServedState.UNTRIED
-    for number in range(FAILURES + 2):
+    for number in range(FAILURE_THRESHOLD + 2):
         breakers.failed("m", float(number))
         assert breakers.state("m") is ServedState.FAILING
     breakers.answered("m")
@@ -86,6 +86,8 @@ def test_what_the_database_missed_is_told_again() -> None:
         ("http://host:8080", "http://host:8080"),
         ("http://u:p@host/", "http://host/"),
         ("https://u@p@[::1]:8080/a?b=c#d", "https://[::1]:8080/a"),
+        ("http://u:p@[::1/", ""),
+        ("", ""),
     ],
 )
 def test_an_address_is_shown_without_credentials(url: str, shown: str) -> None:

@@ -1,12 +1,17 @@
 """The plan: what runs next, what is skipped, when it ends."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.submissions.documents import Attempt, Step
 from contracts.submissions.states import StepState
-from orchestrator.planning.plan import make_plan
+from contracts.workflows.workflow_file import Workflow
+from orchestrator.planning.plan import Plan, make_plan
 from tests.support.factories import GATED, NOW, ONE_STEP, make_workflow
 from tests.support.strategies import workflow_files
 
@@ -24,7 +29,7 @@ output: {a: a.go, b: b.ok, d: d.ok}
 """
 
 
-def steps_of(workflow, **outputs):
+def steps_of(workflow: Workflow, **outputs: dict[str, Any]) -> list[Step]:
     steps = workflow.fresh_steps()
     for step in steps:
         if step.name in outputs:
@@ -33,25 +38,27 @@ def steps_of(workflow, **outputs):
     return steps
 
 
-def calls(plan):
+def calls(plan: Plan) -> list[str]:
     return [spec.name for spec, _ in plan.calls]
 
 
-def test_a_fresh_submission_starts_with_the_steps_that_need_nothing():
+def test_a_fresh_submission_starts_with_the_steps_that_need_nothing() -> None:
     workflow = make_workflow(GATED)
     plan = make_plan(workflow, workflow.fresh_steps())
     assert calls(plan) == ["classification"]
     assert plan.skips == []
 
 
-def test_an_open_gate_calls_and_keeps_the_gate():
+def test_an_open_gate_calls_and_keeps_the_gate() -> None:
     workflow = make_workflow(GATED)
     plan = make_plan(workflow, steps_of(workflow, classification={"label": "abnormality"}))
     assert calls(plan) == ["segmentation"]
-    assert plan.calls[0][1].value is True
+    ((_, gate),) = plan.calls
+    assert gate is not None
+    assert gate.value is True
 
 
-def test_a_closed_gate_skips_and_finishes_without_the_output():
+def test_a_closed_gate_skips_and_finishes_without_the_output() -> None:
     workflow = make_workflow(GATED)
     plan = make_plan(workflow, steps_of(workflow, classification={"label": "no_abnormality"}))
     assert calls(plan) == []
@@ -61,18 +68,18 @@ def test_a_closed_gate_skips_and_finishes_without_the_output():
     assert plan.result == {"label": "no_abnormality"}
 
 
-def test_independent_steps_start_together():
+def test_independent_steps_start_together() -> None:
     workflow = make_workflow(DIAMOND)
     assert calls(make_plan(workflow, steps_of(workflow, a={"go": True}))) == ["b", "c"]
 
 
-def test_a_step_after_a_skipped_one_still_runs():
+def test_a_step_after_a_skipped_one_still_runs() -> None:
     workflow = make_workflow(DIAMOND)
     plan = make_plan(workflow, steps_of(workflow, a={"go": False}, c={"ok": True}))
     assert "e" in calls(plan)
 
 
-def test_a_skip_closes_the_gates_that_need_it():
+def test_a_skip_closes_the_gates_that_need_it() -> None:
     workflow = make_workflow(
         ONE_STEP.replace(
             "output:",
@@ -85,7 +92,7 @@ def test_a_skip_closes_the_gates_that_need_it():
     assert plan.result == {"digit": 1, "score": 1.0}
 
 
-def test_a_step_left_running_by_a_dead_owner_is_called_again():
+def test_a_step_left_running_by_a_dead_owner_is_called_again() -> None:
     workflow = make_workflow()
     steps = workflow.fresh_steps()
     steps[0].state = StepState.RUNNING
@@ -93,7 +100,7 @@ def test_a_step_left_running_by_a_dead_owner_is_called_again():
     assert calls(make_plan(workflow, steps, frozenset({"recognition"}))) == []
 
 
-def test_a_failed_step_ends_it():
+def test_a_failed_step_ends_it() -> None:
     workflow = make_workflow(GATED)
     steps = workflow.fresh_steps()
     steps[0].state = StepState.FAILED
@@ -104,20 +111,20 @@ def test_a_failed_step_ends_it():
     assert plan.calls == []
 
 
-def test_a_gate_that_cannot_be_decided_ends_it_with_a_reason():
+def test_a_gate_that_cannot_be_decided_ends_it_with_a_reason() -> None:
     workflow = make_workflow(GATED)
     plan = make_plan(workflow, steps_of(workflow, classification={"other": 1}))
-    assert plan.failure.startswith("The gate of step segmentation could not be decided")
+    assert str(plan.failure).startswith("The gate of step segmentation could not be decided")
 
 
-def test_an_output_that_was_not_answered_ends_it_with_a_reason():
+def test_an_output_that_was_not_answered_ends_it_with_a_reason() -> None:
     workflow = make_workflow()
     plan = make_plan(workflow, steps_of(workflow, recognition={"digit": 7}))
-    assert plan.failure.startswith("The output score could not be read")
+    assert str(plan.failure).startswith("The output score could not be read")
 
 
 @given(st.data())
-def test_any_outcomes_lead_to_an_end_and_no_settled_step_is_called(data):
+def test_any_outcomes_lead_to_an_end_and_no_settled_step_is_called(data: st.DataObject) -> None:
     workflow = make_workflow(DIAMOND)
     steps = workflow.fresh_steps()
     for _ in range(len(steps) + 1):
@@ -140,7 +147,7 @@ def test_any_outcomes_lead_to_an_end_and_no_settled_step_is_called(data):
 
 
 @given(st.data())
-def test_any_workflow_ends_and_calls_together_what_may_be_called(data):
+def test_any_workflow_ends_and_calls_together_what_may_be_called(data: st.DataObject) -> None:
     """Each round settles one of the calls under way, in any order, as the engine does."""
     workflow = make_workflow(data.draw(workflow_files()))
     steps = workflow.fresh_steps()
@@ -175,7 +182,7 @@ def test_any_workflow_ends_and_calls_together_what_may_be_called(data):
 
 
 @given(st.data())
-def test_a_gate_that_needs_a_skipped_step_closes_and_what_only_waits_for_it_runs(data):
+def test_a_gate_that_needs_a_skipped_step_closes_and_what_only_waits_for_it_runs(data: st.DataObject) -> None:
     names = ["a", "b", "c", "d"]
     needs = {name: data.draw(st.sampled_from(names[:number])) for number, name in enumerate(names) if number}
     gated = {name for name in needs if data.draw(st.booleans())}

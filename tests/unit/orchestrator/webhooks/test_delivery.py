@@ -17,7 +17,7 @@ from contracts.submissions.documents import Submission, Webhook
 from contracts.submissions.states import SubmissionState
 from contracts.webhooks.policy import event_id
 from orchestrator.ports import Progress
-from orchestrator.webhooks.delivery import BATCH, CLAIM_SECONDS, CROWDED_SECONDS, THREADS, THREADS_PER_HOST, Deliverer
+from orchestrator.webhooks.delivery import BATCH, CLAIM_SECONDS, HOST_BUSY_SECONDS, THREADS, THREADS_PER_HOST, Deliverer
 from orchestrator.webhooks.schedule import SCHEDULE_SECONDS
 from tests.support.factories import NOW, make_submission
 from tests.support.fake_outbox import FakeSender, MemoryOutbox
@@ -61,7 +61,7 @@ class World:
         self.deliverer = self.another()
 
     def another(self, pool: Executor | None = None) -> Deliverer:
-        return Deliverer(self.outbox, self.sender, self.clock, [SECRET], pool or AtOnce(), chance=lambda: 0.0)
+        return Deliverer(self.outbox, self.sender, self.clock, [SECRET], pool or AtOnce(), uniform=lambda: 0.0)
 
     def accepted(self, url: str = URL) -> Submission:
         submission = make_submission(webhook=Webhook(url=url))
@@ -121,7 +121,7 @@ def test_a_submission_without_a_webhook_is_nobodys_business(world: World) -> Non
     assert world.deliverer.once() == 0
 
 
-def test_a_buried_one_is_told_too(world: World) -> None:
+def test_one_that_failed_as_poison_is_sent_too(world: World) -> None:
     submission = world.accepted()
     world.store.claim(submission, "owner", 1, Progress(submission.steps))
     world.store.fail_as_poison(world.stored(submission), "poison")
@@ -259,7 +259,7 @@ def test_one_receivers_many_do_not_stand_before_all_others_for_ever(world: World
     deliverer.once()
     pool.run()
     assert "https://quick.example/" in {url for url, _, _ in world.sender.sent}
-    world.clock.advance(CROWDED_SECONDS)
+    world.clock.advance(HOST_BUSY_SECONDS)
     assert len(world.outbox.due(BATCH)) == BATCH
 
 

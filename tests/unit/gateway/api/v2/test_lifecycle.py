@@ -27,6 +27,7 @@ def keep(store: MemoryStore, state: SubmissionState, **changes: Any) -> Submissi
     first, second = workflow.fresh_steps()
     first.state, first.tries, first.output = StepState.SUCCEEDED, 1, {"label": "abnormality"}
     second.state = StepState.RUNNING if state is SubmissionState.RUNNING else StepState.FAILED
+    second.faults = {"model-unavailable": 4}
     for _ in range(4):
         second.record(Attempt(started_at=NOW, ended_at=NOW, error="away"))
     values: dict[str, Any] = {"state": state, "steps": [first, second], "fence": 3, "lost_leases": 2}
@@ -91,7 +92,7 @@ def test_a_retry_goes_on_from_what_succeeded(
     first, second = after.steps
     assert first == submission.steps[0]
     assert (second.state, second.tries, second.attempts) == (StepState.PENDING, 4, submission.steps[1].attempts)
-    assert second.tries_that_count == 0
+    assert second.faults == {}
     assert [each.event.type for each in numbered(after)] == ["step.pending", "submission.queued"]
     assert job_publisher.published == [(submission.id, 0.0)]
     assert [change.state for change in job_publisher.changes] == ["queued"]
@@ -194,6 +195,6 @@ def test_the_documents_of_before_are_read(store: MemoryStore) -> None:
     document = to_document(submission)
     del document["retries"]
     for step in document["steps"]:
-        del step["tries_before_retry"]
+        del step["faults"]
     store.documents[submission.id] = document
     assert stored(store, submission) == submission
