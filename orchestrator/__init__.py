@@ -1,1 +1,1 @@
-"""Takes jobs from the queue and drives each submission through its workflow's models."""
+"""Consumes jobs and runs each submission through its workflow's models."""

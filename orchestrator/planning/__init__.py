@@ -1,1 +1,1 @@
-"""What to do next with a submission, and whether a failed call is tried again. Pure."""
+"""Decides what to do next with a submission, and whether a failed call is tried again. Pure."""

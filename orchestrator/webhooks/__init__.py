@@ -1,1 +1,1 @@
-"""Tells whoever asked to be told that a submission is final, by the Standard Webhooks specification."""
+"""Sends webhooks when submissions are final, by the Standard Webhooks specification."""

@@ -1,1 +1,1 @@
-"""The orchestrator's calls to model servers, one file a protocol."""
+"""The orchestrator's calls to model servers, one file per protocol."""

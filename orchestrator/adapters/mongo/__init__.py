@@ -1,1 +1,1 @@
-"""The orchestrator's ports on MongoDB's protocol, one file a port."""
+"""The orchestrator's ports on MongoDB's protocol, one file per port."""
