@@ -87,9 +87,11 @@ def test_the_bounds_are_the_real_ones() -> None:
         assert name == "Content-Type" or f"| `{name}` |" in PAGE
 
 
-def test_every_kind_of_address_that_is_refused_is_listed() -> None:
-    _, table = PAGE.split("| kind |\n|---|\n")
-    assert re.findall(r"^\| (.*) \|$", table, re.MULTILINE) == list(KINDS)
+def test_every_address_that_is_refused_is_listed() -> None:
+    _, table = PAGE.split("| kind | addresses |\n|---|---|\n")
+    rows = re.findall(r"^\| (.*) \| (.*) \|$", table, re.MULTILINE)
+    listed = [(kind, re.findall(r"`([^`]+)`", addresses)) for kind, addresses in rows]
+    assert listed == [(kind.split(" ", 1)[1], list(networks)) for kind, networks in KINDS]
 
 
 def test_the_settings_that_are_shown_can_be_used() -> None:
