@@ -13,38 +13,42 @@ from runtime.settings import SharedSettings
 class GatewaySettings(SharedSettings):
     """Settings of ``python -m gateway``."""
 
-    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 is everywhere.")
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 is every network interface."
+    )
     port: int = Field(default=8100, ge=1, le=65535, description="Port to listen on.")
-    threads: int = Field(default=12, ge=1, le=256, description="Requests answered at the same time.")
-    connections: int = Field(default=1000, ge=10, le=65536, description="Connections held open at the same time.")
+    threads: int = Field(default=12, ge=1, le=256, description="Requests that are processed at the same time.")
+    connections: int = Field(
+        default=1000, ge=10, le=65536, description="Connections that may be open at the same time."
+    )
     watchers: int = Field(
         default=400,
         ge=1,
         le=65536,
-        description="Clients that wait for events or a result at the same time, none on a thread.",
+        description="Clients that may wait for events or a result at the same time; they occupy no thread.",
     )
     idle_seconds: int = Field(
-        default=60, ge=1, le=3600, description="Seconds after which a connection that sends nothing is closed."
+        default=60, ge=1, le=3600, description="Seconds after which an idle connection is closed."
     )
     upload_bytes: int = Field(
-        default=10 * 1024 * 1024, ge=1024, le=15 * 1024 * 1024, description="Largest image that is accepted, in bytes."
+        default=10 * 1024 * 1024, ge=1024, le=15 * 1024 * 1024, description="Largest accepted image, in bytes."
     )
     upload_pixels: int = Field(
-        default=40_000_000, ge=1, le=178_956_970, description="Largest image that is accepted, in pixels."
+        default=40_000_000, ge=1, le=178_956_970, description="Largest accepted image, in pixels."
     )
     queue_limit: int = Field(
         default=10_000,
         ge=0,
         le=10_000_000,
-        description="Submissions of one workflow that may wait before further ones are refused; 0 is no limit.",
+        description="Submissions of one workflow that may wait; further ones are refused. 0 means no limit.",
     )
     model_descriptions: Path = Field(
         default=Path(__file__).resolve().parent.parent / "model-store" / FILE_NAME,
-        description="File that tells of the models, as building their archives writes it.",
+        description="File that describes the models; building the model archives writes it.",
     )
     retention_days: float = Field(
         default=30.0,
         ge=0,
         le=36_500,
-        description="Days that a submission and its images are kept; 0 keeps them for ever.",
+        description="Days that a submission and its images are kept; 0 keeps them forever.",
     )

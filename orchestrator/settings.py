@@ -12,38 +12,60 @@ class OrchestratorSettings(SharedSettings):
 
     model_servers: str = Field(
         default="*=http://127.0.0.1:8080",
-        description="Where models are served: name=url, comma-separated; * stands for every other model.",
+        description="Model servers: name=url pairs, separated by commas; the name * stands for every other model.",
     )
-    threads: int = Field(default=8, ge=1, le=256, description="Submissions worked on at the same time.")
+    threads: int = Field(default=8, ge=1, le=256, description="Submissions that are processed at the same time.")
     lease_seconds: float = Field(
-        default=8.0, ge=1, le=600, description="Seconds after which a silent orchestrator's submissions are taken over."
+        default=8.0,
+        ge=1,
+        le=600,
+        description="Seconds that a lease lasts. If it is not renewed, another orchestrator takes the submission over.",
     )
     sweep_seconds: float = Field(
-        default=2.0, gt=0, le=60, description="Seconds between two looks for submissions that nobody rang for."
+        default=2.0,
+        gt=0,
+        le=60,
+        description="Seconds between two sweeps, which find submissions whose job message was lost.",
     )
     republish_seconds: float = Field(
-        default=30.0, ge=1, le=3600, description="Seconds that a rung-for submission may stay queued in an idle queue."
+        default=30.0,
+        ge=1,
+        le=3600,
+        description="Seconds after which a queued submission's job is published again if its queue is empty.",
     )
     lost_leases_limit: int = Field(
-        default=5, ge=1, le=100, description="Orchestrators that may die on one submission before it fails."
+        default=5,
+        ge=1,
+        le=100,
+        description="A submission fails after this many orchestrators that held it have stopped unexpectedly.",
     )
     retry_budget_seconds: float = Field(
         default=3.0,
         ge=0,
         le=60,
-        description="Seconds that a thread tries a step before it sets the submission aside.",
+        description="Seconds that a thread retries a step before it defers the submission.",
     )
     patience_seconds: float = Field(
-        default=86400.0, ge=1, description="Seconds that a submission waits for a model that cannot be reached."
+        default=86400.0,
+        ge=1,
+        description="Seconds that a submission waits for a model that cannot be reached before it fails.",
     )
     fault_tries: int = Field(
-        default=5, ge=1, le=100, description="Calls of one step that may crash the model or time out before it fails."
+        default=5,
+        ge=1,
+        le=100,
+        description="A step fails after this many calls that ended in the same fault: a crash, a timeout, or a model "
+        "that is not loaded.",
     )
     health_file: str = Field(
-        default="", description="File that is touched while all is well, for health checks; empty for none."
+        default="",
+        description="File that the orchestrator touches while it is healthy, for health checks; empty for none.",
     )
     drain_seconds: float = Field(
-        default=12.0, ge=0, le=300, description="Seconds that work under way may take to finish when asked to stop."
+        default=12.0,
+        ge=0,
+        le=300,
+        description="Seconds that a stopping orchestrator waits for its running work to finish.",
     )
 
     @field_validator("model_servers")

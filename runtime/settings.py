@@ -33,7 +33,7 @@ class SharedSettings(BaseSettings):
     mongo_url: str = Field(
         default="mongodb://127.0.0.1:27017",
         pattern=r"^mongodb(\+srv)?://",
-        description="Database (MongoDB's protocol), with credentials and TLS in the URL.",
+        description="URL of the database (MongoDB protocol), with credentials and TLS options.",
     )
     mongo_database: str = Field(
         default="showcase", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="Name of the database."
@@ -41,32 +41,33 @@ class SharedSettings(BaseSettings):
     amqp_url: str = Field(
         default="amqp://guest:guest@127.0.0.1:5672/%2F",
         pattern=r"^amqps?://",
-        description="Message broker (RabbitMQ), with credentials, virtual host and TLS in the URL.",
+        description="URL of the message broker (RabbitMQ), with credentials, virtual host and TLS options.",
     )
     workflows: Path = Field(
         default=Path(__file__).resolve().parent.parent / "workflows",
-        description="Folder of workflow files, <name>/<version>.yaml.",
+        description="Folder with the workflow files, <name>/<version>.yaml.",
     )
     store_timeout_seconds: float = Field(
         default=5.0, ge=0.1, le=120, description="Seconds that one call to the database may take."
     )
     log_format: Literal["auto", "json", "console"] = Field(
-        default="auto", description="Log lines: json, console, or auto (console in a terminal, else json)."
+        default="auto",
+        description="Format of log lines: json, console, or auto (console in a terminal, otherwise json).",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe log lines that are written."
+        default="info", description="Lowest level of the log lines that are written."
     )
     webhook_secret: str = Field(
         default="",
         max_length=1024,
-        description="Secret that webhooks are signed with: whsec_ and 24 to 64 random bytes in base64. Empty: none are "
-        "sent. While you change it, the old and the new one, comma-separated.",
+        description="Secret that signs webhooks: whsec_ followed by 24 to 64 random bytes in base64. Without it no "
+        "webhooks are sent. While you change it, set the old and the new secret, separated by a comma.",
     )
     webhook_allow: str = Field(
         default="",
         max_length=4096,
-        description="Networks (10.1.0.0/16), addresses and host names that webhooks may reach although they are not "
-        "public, comma-separated.",
+        description="Networks (10.1.0.0/16), addresses and host names, separated by commas, that webhooks may reach "
+        "although they are not public.",
     )
 
     @field_validator("webhook_secret")
