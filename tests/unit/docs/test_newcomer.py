@@ -33,7 +33,7 @@ def test_a_workflow_is_one_file(tmp_path: Path) -> None:
     (text,) = blocks(DOCS / "tutorial.md", "yaml")
     workflows = tmp_path / "workflows"
     shutil.copytree(CHECKOUT / "workflows", workflows)
-    (workflows / "bright_digit").mkdir()
+    (workflows / "bright_digit").mkdir(exist_ok=True)  # this checkout may have followed the tutorial
     (workflows / "bright_digit" / "v1.0.0.yaml").write_text(text)
 
     catalogue = load_catalogue(workflows)
