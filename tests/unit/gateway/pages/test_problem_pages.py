@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from contracts import errors
 from gateway.api.errors import CODES, STATUS, status_of
 from gateway.api.problem_kinds import KINDS
-from tests.unit.docs.test_docs import ROOT
+from tests.support.checkout import CHECKOUT
 from tests.unit.gateway.api.test_errors import kinds
 
 
@@ -49,7 +49,7 @@ def test_every_error_that_a_client_is_told_of_is_a_kind_of_its_status() -> None:
 
 def test_every_problem_that_is_made_by_name_is_a_kind() -> None:
     made = set()
-    for path in (ROOT / "gateway").rglob("*.py"):
+    for path in (CHECKOUT / "gateway").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             makes = isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"problem", "Failed"}
             if makes and node.args and isinstance(node.args[0], ast.Constant):
