@@ -1,1 +1,1 @@
-"""What an operator asks of a running system: ``python -m admin --help``."""
+"""What an operator asks of a running system."""

@@ -22,7 +22,7 @@ from tests.support.factories import NOW, make_workflow
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.unit.gateway.conftest import LIMITS, make_app
 
-SHIPPED = [path.read_text() for path in sorted((CHECKOUT / "workflows").glob("*/*.yaml"))]
+SHIPPED = [path.read_text() for path in sorted((CHECKOUT / "workflows").glob("workflow_00?/*.yaml"))]
 SEGMENTER = "bms_flair_abnormality_segmentation"
 
 
