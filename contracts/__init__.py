@@ -1,1 +1,1 @@
-"""What crosses between the processes, and nothing else. Pure: no socket, and no file but a workflow's text."""
+"""The values that cross between processes. Pure: no socket, and no file except a workflow's text."""

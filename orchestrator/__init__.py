@@ -1,1 +1,1 @@
-"""Consumes jobs and runs each submission through its workflow's models."""
+"""Takes jobs from the queue and runs each submission's workflow on its models."""

@@ -1,1 +1,1 @@
-"""What a model answers, what its card says of it, and where it is served."""
+"""A model's answers, its description, and its status: where it is served."""

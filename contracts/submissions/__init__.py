@@ -1,1 +1,1 @@
-"""A submission as it is stored: its document, its states and legal moves, its events, and its tombstone."""
+"""A submission as it is stored: its document, its states and transitions, its events, and its tombstone."""

@@ -1,1 +1,1 @@
-"""Whether webhooks are sent, what signs them, and which addresses they may reach."""
+"""Whether webhooks are sent, the secrets that sign them, and the addresses that they may reach."""

@@ -26,7 +26,7 @@ _PORTS = {"http": 80, "https": 443}
 
 _PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")
 
-KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+_CLASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     # The metadata services first: most of their addresses lie in networks that have another name below.
     (
         "a cloud's metadata",
@@ -47,7 +47,7 @@ KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("a documentation", ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")),
     ("a reserved", ("192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "2001::/23", "100::/64", "5f00::/16")),
 )
-_REFUSED = tuple((name, ipaddress.ip_network(text)) for name, texts in KINDS for text in texts)
+_REFUSED = tuple((name, ipaddress.ip_network(text)) for name, texts in _CLASSES for text in texts)
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Workflow files, the expressions in them, and the catalogue of those that are published."""
+"""Workflow files, their expressions, and the catalogue of published workflows."""

@@ -1,1 +1,1 @@
-"""The gateway's ports on real servers; only ``__main__`` imports them."""
+"""The gateway's ports on real servers; only __main__ imports them."""

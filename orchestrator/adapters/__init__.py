@@ -1,1 +1,1 @@
-"""The orchestrator's ports on real servers; only ``__main__`` imports them."""
+"""The orchestrator's ports, implemented on real servers; only __main__ imports them."""

@@ -1,1 +1,1 @@
-"""What runs beside the jobs: the sweep, expiry, and the report of where models are served."""
+"""What runs beside the jobs: the sweep, expiry, and the model status report."""

@@ -1,1 +1,1 @@
-"""Decides what to do next with a submission, and whether a failed call is tried again. Pure."""
+"""Decides what to do next with a submission, and whether a failed call is retried. Pure."""

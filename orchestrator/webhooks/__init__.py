@@ -1,1 +1,1 @@
-"""Sends webhooks when submissions are final, by the Standard Webhooks specification."""
+"""Sends webhooks when submissions are final, as the Standard Webhooks specification describes."""

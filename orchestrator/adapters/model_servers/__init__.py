@@ -1,1 +1,1 @@
-"""The orchestrator's calls to model servers, one file per protocol."""
+"""The orchestrator's calls to model servers, one file for each protocol."""

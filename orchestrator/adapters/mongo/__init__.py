@@ -1,1 +1,1 @@
-"""The orchestrator's ports on MongoDB's protocol, one file per port."""
+"""The orchestrator's ports on the MongoDB protocol, one file for each port."""

@@ -41,7 +41,8 @@ MODELS = [folder for folder in sorted((CHECKOUT / "services").iterdir()) if is_m
 
 def first_sentence(package: Path) -> str:
     docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
-    return re.split(r"(?<=[.?!])\s", " ".join(docstring.split()), maxsplit=1)[0]
+    sentence = re.split(r"(?<=[.?!])\s", " ".join(docstring.split()), maxsplit=1)[0]
+    return re.sub(r"`*(__[a-z]+__)`*", r"`\1`", sentence)  # Markdown reads __main__ as a bold word
 
 
 def line_of(folder: Path) -> str:
