@@ -48,7 +48,6 @@ _CLASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("a documentation", ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")),
     ("a reserved", ("192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "2001::/23", "100::/64", "5f00::/16")),
 )
-KINDS = tuple(kind for kind, _ in _CLASSES)
 _REFUSED = tuple((name, ipaddress.ip_network(text)) for name, texts in _CLASSES for text in texts)
 
 

@@ -1,0 +1,1 @@
+"""Starts one TorchServe on a folder of model archives: `python -m deploy.torchserve`."""

@@ -1,1 +1,1 @@
-"""The public REST API."""
+"""The public REST API: both versions, the health checks, and the answer to every error."""

@@ -1,1 +1,1 @@
-"""What happens to a submission, told to the clients that wait for it."""
+"""State changes of submissions, delivered to the clients that wait for them."""

@@ -1,1 +1,1 @@
-"""The use cases of a submission: accept, list, export, cancel, run again, delete, and show what came of it."""
+"""The use cases of a submission: accept, list, export, cancel, retry, delete, and show its result."""

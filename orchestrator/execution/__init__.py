@@ -1,1 +1,1 @@
-"""Takes jobs, claims submissions, calls models, writes checkpoints."""
+"""Consumes jobs, claims submissions, calls models and writes checkpoints."""

@@ -1,0 +1,1 @@
+"""Decides whether a slice of a brain MRI shows FLAIR abnormality."""

@@ -1,0 +1,1 @@
+"""Outlines FLAIR abnormality in a slice of a brain MRI."""

@@ -1,0 +1,1 @@
+"""Reads one handwritten digit in an image."""

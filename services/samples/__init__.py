@@ -1,0 +1,1 @@
+"""Draws the synthetic images in ``samples/``, always the same ones."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import uuid
@@ -14,10 +13,10 @@ import pytest
 from pymongo import MongoClient
 
 from tests.support.checkout import CHECKOUT
+from tests.support.example_model import archive_example
 from tests.support.local_cluster import LocalCluster, running
 
 FAULTY = CHECKOUT / "tests" / "faulty_models"
-EXAMPLE = "image_brightness"
 CONFIGURATION = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 4\nmaxBatchDelay: 5\nresponseTimeout: 20\n"
 
 
@@ -29,7 +28,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     configuration.write_text(CONFIGURATION)
     for source in sorted(FAULTY.glob("*.py")):
         _archive(source, store, configuration)
-    _archive_example(tmp_path_factory.mktemp("example"), store)
+    archive_example(tmp_path_factory.mktemp("example"), store)
     home = tmp_path_factory.mktemp("parts")
     with running(home, "--only", "rabbitmq,database,torchserve", "--model-store", str(store)) as cluster:
         yield cluster
@@ -71,17 +70,3 @@ def _archive(source: Path, store: Path, configuration: Path) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-
-
-def _archive_example(root: Path, store: Path) -> None:
-    """Do what docs/adding-a-model.md says, beside a copy of the house."""
-    packages = root / "services"
-    shutil.copytree(CHECKOUT / "services" / "common", packages / "common")
-    for name in ("__init__.py", "archive.py"):
-        shutil.copy(CHECKOUT / "services" / name, packages)
-    shutil.copytree(CHECKOUT / "docs" / "examples" / EXAMPLE, packages / EXAMPLE)
-    for arguments in ([f"services.{EXAMPLE}.train"], ["services.archive", EXAMPLE, "--store", str(store)]):
-        ran = subprocess.run(
-            [sys.executable, "-m", *arguments], cwd=root, capture_output=True, text=True, check=False, timeout=120
-        )
-        assert ran.returncode == 0, ran.stderr

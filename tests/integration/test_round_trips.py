@@ -130,7 +130,7 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform):
         return done
 
     digit = count("accepting", platform.submit, "workflow_000")
-    count("recording that up to 10 were rung for", platform.front.mark_published, [digit])
+    count("recording that up to 10 were published", platform.front.mark_published, [digit])
     count("running workflow_000", platform.run, digit, "workflow_000", {"digit_recognizer": DIGIT})
     count("fetching a result", platform.fetch, digit)
     slice_ = platform.submit("workflow_001")
@@ -159,6 +159,6 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform):
         lost_leases_limit=5,
         lease_seconds=10,
     )
-    assert count("one look of the sweep, every 2 s", sweep.once) == 0
+    assert count("one sweep, every 2 s", sweep.once) == 0
 
     assert counted == documented()

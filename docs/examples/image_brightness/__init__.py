@@ -1,1 +1,1 @@
-"""A worked example of a model service: how bright is this picture?"""
+"""A worked example of a model service: it says how bright a picture is."""

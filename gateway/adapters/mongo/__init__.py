@@ -1,1 +1,1 @@
-"""The gateway's ports on MongoDB's protocol, one file a port."""
+"""The gateway's ports on MongoDB's protocol, one file per port."""

@@ -11,21 +11,27 @@ from tests.support.faults.load import Sent, doubled
 HEAD = """\
 # What was broken, and what became of it
 
-Each part of a local cluster is killed (`kill -9`) at each moment of a submission's way, and stopped for {stopped:.0f} s
-(SIGSTOP: it is there and answers nobody), while {rate} submissions a second of both workflows come in. The moments are
-met by a proxy before the database, which sees the calls that mark them: it holds one submission at each of the short
-ones until the part is dead or stopped, and tells when two models are at work. For the rest of its half minute a stopped
-part meets whatever comes, in both steps. The model workers are all three.
+`make test-faults` makes this table. It fails when a submission is lost, doubled or failed.
 
-Accepted means that the client got an id; the second row of a part counts those sent after its fault, the first one all
-before. Lost: accepted, and not in a final state at the end. Doubled: a step that succeeded twice. Refused: answered
-with 503, or the connection broke, so that the client knows to try again. Back: seconds until the part was there again
-and ready (as `make status` sees it), those included for which it was stopped. Normal again: seconds from then until
-about as many results come in a second as submissions do ({normal}). Caught up: seconds until a submission that was sent
-after that had its result, behind all that had come in meanwhile and before, which takes this machine its time; where
-the next fault came first, nothing is said.
+Each part of a local cluster is killed (`kill -9`) at each moment in the life of a submission, and stopped for
+{stopped:.0f} s (SIGSTOP: the process exists and does not answer), while {rate} submissions a second of both workflows
+arrive. A proxy in front of the database recognises the moments by the calls that mark them. It holds one submission at
+each of the short moments until the part is dead or stopped, and it recognises when two models are working. For the rest
+of its {stopped:.0f} s, a stopped part meets whatever arrives, in both steps. The model workers are all three.
 
-`make test-faults` makes this table; it fails when anything is lost, doubled, or failed.
+| column | meaning |
+|---|---|
+| accepted | submissions whose client got an id: those since the fault, in a part's first row also those before |
+| final | of the accepted ones, those in a final state at the end |
+| lost | accepted, and not in a final state at the end |
+| doubled | steps that succeeded twice |
+| refused | answered with 503, or the connection broke, so that the client knows to try again |
+| back, s | seconds until `make status` sees the part ready again, with the time for which it was stopped |
+| normal again, s | seconds from `back` until about as many results come in a second as submissions do ({normal}) |
+| caught up, s | seconds from `back` until the first result of a submission that was sent after it |
+
+A submission that is sent when the part is back waits behind all that arrived before. Where the next fault came first,
+the last column is empty.
 
 """
 

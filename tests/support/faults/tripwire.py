@@ -50,7 +50,7 @@ def _finishes(command: Command) -> bool:
     return command.collection == "submissions" and any(each.get("state") == "succeeded" for each in command.sets())
 
 
-STORED = Moment("between store and doorbell", _stores)
+STORED = Moment("between storing and publishing", _stores)
 BETWEEN_STEPS = Moment("between the steps", _checkpoints)
 WRITING = Moment("writing the result", _finishes, answer=False)
 

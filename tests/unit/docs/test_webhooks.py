@@ -15,7 +15,7 @@ from contracts.errors import InvalidWebhook
 from contracts.submissions.documents import Artifact, Submission
 from contracts.submissions.states import SubmissionState
 from contracts.webhooks.policy import parse_secrets
-from contracts.webhooks.targets import KINDS, LONGEST_URL, NOTHING, check_url, parse_allowed
+from contracts.webhooks.targets import _CLASSES, LONGEST_URL, NOTHING, check_url, parse_allowed
 from gateway.api.v2.webhooks import DeliveryState
 from orchestrator.webhooks.events import LONGEST_BODY, body, event, headers
 from orchestrator.webhooks.schedule import JITTER, LONGEST_PAUSE_SECONDS, SCHEDULE_SECONDS
@@ -87,9 +87,11 @@ def test_the_bounds_are_the_real_ones() -> None:
         assert name == "Content-Type" or f"| `{name}` |" in PAGE
 
 
-def test_every_kind_of_address_that_is_refused_is_listed() -> None:
-    _, table = PAGE.split("| kind |\n|---|\n")
-    assert re.findall(r"^\| (.*) \|$", table, re.MULTILINE) == list(KINDS)
+def test_every_address_that_is_refused_is_listed() -> None:
+    _, table = PAGE.split("| kind | addresses |\n|---|---|\n")
+    rows = re.findall(r"^\| (.*) \| (.*) \|$", table, re.MULTILINE)
+    listed = [(kind, re.findall(r"`([^`]+)`", addresses)) for kind, addresses in rows]
+    assert listed == [(kind.split(" ", 1)[1], list(networks)) for kind, networks in _CLASSES]
 
 
 def test_the_settings_that_are_shown_can_be_used() -> None:

@@ -120,5 +120,5 @@ def test_png_and_jpeg_get_the_same_label(classifier):
 
 def test_all_weights_together_fit_in_the_repository(samples):
     weights = list((samples.parent / "services").rglob("*.safetensors"))
-    assert len(weights) == 3
+    assert len(weights) >= 3  # and those of a model that somebody added
     assert sum(path.stat().st_size for path in weights) <= 25 * 1024 * 1024

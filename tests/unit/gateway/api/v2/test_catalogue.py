@@ -17,12 +17,12 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.catalogue.models import ModelDirectory
 from gateway.images.validation import MAX_SIDE
 from services import archive
+from tests.support.checkout import CHECKOUT
 from tests.support.factories import NOW, make_workflow
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.support.gateway_app import LIMITS, make_app
-from tests.unit.docs.test_docs import ROOT
 
-SHIPPED = [path.read_text() for path in sorted((ROOT / "workflows").glob("*/*.yaml"))]
+SHIPPED = [path.read_text() for path in sorted((CHECKOUT / "workflows").glob("workflow_00?/*.yaml"))]
 SEGMENTER = "bms_flair_abnormality_segmentation"
 
 
@@ -87,7 +87,7 @@ def test_models_have_cards_weights_and_users(shipped: tuple[Flask, ModelDirector
         assert "licence" in item
         assert item["licence"]
         (version,) = read(client, item["url"])["versions"]
-        folder = ROOT / "services" / name
+        folder = CHECKOUT / "services" / name
         assert version["card"]["text"] == (folder / "MODEL_CARD.md").read_text()
         assert len(version["card"]["figures"]) >= 4
         assert version["card"]["summary"]

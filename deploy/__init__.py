@@ -1,0 +1,1 @@
+"""Everything that starts the parts: the local cluster, TorchServe, and the files that containers use."""

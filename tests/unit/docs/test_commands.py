@@ -1,0 +1,170 @@
+"""Each block of shell commands on a page is run by a test, or has a reason here; its lines are checked without running.
+
+``BLOCKS`` names a block by its page and the beginning of its first line.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import typer
+from flask import Flask
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from contracts.workflows.catalogue import load_catalogue
+from showcase.commands import app as command_line
+from tests.support.checkout import CHECKOUT, DOCS
+from tests.support.fakes import MemoryStore
+from tests.support.pages import PAGES, blocks, name_of
+from tests.unit.gateway.conftest import JobPublisher, make_app
+
+CLIENT, JOURNEYS, LOCAL, WEBHOOKS = (
+    f"tests/system/{name}.py" for name in ("test_client", "test_journeys", "test_local_cluster", "test_webhooks")
+)
+DOCKER = "needs a Docker engine and root: `make test-compose` and `make test-container` start the same"
+DATA = "needs the real data sets and hours: tests/unit/services holds each training's parts"
+NETWORK = "fetches from a network; the tests run in a checkout that is there"
+TUTORIAL = "tests/unit/docs/test_tutorial.py"
+NEWCOMER = "tests/unit/docs/test_newcomer.py"
+WHOLE = "tests/support/local_cluster.py"
+
+BLOCKS: dict[tuple[str, str], str] = {
+    ("README.md", "make up"): WHOLE,
+    ("README.md", ".venv/bin/showcase submit"): CLIENT,
+    ("README.md", "cp .env.example .env"): DOCKER,
+    ("README.md", "docker build --no-cache -t ml-showcase-api . && docker run -d -p 127"): DOCKER,
+    ("README.md", "docker build --no-cache -t ml-showcase-api . && docker run -d -p 8100"): DOCKER,
+    ("README.md", "make test"): "it is what runs this",
+    ("CONTRIBUTING.md", "git clone"): NETWORK,
+    ("docs/api-v1.md", "curl -F image"): JOURNEYS,
+    ("docs/api-v1.md", "curl http"): JOURNEYS,
+    ("docs/api-v2.md", "curl -F image"): "tests/system/test_both_apis.py",
+    ("docs/api-v2.md", "curl -H 'Prefer"): "tests/system/test_watching.py",
+    ("docs/api-v2.md", "curl -N"): "tests/system/test_watching.py",
+    ("docs/catalogue.md", "curl"): "tests/system/test_catalogue.py",
+    ("docs/catalogue.md", ".venv/bin/python -m admin aliases list"): "tests/system/test_catalogue.py",
+    ("docs/direct-calls.md", "curl -X POST"): JOURNEYS,
+    ("docs/direct-calls.md", "curl -F"): JOURNEYS,
+    ("docs/direct-calls.md", "make serve-model"): "tests/unit/deploy/test_torchserve.py",
+    ("docs/docker.md", "cp .env.example .env"): DOCKER,
+    ("docs/docker.md", "docker compose up"): DOCKER,
+    ("docs/docker.md", "docker build"): DOCKER,
+    ("docs/operating.md", "set -a"): "tests/integration/test_dead_letters.py",
+    ("docs/training.md", "make train"): DATA,
+    ("docs/training.md", "make evaluate"): DATA,
+    ("docs/tutorial.md", "git clone"): NETWORK,
+    ("docs/tutorial.md", ".venv/bin/showcase submit samples/flair"): CLIENT,
+    ("docs/tutorial.md", "cp -r docs/examples"): NEWCOMER,
+    ("docs/tutorial.md", "make up"): WHOLE,
+    ("docs/tutorial.md", "curl -F image=@samples/digits/digit_0"): "tests/integration/test_torchserve.py",
+    ("docs/tutorial.md", ".venv/bin/showcase submit samples/digits/digit_7"): CLIENT,
+    ("docs/tutorial.md", "sed "): TUTORIAL,
+    ("docs/tutorial.md", "make down"): WHOLE,
+    ("docs/webhooks.md", "curl -F image"): WEBHOOKS,
+    ("docs/webhooks.md", "export SHOWCASE_WEBHOOK_SECRET"): "tests/unit/docs/test_webhooks.py",
+    ("docs/webhooks.md", "curl http"): WEBHOOKS,
+    ("docs/webhooks.md", "curl -X POST"): WEBHOOKS,
+    ("docs/webhooks.md", "export SHOWCASE_WEBHOOK_ALLOW"): "tests/unit/docs/test_webhooks.py",
+}
+"""The test that runs the same, or a reason. A test is named by its file."""
+
+SHOWN = [(name_of(page), block) for page in PAGES for block in blocks(page, "sh")]
+LINES = [
+    (page, re.split(r"\s+#\s", line)[0].strip())
+    for page, block in SHOWN
+    for joined in [block.replace("\\\n", " ")]
+    for line in re.split(r"\n|&&", joined)
+]
+COMMANDS = typer.main.get_command(command_line).commands  # type: ignore[attr-defined]  # it is a group
+TARGETS = re.findall(r"^([a-z][a-z-]*%?):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+
+
+def starting_with(word: str) -> list[str]:
+    return sorted({line for _, line in LINES if line.startswith(word)})
+
+
+def test_every_block_says_what_runs_it_and_no_entry_is_left_over() -> None:
+    used = set()
+    for page, block in SHOWN:
+        keys = [key for key in BLOCKS if key[0] == page and block.lstrip().startswith(key[1])]
+        assert keys, f"{page}: name the test that runs this block, or why none does, in BLOCKS:\n{block}"
+        used |= set(keys)
+    assert used == set(BLOCKS)
+
+
+@pytest.mark.parametrize("test", sorted({each for each in BLOCKS.values() if each.startswith("tests/")}))
+def test_a_test_that_is_named_is_there(test: str) -> None:
+    assert (CHECKOUT / test).exists()
+
+
+@pytest.fixture(scope="module")
+def app() -> Flask:
+    return make_app(MemoryStore(), JobPublisher(), load_catalogue(CHECKOUT / "workflows"))
+
+
+@pytest.mark.parametrize("line", starting_with("curl"))
+def test_every_call_goes_to_an_address_that_is_there(line: str, app: Flask) -> None:
+    words = shlex.split(line)
+    (url,) = [word for word in words if word.startswith("http")]
+    for image in re.findall(r"@(\S+)", line):
+        assert (CHECKOUT / image).is_file(), image
+    path = urlsplit(url).path
+    if path.startswith("/predictions/"):
+        _, _, model, version = path.split("/")
+        found = [CHECKOUT / "services" / model, DOCS / "examples" / model]
+        text = "".join((folder / "service.yaml").read_text() for folder in found if folder.is_dir())
+        assert re.search(rf'^version: "?{re.escape(version)}"?$', text, re.MULTILINE)
+        return
+    method = "POST" if "-F" in words or "POST" in words else "GET"
+    try:
+        app.url_map.bind("127.0.0.1").match(path, method)
+    except (NotFound, MethodNotAllowed):
+        pytest.fail(f"{method} {path} is no call of the API")
+
+
+@pytest.mark.parametrize("line", starting_with("make "))
+def test_every_target_of_make_is_there(line: str) -> None:
+    target = line.split()[1]
+    assert any(target == each or (each.endswith("%") and target.startswith(each[:-1])) for each in TARGETS)
+
+
+@pytest.mark.parametrize("line", starting_with(".venv/bin/showcase"))
+def test_every_command_of_the_client_can_be_typed(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    _, name, *arguments = shlex.split(line)
+    COMMANDS[name].make_context(name, arguments)
+
+
+def operators_commands() -> list[str]:
+    pages = "".join(page.read_text() for page in PAGES)
+    named = re.findall(
+        r"(?:python -m admin |`)((?:aliases|dead-letters|submissions) (?:list|set|remove|show|requeue))", pages
+    )
+    return sorted(set(named))
+
+
+@pytest.mark.skipif(not (CHECKOUT / "admin" / "__main__.py").exists(), reason="admin/ has no commands yet")
+@pytest.mark.parametrize("command", operators_commands())
+def test_every_command_of_an_operator_is_there(command: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "admin", *command.split(), "--help"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    "module", sorted({m for page in PAGES for m in re.findall(r"-m (bench\.\w+)", page.read_text())})
+)
+def test_every_bench_is_there(module: str) -> None:
+    assert (CHECKOUT / Path(*module.split("."))).with_suffix(".py").is_file()
