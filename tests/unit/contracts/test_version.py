@@ -9,12 +9,12 @@ from pkgutil import resolve_name
 
 import httpx
 import pytest
-from gateway.api.v2.document import make_app
 from typer.testing import CliRunner
 
 import showcase
 import showcase.version
 from contracts.version import VERSION
+from gateway.api.openapi.document import make_app
 from showcase.commands import app
 from tests.support.checkout import CHECKOUT
 

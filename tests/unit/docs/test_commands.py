@@ -21,8 +21,8 @@ from contracts.workflows.catalogue import load_catalogue
 from showcase.commands import app as command_line
 from tests.support.checkout import CHECKOUT, DOCS
 from tests.support.fakes import MemoryStore
+from tests.support.gateway_app import GatewayPublisher, make_app
 from tests.support.pages import PAGES, blocks, name_of
-from tests.unit.gateway.conftest import JobPublisher, make_app
 
 CLIENT, JOURNEYS, LOCAL, WEBHOOKS = (
     f"tests/system/{name}.py" for name in ("test_client", "test_journeys", "test_local_cluster", "test_webhooks")
@@ -105,7 +105,7 @@ def test_a_test_that_is_named_is_there(test: str) -> None:
 
 @pytest.fixture(scope="module")
 def app() -> Flask:
-    return make_app(MemoryStore(), JobPublisher(), load_catalogue(CHECKOUT / "workflows"))
+    return make_app(MemoryStore(), GatewayPublisher(), load_catalogue(CHECKOUT / "workflows"))
 
 
 @pytest.mark.parametrize("line", starting_with("curl"))

@@ -19,8 +19,8 @@ from tests.support.checkout import CHECKOUT, DOCS
 from tests.support.example_model import EXAMPLE, FOLDER, archive_example
 from tests.support.factories import png
 from tests.support.fakes import MemoryStore
+from tests.support.gateway_app import GatewayPublisher, make_app
 from tests.support.pages import blocks
-from tests.unit.gateway.conftest import JobPublisher, make_app
 
 PLATFORM = ("contracts", "runtime", "gateway", "orchestrator", "admin", "deploy")
 SHOWN_AS_EXAMPLES = {"examples", "json_schema_extra"}
@@ -38,7 +38,7 @@ def test_a_workflow_is_one_file(tmp_path: Path) -> None:
 
     catalogue = load_catalogue(workflows)
     assert job_queue("bright_digit") in {queue.name for queue in topology(catalogue.names).queues}
-    client = make_app(MemoryStore(), JobPublisher(), catalogue).test_client()
+    client = make_app(MemoryStore(), GatewayPublisher(), catalogue).test_client()
     assert client.get("/api/v2/workflows/bright_digit/stable").status_code == 200
     form = {"image": (io.BytesIO(png()), "x.png"), "workflow": "bright_digit"}
     answer = client.post("/api/v2/submissions", data=form)
