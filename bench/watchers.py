@@ -20,6 +20,8 @@ import psutil
 from bench.measuring import CHECKOUT, line, machine, parser, picture_of
 from bench.submission import Client, Measured
 
+SUBMISSIONS = 150
+
 
 def _pid(home: Path, part: str) -> int:
     command = [sys.executable, "-m", "deploy.local", "pid", part, "--home", str(home)]
@@ -42,9 +44,14 @@ def _live(address: tuple[str, int]) -> list[float]:
     return taken
 
 
+def _accept(address: tuple[str, int], image: bytes) -> list[float]:
+    client = Client(*address)
+    return [client.submit(image, "workflow_000")[1] for _ in range(SUBMISSIONS)]
+
+
 def main() -> None:
     options = parser(__doc__.splitlines()[0])
-    options.add_argument("--watchers", type=int, default=200, help="clients that follow one submission's events")
+    options.add_argument("--watchers", type=int, default=390, help="clients that follow one submission's events")
     chosen = options.parse_args()
     measured = Measured(chosen.home)
     gateway = psutil.Process(_pid(chosen.home, "gateway"))
@@ -52,9 +59,11 @@ def main() -> None:
     print(machine(chosen.home, 120))
     print("idle:", _cost(gateway))
     print(line("a small request", _live(measured.address)))
+    image = picture_of(120)
     os.kill(orchestrator, signal.SIGSTOP)
     try:
-        identifier, _ = Client(*measured.address).submit(picture_of(20), "workflow_000")
+        identifier, _ = Client(*measured.address).submit(picture_of(20), "workflow_000")  # the first in the queue
+        print(line("accepting 120 KiB", _accept(measured.address, image)))
         streams = []
         for _ in range(chosen.watchers):
             connection = http.client.HTTPConnection(*measured.address, timeout=60)
@@ -62,6 +71,7 @@ def main() -> None:
             streams.append((connection, connection.getresponse()))
         print(f"{chosen.watchers} waiting:", _cost(gateway))
         print(line("a small request beside them", _live(measured.address)))
+        print(line("accepting 120 KiB beside them", _accept(measured.address, image)))
     finally:
         os.kill(orchestrator, signal.SIGCONT)
     begun = time.perf_counter()

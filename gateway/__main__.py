@@ -123,12 +123,11 @@ def main() -> None:
             create_app(application),
             settings.host,
             settings.port,
-            settings.threads,
             work,
             ServerLimits(
-                waiting=settings.watchers,
                 connections=settings.connections,
                 idle_seconds=settings.idle_seconds,
+                header_seconds=settings.header_seconds,
                 slow_seconds=settings.slow_seconds,
                 least_bytes_per_second=settings.least_bytes_per_second,
             ),

@@ -31,9 +31,6 @@ read and dropped, so that a client which looks for an answer only after it has s
 CLOSING = frozenset({408, 413})
 """The statuses after which the connection is closed: there is no waiting for the rest of such a body."""
 
-SPARE_THREADS = 32
-"""Beside those that work and those that wait: for connections whose header is still coming, and for downloads."""
-
 STOP_SECONDS = 8
 """How long requests under way may take to end."""
 
@@ -43,15 +40,16 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """``waiting`` requests may wait for events beside those that ``work`` counts.
+    """``connections`` may be open, each with a thread of its own while it sends, works or waits.
 
-    A connection is closed after ``idle_seconds`` without a request. A client may keep a thread waiting for
-    ``slow_seconds`` a message, and longer only while it moves ``least_bytes_per_second``.
+    A connection is closed after ``idle_seconds`` without a request. A request's header may take ``header_seconds`` as a
+    whole. Within a body, or while it reads an answer, a client may pause for ``slow_seconds``, and has to move
+    ``least_bytes_per_second`` besides.
     """
 
-    waiting: int
     connections: int
     idle_seconds: int
+    header_seconds: float
     slow_seconds: float
     least_bytes_per_second: float
 
@@ -88,26 +86,26 @@ class _Server(wsgi.Server):
 class GatewayServer:
     """Serves ``app`` until ``stop``. Raises OSError when the port is taken."""
 
-    def __init__(
-        self, app: Application, host: str, port: int, threads: int, work: WorkLimit, limits: ServerLimits
-    ) -> None:
+    def __init__(self, app: Application, host: str, port: int, work: WorkLimit, limits: ServerLimits) -> None:
         self._app = app
         self._work = work
         self._stopping = False
+        connections = _affordable(limits.connections)
         self._server = _Server(
             (host, port),
             self._answer,
-            numthreads=threads + limits.waiting + SPARE_THREADS,
+            # As many as connections: a request never queues behind clients that keep their threads waiting.
+            numthreads=connections,
             server_name="ml-showcase",
             request_queue_size=1024,
             timeout=limits.idle_seconds,
             shutdown_timeout=STOP_SECONDS,
         )
-        self._server.keep_alive_conn_limit = limits.connections
+        self._server.keep_alive_conn_limit = connections
         self._server.max_request_header_size = HEADER_BYTES
         self._server.prepare()
         patience = Patience(limits.slow_seconds, limits.least_bytes_per_second)
-        self._listener = GuardedListener(self._server.socket, patience, _affordable(limits.connections))
+        self._listener = GuardedListener(self._server.socket, patience, limits.header_seconds, connections)
         self._server.socket = self._listener
 
     @property
@@ -125,6 +123,8 @@ class GatewayServer:
 
     def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         connection = self._listener.connection(environ["REMOTE_ADDR"], environ["REMOTE_PORT"])
+        if connection is not None:
+            connection.header_complete()
         environ[CONNECTED] = lambda: not self._stopping and connection is not None and connection.connected()
 
         body = environ["wsgi.input"] = _Body(environ["wsgi.input"], self._work)

@@ -19,13 +19,16 @@ class GatewaySettings(SharedSettings):
     port: int = Field(default=8100, ge=1, le=65535, description="Port to listen on.")
     threads: int = Field(default=12, ge=1, le=256, description="Requests that are processed at the same time.")
     connections: int = Field(
-        default=1000, ge=10, le=65536, description="Connections that may be open at the same time."
+        default=1000, ge=10, le=4096, description="Connections that may be open at the same time, each with a thread."
+    )
+    header_seconds: float = Field(
+        default=5.0, ge=1, le=600, description="Seconds that the header of a request may take to arrive."
     )
     slow_seconds: float = Field(
         default=10.0,
         ge=1,
         le=600,
-        description="Seconds that a client may take for a header, and may pause within a body or while it reads.",
+        description="Seconds that a client may pause within a body, or while it reads an answer.",
     )
     least_bytes_per_second: float = Field(
         default=4096.0,
@@ -36,7 +39,7 @@ class GatewaySettings(SharedSettings):
         default=400,
         ge=1,
         le=4096,
-        description="Clients that may wait for events or a result at the same time, each on a thread of its own.",
+        description="Clients that may wait for events or a result at the same time.",
     )
     idle_seconds: int = Field(
         default=60, ge=1, le=3600, description="Seconds after which an idle connection is closed."

@@ -70,22 +70,29 @@ class Transfer:
 class GuardedSocket(socket.socket):
     """A connection. Each message that it receives or sends has a deadline that grows with what has moved."""
 
-    def __init__(self, accepted: socket.socket, patience: Patience, closed: Callable[[], None]) -> None:
+    def __init__(
+        self, accepted: socket.socket, patience: Patience, header_seconds: float, closed: Callable[[], None]
+    ) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
         self._patience = patience
+        self._header_patience = Patience(header_seconds, patience.bytes_per_second)
         self._closed_once = closed
         self._receiving: Transfer | None = None
         self._sending: Transfer | None = None
 
     def recv_into(self, *arguments: Any) -> int:
         if self._receiving is None:
-            self._receiving, self._sending = Transfer(self._patience), None
+            self._receiving, self._sending = Transfer(self._header_patience), None
         return self._moved(self._receiving, super().recv_into, *arguments)
 
     def send(self, *arguments: Any) -> int:
         if self._sending is None:
             self._sending, self._receiving = Transfer(self._patience), None
         return self._moved(self._sending, super().send, *arguments)
+
+    def header_complete(self) -> None:
+        """What is received from now on is the body, up to the answer."""
+        self._receiving = Transfer(self._patience)
 
     def connected(self) -> bool:
         """Whether the client is still there. Call it between two messages, on the connection's own thread."""
@@ -116,11 +123,13 @@ class GuardedSocket(socket.socket):
 class GuardedListener(socket.socket):
     """Accepts at most ``limit`` connections; one more is told to come back, and closed."""
 
-    def __init__(self, listening: socket.socket, patience: Patience, limit: int) -> None:
+    def __init__(self, listening: socket.socket, patience: Patience, header_seconds: float, limit: int) -> None:
+        """``header_seconds``: how long a request's header may take as a whole."""
         super().__init__(listening.family, listening.type, listening.proto, fileno=listening.detach())
         # The kernel keeps a connection until its first byte has come: silent ones cost no thread.
-        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, max(1, int(patience.seconds)))
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, max(1, int(header_seconds)))
         self._patience = patience
+        self._header_seconds = header_seconds
         self._limit = limit
         self._lock = threading.Lock()
         self._open: dict[tuple[str, int], GuardedSocket] = {}
@@ -141,7 +150,7 @@ class GuardedListener(socket.socket):
             _refuse(accepted)
             raise TimeoutError
         key = (str(address[0]), int(address[1]))
-        guarded = GuardedSocket(accepted, self._patience, lambda: self._forget(key))
+        guarded = GuardedSocket(accepted, self._patience, self._header_seconds, lambda: self._forget(key))
         with self._lock:
             self._open[key] = guarded
         return guarded, address

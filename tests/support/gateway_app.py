@@ -94,12 +94,16 @@ def make_app(*arguments: Any, **options: Any) -> Flask:
 
 
 @contextmanager
-def serving(
-    app: Flask, work: WorkLimit | None = None, *, waiting: int = 10, port: int = 0, **limits: Any
-) -> Iterator[int]:
+def serving(app: Flask, work: WorkLimit | None = None, *, port: int = 0, **limits: Any) -> Iterator[int]:
     """Serve ``app`` with the real server on a free port, and stop it at the end."""
-    options = {"connections": 100, "idle_seconds": 30, "slow_seconds": 10.0, "least_bytes_per_second": 4096.0} | limits
-    server = GatewayServer(app, "127.0.0.1", port, 4, work or WorkLimit(4), ServerLimits(waiting=waiting, **options))
+    options = {
+        "connections": 100,
+        "idle_seconds": 30,
+        "header_seconds": 10.0,
+        "slow_seconds": 10.0,
+        "least_bytes_per_second": 4096.0,
+    } | limits
+    server = GatewayServer(app, "127.0.0.1", port, work or WorkLimit(4), ServerLimits(**options))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -102,7 +102,7 @@ def test_a_client_that_leaves_in_the_middle_of_an_export_frees_its_place(port: i
 
 
 def test_a_header_that_trickles_is_cut_off(app: Flask) -> None:
-    with serving(app, slow_seconds=1.0) as port:
+    with serving(app, header_seconds=1.0) as port:
         answered, _, body = talk(port, b"GET / HTTP/1.1\r\nHost: x\r\n")  # and then nothing
     assert (answered, json.loads(body)["status"]) == (408, "Failure")
 

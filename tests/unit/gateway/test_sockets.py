@@ -39,7 +39,7 @@ def test_what_moved_fast_earns_no_longer_a_pause_than_at_first() -> None:
 
 @pytest.fixture
 def listener() -> Iterator[GuardedListener]:
-    made = GuardedListener(socket.create_server(("127.0.0.1", 0)), Patience(0.2, 1000), limit=2)
+    made = GuardedListener(socket.create_server(("127.0.0.1", 0)), Patience(0.2, 1000), 0.2, limit=2)
     with closing(made):
         made.settimeout(10)
         yield made
@@ -61,6 +61,19 @@ def test_a_slow_client_is_cut_off_and_a_new_message_has_a_new_deadline(listener:
                 served.recv_into(buffer)
             served.send(b"answer")
             client.sendall(b"next")
+            assert served.recv_into(buffer) == 4
+
+
+def test_a_body_has_more_time_than_the_header_before_it() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    with closing(GuardedListener(listening, Patience(30, 1000), 0.2, limit=2)) as listener, connect(listener) as client:
+        served, _ = listener.accept()
+        assert isinstance(served, GuardedSocket)
+        with closing(served):
+            buffer = bytearray(10)
+            served.recv_into(buffer)
+            served.header_complete()
+            threading.Timer(0.5, client.sendall, [b"body"]).start()
             assert served.recv_into(buffer) == 4
 
 

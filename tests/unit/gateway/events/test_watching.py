@@ -82,7 +82,7 @@ def world(store: MemoryStore, job_publisher: GatewayPublisher, catalogue: Catalo
     broadcaster.listening = True
     work = WorkLimit(WORKING)
     app = make_app(store, job_publisher, catalogue, broadcaster=broadcaster, work=work)
-    with serving(app, work, waiting=20) as port:
+    with serving(app, work) as port:
         made = World(port, store, broadcaster)
         yield made
         for connection in made.connections:
