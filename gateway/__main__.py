@@ -12,12 +12,12 @@ from datetime import timedelta
 
 import structlog
 
+from admin import aliases as operator_commands
 from contracts.errors import IncompatibleData, InvalidSetting, InvalidWorkflow
 from contracts.messaging.topology import topology
 from contracts.models.descriptions import load_descriptions
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue, load_catalogue
-from gateway import operator_commands
 from gateway.adapters.mongo.catalogue import MongoCatalogue
 from gateway.adapters.mongo.idempotency_keys import MongoIdempotencyStore
 from gateway.adapters.mongo.lifecycle import MongoLifecycleStore

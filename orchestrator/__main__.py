@@ -14,19 +14,19 @@ from pathlib import Path
 
 import structlog
 
+from admin import dead_letters as operator_commands
+from admin.adapters.rabbitmq import RabbitDeadLetters
 from contracts.errors import IncompatibleData, InvalidSetting, InvalidWorkflow, ShowcaseError
 from contracts.messaging.topology import topology
 from contracts.submissions.documents import Submission
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue, load_catalogue
-from orchestrator import operator_commands
 from orchestrator.adapters.model_servers.torchserve import TorchServeModels
 from orchestrator.adapters.mongo.expiry import MongoExpiryStore
 from orchestrator.adapters.mongo.model_status import MongoServedModels
 from orchestrator.adapters.mongo.submissions import MongoSubmissions
 from orchestrator.adapters.mongo.webhook_outbox import MongoOutbox
 from orchestrator.adapters.rabbitmq.broker import Broker
-from orchestrator.dead_letters import RabbitDeadLetters
 from orchestrator.execution.consumer import Consumer
 from orchestrator.execution.engine import Engine, HeldClaims
 from orchestrator.execution.leases import LeaseKeeper

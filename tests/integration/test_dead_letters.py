@@ -9,6 +9,7 @@ import pika
 import pytest
 from pika.exceptions import AMQPError
 
+from admin.adapters.rabbitmq import LOOKS, RabbitDeadLetters
 from contracts.errors import BrokerUnavailable, UnknownWorkflow
 from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import (
@@ -20,7 +21,6 @@ from contracts.messaging.topology import (
     job_queue,
     topology,
 )
-from orchestrator.dead_letters import LOOKS, RabbitDeadLetters
 from runtime.amqp import job_properties
 from tests.support.local_cluster import free_ports
 

@@ -7,8 +7,8 @@ import shlex
 
 import pytest
 
+from admin import aliases as operator_commands
 from contracts.submissions.states import ServedState
-from gateway import operator_commands
 from orchestrator.maintenance.model_status import REPORT_SECONDS
 from tests.unit.docs.test_docs import ROOT
 

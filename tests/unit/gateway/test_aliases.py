@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
+from admin import aliases as operator_commands
 from contracts.errors import InvalidWorkflow
 from contracts.models.status import ServedModel
 from contracts.submissions.documents import ModelRef
 from contracts.submissions.states import ServedState
 from contracts.workflows.catalogue import Catalogue
-from gateway import operator_commands
 from gateway.catalogue.models import ModelDirectory
 from gateway.housekeeping import (
     CLOCK_EVERY_RUNS,

@@ -12,10 +12,10 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, UnroutableError
 
+from admin.ports import DeadLetter
 from contracts.errors import BrokerUnavailable, UnknownWorkflow
 from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import DEAD_EXCHANGE, DEAD_QUEUE, JOBS_EXCHANGE, REASON_HEADER, declare, topology
-from orchestrator.ports import DeadLetter
 from runtime.amqp import connection_parameters, job_properties
 
 HEARTBEAT_SECONDS = 60

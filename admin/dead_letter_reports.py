@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from admin.ports import DeadLetter
 from contracts.errors import InvalidMessage, UnknownSchema
 from contracts.messaging.jobs import Job, decode_job
 from contracts.messaging.topology import DELIVERY_LIMIT, POISON
 from contracts.submissions.documents import Submission
 from contracts.submissions.states import SubmissionState
-from orchestrator.ports import DeadLetter
 
 WHY = {
     POISON: "given up: too many orchestrators stopped while they had its submission",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from admin.dead_letter_reports import DeadLetterReport
 from contracts.submissions.documents import Attempt, Gate, Step, Submission, Webhook
-from orchestrator.cases import DeadLetterReport
 
 TEXT_KEPT = 400
 """Characters shown of one value; JSON holds it whole."""

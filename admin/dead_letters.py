@@ -10,18 +10,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
-from contracts.errors import BrokerUnavailable, InvalidDocument, StoreUnavailable, UnknownSchema, UnknownWorkflow
-from contracts.messaging.topology import DEAD_QUEUE_LENGTH
-from contracts.submissions.documents import Submission
-from orchestrator.cases import DeadLetterReport, NotRequeueable
-from orchestrator.ports import DeadLetter, DeadLetters
-from orchestrator.reports import (
+from admin.dead_letter_reports import DeadLetterReport, NotRequeueable
+from admin.formatting import (
     letter_text,
     letter_values,
     letters_table,
     record_text,
     record_values,
 )
+from admin.ports import DeadLetter, DeadLetters
+from contracts.errors import BrokerUnavailable, InvalidDocument, StoreUnavailable, UnknownSchema, UnknownWorkflow
+from contracts.messaging.topology import DEAD_QUEUE_LENGTH
+from contracts.submissions.documents import Submission
 from runtime.settings import exit_with_error
 
 COMMANDS = """commands (none runs the orchestrator; each has its own --help):

@@ -9,14 +9,14 @@ from datetime import timedelta
 
 import pytest
 
+from admin.dead_letter_reports import DeadLetterReport, NotRequeueable
+from admin.dead_letters import COMMANDS, Parts, parse, run
+from admin.formatting import TEXT_KEPT, letters_table, record_text, record_values
+from admin.ports import DeadLetter
 from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import DELIVERY_LIMIT, POISON
 from contracts.submissions.documents import SCHEMA, Attempt, Gate, Lease, to_document
 from contracts.submissions.states import StepState, SubmissionState
-from orchestrator.cases import DeadLetterReport, NotRequeueable
-from orchestrator.operator_commands import COMMANDS, Parts, parse, run
-from orchestrator.ports import DeadLetter
-from orchestrator.reports import TEXT_KEPT, letters_table, record_text, record_values
 from tests.support.factories import GATED, NOW, make_submission, make_workflow
 from tests.support.fakes import FakeLetters, MemoryStore
 
