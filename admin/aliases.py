@@ -1,136 +1,91 @@
-"""What an operator asks of a running system: ``aliases list|set|remove``."""
+"""``aliases list|set|remove``: which version of a workflow each of its aliases means."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from collections.abc import Sequence
-from typing import NoReturn, Protocol
+from typing import Annotated
 
-from contracts.errors import StoreUnavailable, UnknownWorkflow
-from contracts.workflows.catalogue import ALIAS, STABLE, Catalogue
-from runtime.settings import exit_with_error
+import typer
+from rich.text import Text
 
-COMMANDS = """commands (none runs the gateway; each has its own --help):
-  aliases list                         what the workflows' aliases mean
-  aliases set WORKFLOW ALIAS VERSION   let an alias mean a version
-  aliases remove WORKFLOW ALIAS        take an alias away"""
+from admin.command_line import EXIT_STATUS, Json, NothingToDo, command_group, show, show_json, system_of
+from admin.formatting import columns
+from contracts.workflows.catalogue import ALIAS, STABLE
 
-SET = """Every gateway follows within seconds. `stable` is what is meant where no version is named, by both versions of
-the API; as long as nobody has set it, it means the newest version. What was accepted before keeps its version."""
-
-REMOVE = """Takes an alias away. Without its own `stable`, a workflow's newest version is meant again."""
-
-
-class Store(Protocol):
-    """The part of the store that an operator changes. Raises StoreUnavailable."""
-
-    def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]: ...
-
-    def set_alias(self, workflow: str, alias: str, version: str) -> None: ...
-
-    def remove_alias(self, workflow: str, alias: str) -> bool: ...
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        exit_with_error(self.prog, f"{message[:1].upper()}{message[1:]}. {self.prog} --help says more.")
-
-
-def parse(program: str, arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line. Leaves with status 2 and a sentence when it is wrong, with 0 for ``--help``."""
-    parser = _Parser(prog=program, description=COMMANDS, formatter_class=argparse.RawDescriptionHelpFormatter)
-    topics = parser.add_subparsers(dest="topic", required=True, metavar="aliases")
-    actions = topics.add_parser("aliases", help="what the workflows' aliases mean").add_subparsers(
-        dest="action", required=True, metavar="list|set|remove"
-    )
-    listing = actions.add_parser("list", help="what they mean")
-    listing.add_argument("--json", action="store_true", help="as JSON: by workflow, the version by alias")
-    listing.set_defaults(run=_list)
-
-    setting = actions.add_parser("set", description=SET, help="let one mean a version")
-    setting.add_argument("workflow", metavar="WORKFLOW")
-    setting.add_argument("alias", type=_alias, metavar="ALIAS", help="stable, or a name of your own")
-    setting.add_argument("version", metavar="VERSION", help="a published version, like v1.0.0")
-    setting.set_defaults(run=_set)
-
-    removing = actions.add_parser("remove", description=REMOVE, help="take one away")
-    removing.add_argument("workflow", metavar="WORKFLOW")
-    removing.add_argument("alias", type=_alias, metavar="ALIAS")
-    removing.set_defaults(run=_remove)
-    return parser.parse_args(arguments)
-
-
-def run(program: str, given: argparse.Namespace, store: Store, catalogue: Catalogue) -> int:
-    """Do what was asked and return the exit status; errors are one sentence on standard error."""
-    try:
-        status: int = given.run(given, store, catalogue)
-    except StoreUnavailable:
-        return _complain(program, "The database does not answer. SHOWCASE_MONGO_URL says where it is looked for.")
-    except UnknownWorkflow as error:
-        return _complain(program, error.message)
-    except _Nothing as nothing:
-        return _complain(program, str(nothing))
-    return status
-
-
-class _Nothing(Exception):
-    """There is nothing to do; says why."""
-
-
-def _list(given: argparse.Namespace, store: Store, catalogue: Catalogue) -> int:
-    stored = store.aliases(catalogue.names)
-    missing = catalogue.follow(stored)
-    meant = {name: catalogue.aliases(name) for name in catalogue.names}
-    if given.json:
-        _write(json.dumps(meant, indent=2))
-        return 0
-    rows = [("WORKFLOW", "ALIAS", "VERSION", "")]
-    for name, aliases in meant.items():
-        for alias, version in aliases.items():
-            unset = alias == STABLE and STABLE not in stored.get(name, {})
-            rows.append((name, alias, version, "the newest, as nobody has set it" if unset else ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        _write("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip())
-    for each in missing:
-        name, _, alias = each.partition("/")
-        _write(f"{name}: {alias} means {stored[name][alias]}, which is not in the folder of workflows here.")
-    return 0
-
-
-def _set(given: argparse.Namespace, store: Store, catalogue: Catalogue) -> int:
-    catalogue.newest(given.workflow)  # its sentence names the workflows that there are
-    known = [workflow.version for workflow in catalogue.versions(given.workflow)]
-    if given.version not in known:
-        raise _Nothing(f"There is no version {given.version!r} of {given.workflow}. There are: {', '.join(known)}.")
-    store.set_alias(given.workflow, given.alias, given.version)
-    _write(f"{given.workflow}: {given.alias} means {given.version}.")
-    return 0
-
-
-def _remove(given: argparse.Namespace, store: Store, catalogue: Catalogue) -> int:
-    newest = catalogue.newest(given.workflow).version
-    if not store.remove_alias(given.workflow, given.alias):
-        raise _Nothing(f"{given.workflow} has no alias {given.alias!r} that was set. `aliases list` shows them.")
-    means = f"means the newest version again, {newest}" if given.alias == STABLE else "is no alias any more"
-    _write(f"{given.workflow}: {given.alias} {means}.")
-    return 0
+app = command_group("Show and change which version of a workflow an alias means.")
 
 
 def _alias(text: str) -> str:
     if not ALIAS.match(text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no alias: up to 32 lower-case letters, digits and -, a letter first"
+        raise typer.BadParameter(
+            f"{text!r} is no alias: it has up to 32 lower-case letters, digits and -, and begins with a letter."
         )
     return text
 
 
-def _write(text: str) -> None:
-    sys.stdout.write(text + "\n")
+Workflow = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The workflow's name.", show_default=False)]
+Alias = Annotated[
+    str,
+    typer.Argument(
+        metavar="ALIAS",
+        callback=_alias,
+        help="stable, or a name of your own: up to 32 lower-case letters, digits and -.",
+        show_default=False,
+    ),
+]
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", help="A published version, like v1.0.0.", show_default=False)
+]
 
 
-def _complain(program: str, sentence: str) -> int:
-    sys.stderr.write(f"{program}: {sentence}\n")
-    return 1
+@app.command("list", epilog=EXIT_STATUS)
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """Show every workflow's aliases and the versions that they mean.
+
+    A workflow's stable means its newest version until it is set. --json prints {workflow: {alias: version}}.
+    """
+    system = system_of(context)
+    catalogue = system.catalogue()
+    stored = system.aliases().aliases(catalogue.names)
+    missing = catalogue.follow(stored)
+    meanings = {name: catalogue.aliases(name) for name in catalogue.names}
+    if as_json:
+        show_json(meanings)
+        return
+    table = columns("WORKFLOW", "ALIAS", "VERSION", "")
+    for name, aliases in meanings.items():
+        for alias, version in aliases.items():
+            unset = alias == STABLE and STABLE not in stored.get(name, {})
+            table.add_row(name, alias, version, "the newest, as stable is not set" if unset else "")
+    show(table)
+    for each in missing:
+        name, _, alias = each.partition("/")
+        show(Text(f"{name}: {alias} means {stored[name][alias]}, which is not in the folder of workflows here."))
+
+
+@app.command("set", epilog=EXIT_STATUS)
+def set_(context: typer.Context, workflow: Workflow, alias: Alias, version: Version) -> None:
+    """Let an alias mean a version.
+
+    Every gateway follows within seconds. Both versions of the API take stable for a request that names no version.
+    Submissions that were accepted before keep their version.
+    """
+    system = system_of(context)
+    known = [each.version for each in system.catalogue().versions(workflow)]
+    if version not in known:
+        raise NothingToDo(f"There is no version {version!r} of {workflow}. There are: {', '.join(known)}.")
+    system.aliases().set_alias(workflow, alias, version)
+    show(Text(f"{workflow}: {alias} means {version}."))
+
+
+@app.command(epilog=EXIT_STATUS)
+def remove(context: typer.Context, workflow: Workflow, alias: Alias) -> None:
+    """Remove an alias.
+
+    Every gateway follows within seconds. Once stable is removed, it means the workflow's newest version again.
+    """
+    system = system_of(context)
+    newest = system.catalogue().newest(workflow).version
+    if not system.aliases().remove_alias(workflow, alias):
+        raise NothingToDo(f"{workflow} has no alias {alias!r} that was set. `aliases list` shows them.")
+    meaning = f"means the newest version again, {newest}" if alias == STABLE else "is no alias any more"
+    show(Text(f"{workflow}: {alias} {meaning}."))

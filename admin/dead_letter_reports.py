@@ -1,8 +1,9 @@
-"""A dead letter with what is known of its submission: why it lies there, and what can still be done. Pure."""
+"""A dead letter with what is known of its submission: why it is there, and whether it can be requeued. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from admin.ports import DeadLetter
 from contracts.errors import InvalidMessage, UnknownSchema
@@ -13,9 +14,18 @@ from contracts.submissions.states import SubmissionState
 
 WHY = {
     POISON: "given up: too many orchestrators stopped while they had its submission",
-    "delivery_limit": f"its consumers stopped {DELIVERY_LIMIT} times before they had answered for it",
+    "delivery_limit": f"its consumers stopped {DELIVERY_LIMIT} times before they acknowledged it",
     "rejected": "an orchestrator refused it",
     "": "no reason is recorded with it",
+}
+
+_NOTHING_LEFT = "the submission is {state}: nothing is left to do."
+_STAYS = {
+    SubmissionState.RUNNING: "an orchestrator works on it. If that orchestrator stops, the sweep takes it over.",
+    SubmissionState.FAILED: "the submission has failed. POST /api/v2/submissions/{id}/retry runs what failed again. "
+    "It failed with: {reason}",
+    SubmissionState.SUCCEEDED: _NOTHING_LEFT,
+    SubmissionState.CANCELED: _NOTHING_LEFT,
 }
 
 
@@ -34,33 +44,27 @@ class DeadLetterReport:
     submission: Submission | None = None
     missing_reason: str = ""
 
-    @property
-    def job(self) -> Job | None:
+    @cached_property
+    def _decoded(self) -> Job | InvalidMessage:
         try:
             return decode_job(self.letter.body)
-        except InvalidMessage:
-            return None
+        except InvalidMessage as error:
+            return error
+
+    @property
+    def job(self) -> Job | None:
+        return self._decoded if isinstance(self._decoded, Job) else None
 
     @property
     def submission_id(self) -> str:
         """The id in the message, or what its sender wrote beside it; empty when neither says one."""
-        job = self.job
-        return job.submission_id if job else self.letter.message_id
-
-    @property
-    def problem(self) -> str:
-        """Why no job can be read from the message, as a sentence; empty when one can."""
-        try:
-            decode_job(self.letter.body)
-        except InvalidMessage as error:
-            return error.message
-        return ""
+        return self.job.submission_id if self.job else self.letter.message_id
 
     @property
     def why(self) -> str:
-        """Why the letter lies there."""
+        """Why the letter is there, and why no job can be read from it when none can."""
         known = WHY.get(self.letter.reason, f"RabbitMQ moved it ({self.letter.reason})")
-        return f"{known}: {self.problem}" if self.problem else known
+        return known if isinstance(self._decoded, Job) else f"{known}: {self._decoded.message}"
 
     @property
     def state(self) -> str:
@@ -70,28 +74,15 @@ class DeadLetterReport:
         return self.missing_reason or "-"
 
     def requeue(self) -> Job | NotRequeueable:
-        """Return the job to ring for, or why there is none. Only its owner's word moves one that has ended."""
-        job, submission = self.job, self.submission
-        if job is None:
-            return NotRequeueable(self._unreadable())
+        """Return the job to publish, or why there is none. Only its client's retry moves a submission that ended."""
+        decoded, submission = self._decoded, self.submission
+        if isinstance(decoded, UnknownSchema):
+            return NotRequeueable("a newer release wrote it. Use that release's command.")
+        if isinstance(decoded, InvalidMessage):
+            return NotRequeueable(f"it names no submission. {decoded.message}")
         if submission is None:
-            return NotRequeueable(f"no submission {job.submission_id} can be rung for ({self.missing_reason}).")
+            return NotRequeueable(f"its submission cannot be requeued ({self.missing_reason}).")
         if submission.state is SubmissionState.QUEUED:
             return Job(submission.id, submission.workflow.name, submission.workflow.version)
-        if submission.state is SubmissionState.RUNNING:
-            return NotRequeueable("an orchestrator works on it already; if that one stops, a sweep takes it over.")
-        if submission.state is SubmissionState.FAILED:
-            return NotRequeueable(
-                f"the submission has failed. POST /api/v2/submissions/{submission.id}/retry runs what failed again. "
-                f"It failed with: {submission.reason or 'no reason.'}"
-            )
-        return NotRequeueable(f"the submission is {submission.state.value}: nothing is left to do.")
-
-    def _unreadable(self) -> str:
-        try:
-            decode_job(self.letter.body)
-        except UnknownSchema:
-            return "a newer release wrote it. Use that release's command."
-        except InvalidMessage as error:
-            return f"it names no submission. {error.message}"
-        raise AssertionError("it can be read")
+        state, reason = submission.state, submission.reason or "no reason."
+        return NotRequeueable(_STAYS[state].format(id=submission.id, state=state.value, reason=reason))

@@ -1,4 +1,4 @@
-"""``python -m orchestrator``: settings, wiring, run, drain; or an operator's command. Here alone the parts meet."""
+"""``python -m orchestrator``: settings, wiring, run, drain. The one place where the parts meet."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from pathlib import Path
 
 import structlog
 
-from admin import dead_letters as operator_commands
-from admin.adapters.rabbitmq import RabbitDeadLetters
 from contracts.errors import IncompatibleData, InvalidSetting, InvalidWorkflow, ShowcaseError
 from contracts.messaging.topology import topology
 from contracts.submissions.documents import Submission
@@ -51,22 +49,6 @@ UNSIGNED = "SHOWCASE_WEBHOOK_SECRET is set for the gateway and not for this orch
 PURPOSE = "Takes jobs from the queue and drives each submission through its workflow's models."
 
 log = structlog.get_logger()
-
-
-def command(arguments: list[str]) -> int:
-    """Run an operator's command on the parts that the settings name; return the exit status."""
-    given = operator_commands.parse(PROGRAM, arguments)
-    settings = read_settings(OrchestratorSettings, PROGRAM, PURPOSE, [])
-    logging.disable()  # one sentence for a person, not the libraries' reports of the same
-    try:
-        letters = RabbitDeadLetters(settings.amqp_url)
-        client = connect(settings.mongo_url, "operator", settings.store_timeout_seconds)
-    except InvalidSetting as error:
-        exit_with_error(PROGRAM, error.message)
-    store = MongoSubmissions(Database(client, settings.mongo_database))
-    with client:
-        parts = operator_commands.Parts(store, lambda: letters)
-        return operator_commands.run(PROGRAM, given, parts)
 
 
 class Process:
@@ -178,10 +160,7 @@ def _or_exit(run: Callable[..., None], *arguments: object) -> None:
 
 
 def main() -> None:
-    arguments = sys.argv[1:]
-    if arguments and not arguments[0].startswith("-"):
-        raise SystemExit(command(arguments))
-    settings = read_settings(OrchestratorSettings, PROGRAM, f"{PURPOSE}\n\n{operator_commands.COMMANDS}", arguments)
+    settings = read_settings(OrchestratorSettings, PROGRAM, PURPOSE, sys.argv[1:])
     configure_logging("orchestrator", settings.log_format, settings.log_level)
     try:
         catalogue = load_catalogue(settings.workflows)

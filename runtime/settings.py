@@ -25,8 +25,8 @@ SLIP = 0.9
 """How like ours a name must be to count as misspelt. Below, LEASE_SECONDS would be a slip of IDLE_SECONDS."""
 
 
-class SharedSettings(BaseSettings):
-    """What every process needs. Each setting is the environment variable SHOWCASE_<NAME>."""
+class ConnectionSettings(BaseSettings):
+    """How any process reaches the platform's parts. Each setting is the environment variable SHOWCASE_<NAME>."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
@@ -50,6 +50,11 @@ class SharedSettings(BaseSettings):
     store_timeout_seconds: float = Field(
         default=5.0, ge=0.1, le=120, description="Seconds that one call to the database may take."
     )
+
+
+class SharedSettings(ConnectionSettings):
+    """What the gateway and the orchestrator have in common."""
+
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="Log lines: json, console, or auto (console in a terminal, else json)."
     )

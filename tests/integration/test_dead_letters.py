@@ -100,7 +100,7 @@ def test_rabbitmq_says_why_it_gave_up(amqp_url, channel):
     assert letter.since is not None
 
 
-def test_what_is_rung_for_leaves_and_what_is_not_stays(amqp_url, channel):
+def test_what_is_published_again_leaves_and_what_is_not_stays(amqp_url, channel):
     for name in ("a", "b"):
         put(channel, encode_job(job(name)), name)
     with RabbitDeadLetters(amqp_url) as letters:

@@ -341,7 +341,9 @@ class FakeLetters:
         return list(self._held)
 
     def remove(self, letter: DeadLetter) -> None:
-        assert letter.message_id in {job.submission_id for job in self.published}, "removed before it was rung for"
+        assert letter.message_id in {job.submission_id for job in self.published}, (
+            "removed before its job was published"
+        )
         self._held.remove(letter)
 
     def publish(self, job: Job) -> None:

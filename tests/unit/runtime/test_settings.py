@@ -11,9 +11,9 @@ from pydantic_settings import BaseSettings
 
 from gateway.settings import GatewaySettings
 from orchestrator.settings import OrchestratorSettings
-from runtime.settings import LONGEST_FILE, describe, read_settings
+from runtime.settings import LONGEST_FILE, ConnectionSettings, describe, read_settings
 
-PROCESSES: list[type[BaseSettings]] = [GatewaySettings, OrchestratorSettings]
+PROCESSES: list[type[BaseSettings]] = [GatewaySettings, OrchestratorSettings, ConnectionSettings]
 UNITS = re.compile(
     r"seconds|days|bytes|pixels|port\b|at the same time|calls|orchestrators that|submissions of", re.IGNORECASE
 )
@@ -140,7 +140,7 @@ def test_other_programs_variables_are_let_be(name: str, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("settings", PROCESSES)
-def test_one_environment_serves_both_processes(settings: type[BaseSettings], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_environment_serves_every_process(settings: type[BaseSettings], monkeypatch: pytest.MonkeyPatch) -> None:
     for process in PROCESSES:
         for name, default, _ in describe(process):
             if name != "SHOWCASE_WORKFLOWS":
