@@ -41,8 +41,7 @@ def _epilog() -> str:
     return "\n\n".join([EXIT_STATUS, head, *settings]).replace("<", r"\<")  # Markdown would take <name> for HTML
 
 
-app = command_group(PURPOSE)
-app.info.epilog = _epilog()
+app = command_group(PURPOSE, _epilog())
 app.add_typer(aliases.app, name="aliases")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(submissions.app, name="submissions")

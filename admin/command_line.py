@@ -41,10 +41,10 @@ OptionalSubmissionId = Annotated[
 ]
 
 
-def command_group(purpose: str) -> typer.Typer:
+def command_group(purpose: str, epilog: str = EXIT_STATUS) -> typer.Typer:
     """Return an empty group of commands; a call without a command is an error like any other wrong one."""
     return typer.Typer(
-        help=purpose, epilog=EXIT_STATUS, no_args_is_help=False, add_completion=False, rich_markup_mode="markdown"
+        help=purpose, epilog=epilog, no_args_is_help=False, add_completion=False, rich_markup_mode="markdown"
     )
 
 
@@ -55,7 +55,7 @@ def system_of(context: typer.Context) -> System:
 
 
 def show(*parts: RenderableType) -> None:
-    """Print to standard output: in colours and as wide as the terminal, or plain and without any width at all."""
+    """Print to standard output: in colours and as wide as the terminal, or plain and without wrapping."""
     terminal = sys.stdout.isatty()
     console = Console(
         force_terminal=terminal,  # else FORCE_COLOR colours what a program reads

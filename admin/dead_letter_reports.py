@@ -19,7 +19,7 @@ WHY = {
     "": "no reason is recorded with it",
 }
 
-_NOTHING_LEFT = "the submission is {state}: nothing is left to do."
+_NOTHING_LEFT = "the submission is {state}, and nothing is left to do."
 _STAYS = {
     SubmissionState.RUNNING: "an orchestrator works on it. If that orchestrator stops, the sweep takes it over.",
     SubmissionState.FAILED: "the submission has failed. POST /api/v2/submissions/{id}/retry runs what failed again. "

@@ -104,8 +104,8 @@ def test_a_queued_submissions_job_is_published_and_its_letter_removed(system: Me
     ("state", "words"),
     [
         (SubmissionState.FAILED, "retry runs what failed again"),
-        (SubmissionState.SUCCEEDED, "is succeeded: nothing is left to do"),
-        (SubmissionState.CANCELED, "is canceled: nothing is left to do"),
+        (SubmissionState.SUCCEEDED, "is succeeded, and nothing is left to do"),
+        (SubmissionState.CANCELED, "is canceled, and nothing is left to do"),
         (SubmissionState.RUNNING, "an orchestrator works on it"),
     ],
 )
