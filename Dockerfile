@@ -34,8 +34,9 @@ COPY runtime runtime
 COPY workflows workflows
 COPY gateway gateway
 COPY orchestrator orchestrator
+COPY admin admin
 COPY --from=descriptions /model-store/models.json model-store/models.json
-RUN python -m compileall -q contracts runtime gateway orchestrator
+RUN python -m compileall -q contracts runtime gateway orchestrator admin
 USER 10001:10001
 
 
@@ -99,7 +100,8 @@ COPY runtime runtime
 COPY workflows workflows
 COPY gateway gateway
 COPY orchestrator orchestrator
-RUN python -m compileall -q contracts runtime deploy gateway orchestrator
+COPY admin admin
+RUN python -m compileall -q contracts runtime deploy gateway orchestrator admin
 ENV SHOWCASE_DRAIN_SECONDS=4
 USER 10001:10001
 VOLUME /var/lib/showcase

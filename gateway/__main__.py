@@ -1,8 +1,7 @@
-"""``python -m gateway``: settings, wiring, serve; or an operator's command. The one place where the parts meet."""
+"""``python -m gateway``: settings, wiring, serve. The one place where the parts meet."""
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -17,7 +16,6 @@ from contracts.messaging.topology import topology
 from contracts.models.descriptions import load_descriptions
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue, load_catalogue
-from gateway import operator_commands
 from gateway.adapters.mongo.catalogue import MongoCatalogue
 from gateway.adapters.mongo.idempotency_keys import MongoIdempotencyStore
 from gateway.adapters.mongo.lifecycle import MongoLifecycleStore
@@ -55,27 +53,8 @@ PURPOSE = "Serves the public REST API and the web page."
 log = structlog.get_logger()
 
 
-def command(arguments: list[str]) -> int:
-    """Run an operator's command on the parts that the settings name; return the exit status."""
-    given = operator_commands.parse(PROGRAM, arguments)
-    settings = read_settings(GatewaySettings, PROGRAM, PURPOSE, [])
-    logging.disable()  # one sentence for a person, not the libraries' reports of the same
-    catalogue = _catalogue(settings)
-    try:
-        client = connect(settings.mongo_url, "gateway", settings.store_timeout_seconds)
-    except InvalidSetting as error:
-        exit_with_error(PROGRAM, error.message)
-    with client:
-        return operator_commands.run(
-            PROGRAM, given, MongoCatalogue(Database(client, settings.mongo_database)), catalogue
-        )
-
-
 def main() -> None:
-    arguments = sys.argv[1:]
-    if arguments and not arguments[0].startswith("-"):
-        raise SystemExit(command(arguments))
-    settings = read_settings(GatewaySettings, PROGRAM, f"{PURPOSE}\n\n{operator_commands.COMMANDS}", arguments)
+    settings = read_settings(GatewaySettings, PROGRAM, PURPOSE, sys.argv[1:])
     configure_logging("gateway", settings.log_format, settings.log_level)
     catalogue = _catalogue(settings)
     work = WorkLimit(settings.threads)

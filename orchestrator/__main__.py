@@ -1,4 +1,4 @@
-"""``python -m orchestrator``: settings, wiring, run, drain; or an operator's command. The composition root."""
+"""``python -m orchestrator``: settings, wiring, run, drain. The composition root."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ from contracts.messaging.topology import topology
 from contracts.submissions.documents import Submission
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue, load_catalogue
-from orchestrator import operator_commands
 from orchestrator.adapters.model_servers.torchserve import TorchServeModels
 from orchestrator.adapters.mongo.expiry import MongoExpiryStore
 from orchestrator.adapters.mongo.model_status import MongoServedModels
 from orchestrator.adapters.mongo.submissions import MongoSubmissions
 from orchestrator.adapters.mongo.webhook_outbox import MongoOutbox
 from orchestrator.adapters.rabbitmq.broker import Broker
-from orchestrator.dead_letters import RabbitDeadLetters
 from orchestrator.execution.consumer import Consumer
 from orchestrator.execution.engine import Engine, HeldClaims
 from orchestrator.execution.leases import LeaseKeeper
@@ -51,22 +49,6 @@ WEBHOOK_NOT_SENT = "SHOWCASE_WEBHOOK_SECRET is set for the gateway and not for t
 PURPOSE = "Takes jobs from the queue and runs each submission's workflow on its models."
 
 log = structlog.get_logger()
-
-
-def command(arguments: list[str]) -> int:
-    """Run an operator's command on the parts that the settings name; return the exit status."""
-    given = operator_commands.parse(PROGRAM, arguments)
-    settings = read_settings(OrchestratorSettings, PROGRAM, PURPOSE, [])
-    logging.disable()  # one sentence for a person, not the libraries' reports of the same
-    try:
-        letters = RabbitDeadLetters(settings.amqp_url)
-        client = connect(settings.mongo_url, "operator", settings.store_timeout_seconds)
-    except InvalidSetting as error:
-        exit_with_error(PROGRAM, error.message)
-    store = MongoSubmissions(Database(client, settings.mongo_database))
-    with client:
-        parts = operator_commands.Parts(store, lambda: letters)
-        return operator_commands.run(PROGRAM, given, parts)
 
 
 class Process:
@@ -178,10 +160,7 @@ def _or_exit(run: Callable[..., None], *arguments: object) -> None:
 
 
 def main() -> None:
-    arguments = sys.argv[1:]
-    if arguments and not arguments[0].startswith("-"):
-        raise SystemExit(command(arguments))
-    settings = read_settings(OrchestratorSettings, PROGRAM, f"{PURPOSE}\n\n{operator_commands.COMMANDS}", arguments)
+    settings = read_settings(OrchestratorSettings, PROGRAM, PURPOSE, sys.argv[1:])
     configure_logging("orchestrator", settings.log_format, settings.log_level)
     try:
         catalogue = load_catalogue(settings.workflows)

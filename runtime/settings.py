@@ -39,9 +39,9 @@ class FileSettingsSource(PydanticBaseSettingsSource):
         return {name: value for value, name, _ in found if value is not None}
 
 
-class SharedSettings(BaseSettings):
-    """The settings of every process. Each is the environment variable SHOWCASE_<NAME>, or in the file that
-    SHOWCASE_<NAME>_FILE names."""
+class ConnectionSettings(BaseSettings):
+    """How a process reaches the platform's parts. Each setting is the environment variable SHOWCASE_<NAME>, or in the
+    file that SHOWCASE_<NAME>_FILE names."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
@@ -76,6 +76,11 @@ class SharedSettings(BaseSettings):
     store_timeout_seconds: float = Field(
         default=5.0, ge=0.1, le=120, description="Seconds that one call to the database may take."
     )
+
+
+class SharedSettings(ConnectionSettings):
+    """What the gateway and the orchestrator have in common."""
+
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto",
         description="Format of log lines: json, console, or auto (console in a terminal, otherwise json).",
@@ -109,7 +114,7 @@ class SharedSettings(BaseSettings):
         return value
 
 
-Settings = TypeVar("Settings", bound=SharedSettings)
+Settings = TypeVar("Settings", bound=ConnectionSettings)
 
 
 def variable(field: str) -> str:
@@ -117,7 +122,7 @@ def variable(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def describe(settings: type[SharedSettings]) -> list[tuple[str, str, str]]:
+def describe(settings: type[ConnectionSettings]) -> list[tuple[str, str, str]]:
     """Return (variable, default, meaning with unit) of every setting, in the order of the class."""
     rows = []
     for name, info in settings.model_fields.items():

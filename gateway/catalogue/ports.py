@@ -21,10 +21,5 @@ class CatalogueStore(Protocol):
     def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
         """Return the version that each alias of each workflow means."""
 
-    def set_alias(self, workflow: str, alias: str, version: str) -> None: ...
-
-    def remove_alias(self, workflow: str, alias: str) -> bool:
-        """Return whether there was one."""
-
     def served(self, models: list[ModelRef]) -> list[ServedModel]:
         """Return what orchestrators told of these models."""

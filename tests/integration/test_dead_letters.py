@@ -9,6 +9,7 @@ import pika
 import pytest
 from pika.exceptions import AMQPError
 
+from admin.adapters.rabbitmq import LOOKS, RabbitDeadLetters
 from contracts.errors import BrokerUnavailable, UnknownWorkflow
 from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import (
@@ -20,7 +21,6 @@ from contracts.messaging.topology import (
     job_queue,
     topology,
 )
-from orchestrator.dead_letters import LOOKS, RabbitDeadLetters
 from runtime.amqp import job_properties
 from tests.support.local_cluster import free_ports
 
@@ -100,7 +100,7 @@ def test_rabbitmq_says_why_it_gave_up(amqp_url, channel):
     assert letter.since is not None
 
 
-def test_what_is_rung_for_leaves_and_what_is_not_stays(amqp_url, channel):
+def test_what_is_published_again_leaves_and_what_is_not_stays(amqp_url, channel):
     for name in ("a", "b"):
         put(channel, encode_job(job(name)), name)
     with RabbitDeadLetters(amqp_url) as letters:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from admin.adapters.mongo import MongoAliases
 from contracts.errors import InvalidDocument, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownSchema
 from contracts.models.status import ServedModel
 from contracts.submissions.documents import EVENTS_KEPT, SCHEMA, Artifact, ModelRef
@@ -26,10 +27,10 @@ from tests.support.local_cluster import free_ports
 
 
 class Stores:
-    """Both processes' stores over the same documents."""
+    """The stores of both processes and of the operator's commands, over the same documents."""
 
-    def __init__(self, front, back, served, catalogue):
-        self.front, self.back, self.served, self.catalogue = front, back, served, catalogue
+    def __init__(self, front, back, served, catalogue, aliases):
+        self.front, self.back, self.served, self.catalogue, self.aliases = front, back, served, catalogue, aliases
         back.prepare()
         front.ping()
 
@@ -67,7 +68,7 @@ def stores(request):
     if request.param == "memory":
         store = MemoryStore()
         catalogue = MemoryCatalogue(store)
-        return Stores(store, store, catalogue, catalogue)
+        return Stores(store, store, catalogue, catalogue, catalogue)
     client, name = request.getfixturevalue("database")
     opened = Database(client, name)
     return Stores(
@@ -75,19 +76,20 @@ def stores(request):
         orchestrator_submissions.MongoSubmissions(opened),
         MongoServedModels(opened),
         MongoCatalogue(opened),
+        MongoAliases(opened),
     )
 
 
 def test_aliases_are_set_moved_and_removed_one_by_one(stores):
     assert stores.catalogue.aliases(["gated", "nothing"]) == {}
-    assert not stores.catalogue.remove_alias("gated", "stable")
-    stores.catalogue.set_alias("gated", "stable", "v1.0.0")
-    stores.catalogue.set_alias("gated", "a-b", "v1.1.0")
-    stores.catalogue.set_alias("gated", "stable", "v2.0.0")
+    assert not stores.aliases.remove_alias("gated", "stable")
+    stores.aliases.set_alias("gated", "stable", "v1.0.0")
+    stores.aliases.set_alias("gated", "a-b", "v1.1.0")
+    stores.aliases.set_alias("gated", "stable", "v2.0.0")
     assert stores.catalogue.aliases(["gated", "nothing"]) == {"gated": {"stable": "v2.0.0", "a-b": "v1.1.0"}}
-    assert stores.catalogue.remove_alias("gated", "stable")
-    assert not stores.catalogue.remove_alias("gated", "stable")
-    assert stores.catalogue.aliases(["gated"]) == {"gated": {"a-b": "v1.1.0"}}
+    assert stores.aliases.remove_alias("gated", "stable")
+    assert not stores.aliases.remove_alias("gated", "stable")
+    assert stores.catalogue.aliases(["gated"]) == stores.aliases.aliases(["gated"]) == {"gated": {"a-b": "v1.1.0"}}
 
 
 def test_where_models_are_served_is_told_and_kept_by_who_knows(stores):

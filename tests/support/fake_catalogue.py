@@ -39,6 +39,8 @@ class MemoryCatalogue:
         self._store._answer()
         return {name: dict(self.alias_sets[name]) for name in workflows if name in self.alias_sets}
 
+    # The operator's side of ``aliases``.
+
     def set_alias(self, workflow: str, alias: str, version: str) -> None:
         self._store._answer()
         self.alias_sets.setdefault(workflow, {})[alias] = version
@@ -46,6 +48,8 @@ class MemoryCatalogue:
     def remove_alias(self, workflow: str, alias: str) -> bool:
         self._store._answer()
         return self.alias_sets.get(workflow, {}).pop(alias, None) is not None
+
+    # The orchestrators' status of the models.
 
     def served(self, models: list[ModelRef]) -> list[ServedModel]:
         self._store._answer()

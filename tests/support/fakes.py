@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from admin.ports import DeadLetter
 from contracts.errors import (
     BrokerUnavailable,
     InvalidDocument,
@@ -317,12 +318,12 @@ class FakeModels:
 class FakeLetters:
     """The dead letters in memory: what is held and not removed is back when the block ends."""
 
-    def __init__(self, *letters: ports.DeadLetter) -> None:
+    def __init__(self, *letters: DeadLetter) -> None:
         self.letters = list(letters)
         self.published: list[Job] = []
         self.queues = {"digits", "gated"}
         self.away = False
-        self._held: list[ports.DeadLetter] = []
+        self._held: list[DeadLetter] = []
 
     def __enter__(self) -> FakeLetters:
         if self.away:
@@ -335,12 +336,14 @@ class FakeLetters:
     def waiting(self) -> int:
         return len(self.letters)
 
-    def read(self, limit: int) -> list[ports.DeadLetter]:
+    def read(self, limit: int) -> list[DeadLetter]:
         self._held, self.letters = self.letters[:limit], self.letters[limit:]
         return list(self._held)
 
-    def remove(self, letter: ports.DeadLetter) -> None:
-        assert letter.message_id in {job.submission_id for job in self.published}, "removed before it was rung for"
+    def remove(self, letter: DeadLetter) -> None:
+        assert letter.message_id in {job.submission_id for job in self.published}, (
+            "removed before its job was published"
+        )
         self._held.remove(letter)
 
     def publish(self, job: Job) -> None:

@@ -30,7 +30,7 @@ schemathesis.openapi.format("cursor", st.integers(0, 2**41).map(lambda at: Place
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.DeadLetterReport, kwargs: dict[str, Any]) -> None:
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
     """Give each request a key of its own: one that came before with another body is refused, as it should be."""
     mode = case.meta.generation.mode if case.meta else None
     if mode is schemathesis.GenerationMode.POSITIVE and case.headers and case.headers.get("Idempotency-Key"):

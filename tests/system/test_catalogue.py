@@ -45,7 +45,7 @@ def test_an_alias_that_an_operator_sets_is_followed(client: Client, samples: Pat
         known = client.cluster.environment()  # type: ignore[attr-defined]  # the local cluster has it
         settings = {name: value for name, value in known.items() if name.startswith("SHOWCASE_")}
         ran = subprocess.run(
-            [sys.executable, "-m", "gateway", "aliases", *words],
+            [sys.executable, "-m", "admin", "aliases", *words],
             cwd=CHECKOUT,
             env=os.environ | settings,
             capture_output=True,

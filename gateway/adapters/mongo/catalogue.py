@@ -1,4 +1,4 @@
-"""Published workflows, their aliases and the status of the models in MongoDB, as the gateway writes and reads them."""
+"""Published workflows, their aliases and the models' status in MongoDB: the gateway writes only the first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ class MongoCatalogue:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._versions = database.journaled(layout.WORKFLOW_VERSIONS)
-        self._aliases = database.journaled(layout.WORKFLOW_ALIASES)
         self._served = database.journaled(layout.SERVED_MODELS)
 
     def prepare(self) -> None:
@@ -40,18 +39,7 @@ class MongoCatalogue:
                         ) from None
 
     def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
-        with translated():
-            found = {name: self._aliases.find_one({"_id": name}) for name in workflows}
-        return {name: document["aliases"] for name, document in found.items() if document}
-
-    def set_alias(self, workflow: str, alias: str, version: str) -> None:
-        with translated():
-            self._aliases.update_one({"_id": workflow}, {"$set": {f"aliases.{alias}": version}}, upsert=True)
-
-    def remove_alias(self, workflow: str, alias: str) -> bool:
-        with translated():
-            change = {"$unset": {f"aliases.{alias}": ""}}
-            return self._aliases.update_one({"_id": workflow}, change).modified_count == 1
+        return self._database.aliases(workflows)
 
     def served(self, models: list[ModelRef]) -> list[ServedModel]:
         with translated():

@@ -1,9 +1,8 @@
-"""Aliases: what an operator sets is what both APIs mean, on every gateway, and a sentence for what cannot be."""
+"""Aliases: what an operator sets is what both APIs mean, on every gateway."""
 
 from __future__ import annotations
 
 import io
-import json
 import logging
 from collections.abc import Iterator
 
@@ -15,7 +14,6 @@ from contracts.models.status import ServedModel
 from contracts.submissions.documents import ModelRef
 from contracts.submissions.states import ServedState
 from contracts.workflows.catalogue import Catalogue
-from gateway import operator_commands
 from gateway.catalogue.models import ModelDirectory
 from gateway.housekeeping import (
     CLOCK_EVERY_RUNS,
@@ -30,8 +28,6 @@ from tests.support.fake_catalogue import MemoryCatalogue
 from tests.support.fake_lifecycle import MemoryLifecycleStore
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app
-
-PROGRAM = "python -m gateway"
 
 
 def published() -> Catalogue:
@@ -54,10 +50,6 @@ def housekeeping(store: MemoryStore, kept: MemoryCatalogue, catalogue: Catalogue
     catalogue.follow({})
 
 
-def run(kept: MemoryCatalogue, *words: str) -> int:
-    return operator_commands.run(PROGRAM, operator_commands.parse(PROGRAM, words), kept, published())
-
-
 def meant_by_v1(client: FlaskClient, store: MemoryStore) -> str:
     form = {"image": (io.BytesIO(png()), "a.png"), "workflow_name": "digits"}
     answer = client.post("/api/v1/submit_image", data=form).json
@@ -77,8 +69,8 @@ def meant_by_v2(client: FlaskClient, **version: str) -> str:
 def test_what_is_set_is_meant_by_both_apis_and_by_a_gateway_that_starts_later(
     kept: MemoryCatalogue, client: FlaskClient, store: MemoryStore, housekeeping: Housekeeping
 ) -> None:
-    assert run(kept, "aliases", "set", "digits", "stable", "v1.0.0") == 0
-    assert run(kept, "aliases", "set", "digits", "next", "v1.10.0") == 0
+    kept.set_alias("digits", "stable", "v1.0.0")
+    kept.set_alias("digits", "next", "v1.10.0")
     assert meant_by_v1(client, store) == meant_by_v2(client) == "v1.10.0"  # nobody has looked yet
     assert housekeeping.run_once() == RUN_EVERY_SECONDS
     assert meant_by_v1(client, store) == meant_by_v2(client) == meant_by_v2(client, version="stable") == "v1.0.0"
@@ -89,7 +81,7 @@ def test_what_is_set_is_meant_by_both_apis_and_by_a_gateway_that_starts_later(
     Housekeeping(store, kept, fresh, ModelDirectory(fresh), lifecycle(store)).run_once()
     assert meant_by_v1(make_app(store, FakeJobPublisher(), fresh).test_client(), store) == "v1.0.0"
 
-    assert run(kept, "aliases", "remove", "digits", "stable") == 0
+    assert kept.remove_alias("digits", "stable")
     housekeeping.run_once()
     assert meant_by_v1(client, store) == "v1.10.0"
 
@@ -169,58 +161,6 @@ def test_what_a_hand_broke_does_not_end_the_thread(
     finally:
         logging.disable(logging.NOTSET)
     assert catalogue.stable("digits").version == "v1.10.0"
-
-
-def test_the_list_says_what_is_meant_and_why(
-    kept: MemoryCatalogue, store: MemoryStore, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run(kept, "aliases", "set", "digits", "next", "v1.9.0")
-    kept.set_alias("gated", "old", "v0.1.0")
-    capsys.readouterr()
-    assert run(kept, "aliases", "list") == 0
-    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert shown[1:4] == [
-        ["digits", "next", "v1.9.0"],
-        ["digits", "stable", "v1.10.0", *["the", "newest,", "as", "nobody", "has", "set", "it"]],
-        ["gated", "stable", "v1.0.0", *["the", "newest,", "as", "nobody", "has", "set", "it"]],
-    ]
-    assert shown[4][:4] == ["gated:", "old", "means", "v0.1.0,"]
-    assert run(kept, "aliases", "list", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["digits"] == {"next": "v1.9.0", "stable": "v1.10.0"}
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("set", "nothing", "stable", "v1.0.0"), "no workflow 'nothing'"),
-        (("set", "digits", "stable", "v7.0.0"), "There are: v1.10.0, v1.9.0, v1.0.0."),
-        (("set", "digits", "stable", "next"), "no version 'next'"),
-        (("remove", "digits", "stable"), "no alias 'stable' that was set"),
-        (("remove", "nothing", "stable"), "no workflow 'nothing'"),
-    ],
-)
-def test_what_cannot_be_is_one_sentence(
-    kept: MemoryCatalogue, store: MemoryStore, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
-) -> None:
-    assert run(kept, "aliases", *words) == 1
-    assert sentence in capsys.readouterr().err
-    assert not any(kept.alias_sets.values())
-
-
-@pytest.mark.parametrize("alias", ["Stable", "v1.0.0", "1st", "a_b", "", "a" * 33, "a.b", "$set"])
-def test_a_name_that_is_no_alias_is_refused(alias: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
-        operator_commands.parse(PROGRAM, ["aliases", "set", "digits", alias, "v1.0.0"])
-    assert left.value.code == 2
-    assert "is no alias" in capsys.readouterr().err
-
-
-def test_a_database_that_is_away_is_one_sentence(
-    kept: MemoryCatalogue, store: MemoryStore, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store.away = True
-    assert run(kept, "aliases", "list") == 1
-    assert "SHOWCASE_MONGO_URL" in capsys.readouterr().err
 
 
 def test_what_nobody_has_told_of_is_looked_for_each_turn(

@@ -11,9 +11,9 @@ import pytest
 from contracts.errors import InvalidSetting
 from gateway.settings import GatewaySettings
 from orchestrator.settings import OrchestratorSettings
-from runtime.settings import MAX_FILE_CHARACTERS, SharedSettings, describe, read_settings
+from runtime.settings import MAX_FILE_CHARACTERS, ConnectionSettings, describe, read_settings
 
-PROCESSES: list[type[SharedSettings]] = [GatewaySettings, OrchestratorSettings]
+PROCESSES: list[type[ConnectionSettings]] = [GatewaySettings, OrchestratorSettings, ConnectionSettings]
 UNITS = re.compile(
     r"seconds|days|bytes|pixels|port\b|at the same time|calls|orchestrators that|submissions of", re.IGNORECASE
 )
@@ -25,11 +25,11 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def read(settings: type[SharedSettings] = GatewaySettings, *arguments: str) -> SharedSettings:
+def read(settings: type[ConnectionSettings] = GatewaySettings, *arguments: str) -> ConnectionSettings:
     return read_settings(settings, "python -m x", "Does x.", arguments)
 
 
-def refusal(capsys: pytest.CaptureFixture[str], settings: type[SharedSettings] = GatewaySettings) -> str:
+def refusal(capsys: pytest.CaptureFixture[str], settings: type[ConnectionSettings] = GatewaySettings) -> str:
     with pytest.raises(SystemExit) as caught:
         read(settings)
     assert caught.value.code == 2
@@ -42,7 +42,7 @@ def refusal(capsys: pytest.CaptureFixture[str], settings: type[SharedSettings] =
 
 @pytest.mark.parametrize("settings", PROCESSES)
 def test_help_lists_every_setting_with_its_default(
-    settings: type[SharedSettings], capsys: pytest.CaptureFixture[str]
+    settings: type[ConnectionSettings], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         read(settings, "--help")
@@ -57,7 +57,7 @@ def test_help_lists_every_setting_with_its_default(
 
 
 @pytest.mark.parametrize("settings", PROCESSES)
-def test_every_number_says_what_it_counts(settings: type[SharedSettings]) -> None:
+def test_every_number_says_what_it_counts(settings: type[ConnectionSettings]) -> None:
     for name, field in settings.model_fields.items():
         meaning = field.description or ""
         assert meaning.endswith("."), name
@@ -66,14 +66,14 @@ def test_every_number_says_what_it_counts(settings: type[SharedSettings]) -> Non
 
 
 @pytest.mark.parametrize("settings", PROCESSES)
-def test_durations_end_in_their_unit(settings: type[SharedSettings]) -> None:
+def test_durations_end_in_their_unit(settings: type[ConnectionSettings]) -> None:
     for name, field in settings.model_fields.items():
         if (field.description or "").startswith("Seconds"):
             assert name.endswith("_seconds")
 
 
 @pytest.mark.parametrize("settings", PROCESSES)
-def test_every_default_is_allowed(settings: type[SharedSettings]) -> None:
+def test_every_default_is_allowed(settings: type[ConnectionSettings]) -> None:
     defaults = read(settings).model_dump()
     assert defaults == settings.model_validate(defaults).model_dump()
     assert [name for name, _, _ in describe(settings)] == [f"SHOWCASE_{name.upper()}" for name in defaults]
@@ -140,7 +140,9 @@ def test_other_programs_variables_are_let_be(name: str, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("settings", PROCESSES)
-def test_one_environment_serves_both_processes(settings: type[SharedSettings], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_environment_serves_every_process(
+    settings: type[ConnectionSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for process in PROCESSES:
         for name, default, _ in describe(process):
             if name != "SHOWCASE_WORKFLOWS":
@@ -151,7 +153,7 @@ def test_one_environment_serves_both_processes(settings: type[SharedSettings], m
 @pytest.mark.parametrize("name", ["SHOWCASE_MONGO_URL", "SHOWCASE_AMQP_URL"])
 @pytest.mark.parametrize("settings", PROCESSES)
 def test_a_password_is_never_printed(
-    name: str, settings: type[SharedSettings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, settings: type[ConnectionSettings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(name, "htp://user:s3cret@host/")
     assert "s3cret" not in refusal(capsys, settings)

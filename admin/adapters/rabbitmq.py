@@ -1,4 +1,4 @@
-"""The dead-letter queue as an operator reads it: nothing leaves it but what is removed on purpose."""
+"""The dead-letter queue as an operator reads it: a letter leaves it only when a command removes it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, UnroutableError
 
+from admin.ports import DeadLetter
 from contracts.errors import BrokerUnavailable, UnknownWorkflow
 from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import DEAD_EXCHANGE, DEAD_QUEUE, JOBS_EXCHANGE, REASON_HEADER, declare, topology
-from orchestrator.ports import DeadLetter
 from runtime.amqp import connection_parameters, job_properties
 
 HEARTBEAT_SECONDS = 60
-"""Long: between two calls to the broker this process asks the database, and nobody answers heartbeats meanwhile."""
+"""Long: this process answers no heartbeat while it asks the database between two calls to the broker."""
 
 SILENCE_SECONDS = 2.0
-"""Without a further message for so long, the rest is taken to be in other hands."""
+"""After this time without a message, another reader is taken to hold the rest."""
 
 LOOKS = 10
-"""A letter that was held so often is put into the queue anew. Every look counts as a delivery, and RabbitMQ 4 throws
-away what a quorum queue has delivered 20 times, unless the queue was declared with another limit."""
+"""A letter that was read this often is published again and its old copy removed. Every read counts as a delivery, and
+RabbitMQ 4 drops what a quorum queue has delivered 20 times, unless the queue was declared with another limit."""
 
 QUEUE_HEADER = "x-showcase-queue"
 SINCE_HEADER = "x-showcase-since"
-"""What ``x-death`` said, on a letter that was put into the queue anew; seconds since 1970."""
+"""What ``x-death`` said, on a letter that was published again; the time is in seconds since 1970."""
 
 _COUNTS = ("x-delivery-count", "x-acquired-count")
 
@@ -38,7 +38,7 @@ _COUNTS = ("x-delivery-count", "x-acquired-count")
 class RabbitDeadLetters:
     """The dead letters port on RabbitMQ: a connection of its own for as long as the ``with`` block lasts.
 
-    Raises InvalidSetting for an address that is none, and BrokerUnavailable.
+    Raises InvalidSetting for a wrong address, and BrokerUnavailable.
     """
 
     def __init__(self, url: str) -> None:
@@ -56,7 +56,7 @@ class RabbitDeadLetters:
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Let go of what is held: RabbitMQ puts it back where it was."""
+        """Release what is held: RabbitMQ returns it to its place in the queue."""
         try:
             if kind is None:
                 with _translated():
@@ -76,7 +76,7 @@ class RabbitDeadLetters:
             return []
         letters = []
         with _translated():
-            # Nobody acknowledges while reading: the prefetch is how many can be held at all.
+            # Nothing is acknowledged while reading: the prefetch is how many can be held at all.
             self._reading.basic_qos(prefetch_count=wanted)
             for method, properties, body in self._reading.consume(DEAD_QUEUE, inactivity_timeout=SILENCE_SECONDS):
                 if method is None:
@@ -103,7 +103,7 @@ class RabbitDeadLetters:
                 ) from error
 
     def _renew(self) -> None:
-        """Put into the queue anew what RabbitMQ would soon count as delivered too often; the copy comes first."""
+        """Publish again what RabbitMQ would soon count as delivered too often; the copy comes first."""
         for tag, (properties, body) in self._held.items():
             headers = properties.headers or {}
             if max(_count(headers.get(name)) for name in _COUNTS) < LOOKS:

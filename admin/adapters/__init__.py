@@ -1,0 +1,1 @@
+"""The ports on real servers; only __main__ imports them."""
