@@ -62,11 +62,11 @@ lint: venv  ## Check style, formatting, types and who may import whom
 	cd client/src && ../../$(BIN)/lint-imports ../pyproject.toml
 
 .PHONY: test
-test: venv  ## Install what the tests need, build the models, run every test (ARGS="-k words" for some)
+test: venv  ## Install what the tests need, build the models, run every test (ARGS="-k words" for some, COVERAGE=1 for a report)
 	@$(CLUSTER) prerequisites --browser
 	@$(CLUSTER) models
 	@test -n "$(SHOWCASE_DATA)" || echo "SHOWCASE_DATA names no folder: the tests on the real data sets are left out."
-	$(BIN)/pytest tests --ignore tests/faults --numprocesses 2 --dist loadfile $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
+	$(BIN)/pytest tests --ignore tests/faults --numprocesses 2 --dist loadfile $(if $(COVERAGE),--cov --cov-report=term) $(if $(SHOWCASE_DATA),,-m "not data") $(ARGS)
 
 .PHONY: test-faults
 test-faults: venv  ## Kill and stop every part under load, and write docs/faults.md (about ten minutes)
