@@ -123,13 +123,20 @@ def main() -> None:
     # The first run comes before the first request: the aliases that an operator has set hold from the beginning.
     seconds = _run_housekeeping(housekeeping)
     threading.Thread(target=_keep_house, args=(housekeeping, seconds), name="housekeeping", daemon=True).start()
-    threading.Thread(target=server.run, name="server", daemon=True).start()
+    threading.Thread(target=_serve, args=(server, stopping), name="server", daemon=True).start()
     log.info("gateway started", url=f"http://{settings.host}:{server.port}", workflows=catalogue.names)
     stopping.wait()
     server.stop()  # returns when the requests under way have been answered
     publisher.stop()
     subscriber.stop()
     log.info("gateway stopped")
+
+
+def _serve(server: GatewayServer, stopping: threading.Event) -> None:
+    try:
+        server.run()
+    finally:
+        stopping.set()  # without its server the process has nothing to do; it ends and is started again
 
 
 def _keep_house(housekeeping: Housekeeping, seconds: float) -> None:
