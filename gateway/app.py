@@ -93,7 +93,7 @@ def create_app(
     app.register_api(webhooks.blueprint(found_submissions, replays))
     app.register_api(lists.blueprint(found_submissions, listing, store))
     app.register_api(exports.blueprint(found_submissions, listing, store, catalogue))
-    app.register_api(pictures.blueprint(found_submissions, pictures.Pictures(store)))
+    app.register_api(pictures.blueprint(found_submissions, pictures.Pictures(store), models.overlay))
     app.register_api(records.blueprint(found_submissions))
     app.register_api(workflows.blueprint(catalogue, limits))
     app.register_api(models_api.blueprint(models))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from datetime import timedelta
 
 from flask import Response, request, send_file
@@ -12,7 +13,8 @@ from pydantic import BaseModel, Field
 from werkzeug.http import parse_range_header
 
 from contracts.errors import StoreUnavailable, UnknownArtifact
-from contracts.submissions.documents import INPUT_NAME, Submission
+from contracts.models.descriptions import Overlay
+from contracts.submissions.documents import INPUT_NAME, ModelRef, Submission
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import SubmissionState
 from gateway.api.problems import described
@@ -20,7 +22,7 @@ from gateway.api.v2 import PREFIX
 from gateway.api.v2.resources import address
 from gateway.api.v2.submission_lookup import SUBMISSIONS, SubmissionPath, Submissions
 from gateway.images import overlay
-from gateway.images.downloads import OVERLAY, download_name, has_overlay, shown_inline, stored_artifact
+from gateway.images.downloads import OVERLAY, download_name, find_overlay, shown_inline, stored_artifact
 from gateway.submissions.export import Slots
 from gateway.submissions.ports import Store
 
@@ -88,7 +90,10 @@ class Pictures:
         return response
 
 
-def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
+def blueprint(
+    submissions: Submissions, pictures: Pictures, declared: Callable[[ModelRef], Overlay | None]
+) -> APIBlueprint:
+    """``declared``: how the mask of a model is drawn, where the model declares that."""
     v2 = APIBlueprint("v2_pictures", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
     drawing = Slots(DRAWN_AT_ONCE, BUSY, retry_after_seconds=2)
     content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", "image/jpeg")}
@@ -130,7 +135,7 @@ def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
             )
             for each in submission.artifacts
         ]
-        if has_overlay(submission):
+        if find_overlay(submission, declared):
             url = address(submission.id, "artifacts", OVERLAY)
             items.append(ArtifactItem(name=OVERLAY, media_type="image/png", bytes=None, url=url))
         return Response(ArtifactList(items=items).model_dump_json(), mimetype="application/json")
@@ -142,22 +147,21 @@ def blueprint(submissions: Submissions, pictures: Pictures) -> APIBlueprint:
         responses=responses,
     )
     def artifact(path: ArtifactPath) -> Response:
-        """A picture that a step made, by its name, or `overlay.png`: the mask's contour and fill over the FLAIR image.
+        """A picture that a step made, by its name, or `overlay.png`: the mask's contour and fill over the image.
 
-        An overlay is drawn when it is asked for, in the mask's size.
+        An overlay is drawn when it is asked for, in the mask's size and as the model that made the mask declares.
         """
         submission = submissions.find(path.submission_id)
         fixed = submission.state is SubmissionState.SUCCEEDED  # before that, a step may run once more
-        if path.name == OVERLAY and has_overlay(submission):
-            mask = pictures.read(submission, overlay.MASK).data
-            parts = (str(overlay.VERSION), submission.input.sha256, hashlib.sha256(mask).hexdigest())
-            etag = hashlib.sha256(":".join(parts).encode()).hexdigest()
+        if path.name == OVERLAY and (found := find_overlay(submission, declared)):
+            mask = pictures.read(submission, found.mask).data
+            etag = found.etag(submission.input.sha256, mask)
             if etag in request.if_none_match and "Range" not in request.headers:
                 return pictures.answer(
                     submission, b"", "image/png", etag, OVERLAY, fixed=fixed
                 )  # a 304 needs no drawing
             with drawing.acquire(wait_seconds=DRAWING_SECONDS):
-                drawn = overlay.draw(pictures.read(submission, INPUT_NAME).data, mask)
+                drawn = overlay.draw(pictures.read(submission, INPUT_NAME).data, mask, found)
             return pictures.answer(submission, drawn, "image/png", etag, OVERLAY, fixed=fixed)
         named = stored_artifact(submission, path.name)
         if named is None:

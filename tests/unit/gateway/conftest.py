@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from contracts.errors import BrokerUnavailable
 from contracts.messaging.jobs import Job
+from contracts.models.descriptions import ModelDescription, Overlay, Weights
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue
 from gateway.app import create_app
@@ -25,6 +26,9 @@ from tests.support.fake_outbox import MemoryOutbox
 from tests.support.fakes import FakeEventPublisher, FakeJobPublisher, MemoryStore
 
 LIMITS = Limits(bytes=200_000, pixels=1_000_000)
+SEGMENTER = ModelDescription(
+    name="segmenter", version="1.0.0", weights=Weights(digest="sha256:0", bytes=1), overlay=Overlay(mask="mask")
+)
 
 
 class JobPublisher(FakeJobPublisher, FakeEventPublisher):
@@ -95,7 +99,8 @@ def tombstones(store: MemoryStore) -> MemoryTombstones:
 
 @pytest.fixture
 def app(store: MemoryStore, job_publisher: JobPublisher, catalogue: Catalogue, tombstones: MemoryTombstones) -> Flask:
-    return make_app(store, job_publisher, catalogue, tombstones=tombstones)
+    models = ModelDirectory(catalogue, [SEGMENTER])
+    return make_app(store, job_publisher, catalogue, tombstones=tombstones, models=models)
 
 
 @pytest.fixture
