@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import disk_guard
+from deploy.local.secantus import disk_guard
 from tests.support.checkout import CHECKOUT
 
 
@@ -26,7 +26,7 @@ def test_it_starts_at_once_where_there_is_room(tmp_path: Path) -> None:
         [
             sys.executable,
             "-m",
-            "deploy.local.disk_guard",
+            "deploy.local.secantus.disk_guard",
             "--folder",
             str(tmp_path),
             "--",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from deploy.local.watchdog import Pace, Watch, cpu_seconds
+from deploy.local.secantus.watchdog import Pace, Watch, cpu_seconds
 
 
 def test_three_silences_in_a_row_end_it() -> None:
