@@ -25,10 +25,12 @@ from typing import Any
 import yaml
 
 from services.common import descriptions
+from services.common.overlays import InvalidOverlay, read_overlay
 
 SERVICES_DIR = Path(__file__).resolve().parent
 ARCHIVER = "torch-model-archiver"
 KEYS = {"name": str, "version": str, "handler": str, "weights": str, "serving": dict}
+OPTIONAL_KEYS = ("overlay",)
 
 
 class ArchiveError(Exception):
@@ -45,6 +47,7 @@ class Service:
     handler: str
     weights: Path
     serving: dict[str, Any]
+    overlay: dict[str, Any] | None = None
 
     @property
     def archive(self) -> str:
@@ -58,8 +61,10 @@ def read_service(folder: Path) -> Service:
         found = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
         raise ArchiveError(f"{path} cannot be read as YAML: {error}") from error
-    if not isinstance(found, dict) or set(found) != set(KEYS):
-        raise ArchiveError(f"{path} must have exactly the keys {', '.join(KEYS)}.")
+    if not isinstance(found, dict) or not set(KEYS) <= set(found) <= {*KEYS, *OPTIONAL_KEYS}:
+        raise ArchiveError(
+            f"{path} must have the keys {', '.join(KEYS)}, may have {', '.join(OPTIONAL_KEYS)}, and no others."
+        )
     for key, kind in KEYS.items():
         if not isinstance(found[key], kind):
             raise ArchiveError(f"{path}: '{key}' must be a {kind.__name__} (put quotes around it if it is text).")
@@ -68,7 +73,11 @@ def read_service(folder: Path) -> Service:
     weights = folder / found["weights"]
     if not weights.is_file():
         raise ArchiveError(f"{path}: the weights {weights} are missing; train {found['name']} to make them.")
-    return Service(folder, found["name"], found["version"], found["handler"], weights, found["serving"])
+    try:
+        overlay = read_overlay(found["overlay"]) if "overlay" in found else None
+    except InvalidOverlay as error:
+        raise ArchiveError(f"{path}: {error}") from None
+    return Service(folder, found["name"], found["version"], found["handler"], weights, found["serving"], overlay)
 
 
 def imported_modules(path: Path) -> Iterator[str]:
@@ -173,7 +182,7 @@ def describe(folders: Mapping[str, Path], store: Path) -> None:
             service = read_service(folder)
         except ArchiveError:
             continue  # its own build says so
-        described.append(descriptions.describe(folder, service.name, service.version, service.weights))
+        described.append(descriptions.describe(folder, service.name, service.version, service.weights, service.overlay))
     descriptions.write(store, described)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,13 +45,28 @@ class Weights(_Described):
     bytes: int = Field(description="Its size.", examples=[1416000])
 
 
+class Overlay(_Described):
+    """How a mask that the model answers is drawn over the model's input.
+
+    ``mask`` is the answer's field that holds it, a PNG. ``channel`` is the input's channel that is shown in grey: by
+    default the one that is nearest to a photograph's brightness. Colours are ``#rrggbb``.
+    """
+
+    mask: str = Field(min_length=1, max_length=64)
+    channel: Literal["red", "green", "blue"] = "green"
+    fill: str = Field(default="#ff4040", pattern="^#[0-9a-f]{6}$")
+    fill_opacity: float = Field(default=0.35, ge=0, le=1)
+    contour: str = Field(default="#ffdd00", pattern="^#[0-9a-f]{6}$")
+
+
 class ModelDescription(_Described):
-    """One version of a model. ``card`` is None if it has none."""
+    """One version of a model. ``card`` is None if it has none, ``overlay`` if its answers have no mask to draw."""
 
     name: str
     version: str
     weights: Weights
     card: ModelCard | None = None
+    overlay: Overlay | None = None
 
 
 def load_descriptions(path: Path) -> list[ModelDescription]:

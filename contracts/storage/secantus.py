@@ -1,7 +1,7 @@
 """What is as it is because of SecantusDB, the embedded database: as data. A real MongoDB would need none of it.
 
 docs/decisions/0006-embedded-database.md gives the reasons and the figures. Beside this module there are
-``gateway/adapters/mongo/secantus_windows.py`` (lists) and ``deploy/local`` (the watchdog, the disk guard).
+``gateway/adapters/mongo/secantus_windows.py`` (lists) and ``deploy/local/secantus`` (the watchdog, the disk guard).
 
 - **Names of collections.** SecantusDB keeps a database's collections in 16 trees, by a hash of both names. A collection
   whose name sorts after ``images`` in the same tree ("workflows" was one) makes each image an insertion in mid-tree,

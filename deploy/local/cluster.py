@@ -8,11 +8,11 @@ from pathlib import Path
 
 from deploy.local.application import APPLICATIONS, application_parts, common_environment, public_address
 from deploy.local.broker import amqp_url, broker_parts, broker_secrets
-from deploy.local.database import database_part, watchdog_part
 from deploy.local.errors import ClusterError
 from deploy.local.model_server import model_server_part
 from deploy.local.parts import Part
 from deploy.local.readiness import Probe, broker_ready, database_ready, gateway_ready, listens, models_ready
+from deploy.local.secantus.database import database_part, watchdog_part
 from deploy.local.settings import CHECKOUT, ClusterSettings, recall_settings
 from deploy.torchserve.archives import Archive, BrokenArchive, read_archives
 from deploy.torchserve.java import find_java

@@ -1,17 +1,16 @@
 #!/bin/sh
-# Makes .venv with Python 3.11 and installs what requirements/ locks. Costs nothing while the locks stay the same.
+# Makes .venv and installs what requirements/ locks. Costs nothing while the locks stay the same. PYTHON names the Python.
 set -eu
 cd "$(dirname "$0")/../.."
+. deploy/local/python.sh
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'make venv: %s\n' "$*" >&2; exit 1; }
 
-is_311() { "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; }
-
 # The path counts because the scripts in .venv/bin carry it: a moved checkout needs a new one.
 digest=$({ pwd; cat requirements/development.lock requirements/torch.txt client/pyproject.toml contracts/version.py; } | sha256sum | cut -d' ' -f1)
 stamp=.venv/.installed
-up_to_date() { [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ] && is_311 .venv/bin/python; }
+up_to_date() { [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ] && is_supported_python .venv/bin/python; }
 up_to_date && exit 0
 
 # Two calls at once (a test run beside `make up`) take turns; the second then finds the work done.
@@ -29,27 +28,38 @@ install() {
         { tail -n 15 .local/logs/apt.log >&2; fail "apt-get could not install $*; see above."; }
 }
 find_python() {
-    for candidate in "${PYTHON:-python3}" python3 python3.11 /usr/bin/python3.11; do
-        if is_311 "$candidate"; then python=$candidate; return; fi
-    done
+    if [ -n "${PYTHON:-}" ]; then
+        choose_python "$PYTHON"
+    else
+        # Twice by the path: PATH may hold a version manager's wrappers, which fail for a version that is not chosen.
+        choose_python python3.11 python3 /usr/bin/python3.11 /usr/bin/python3 \
+            python3.12 python3.13 /usr/bin/python3.12 /usr/bin/python3.13
+    fi
 }
 
-python=
-find_python
-if [ -z "$python" ] && can_install; then
-    install python3 python3-venv
+if ! is_supported_python .venv/bin/python; then
     find_python
-fi
-[ -n "$python" ] || fail "Python 3.11 is needed and $(python3 --version 2>/dev/null || echo 'no python3') was found. \
-Install Python 3.11 and name it: make venv PYTHON=/path/to/python3.11"
+    untried=
+    if [ -z "$python" ] && [ -z "${PYTHON:-}" ]; then
+        if can_install; then
+            install python3 python3-venv
+            find_python
+            untried=" apt-get's newest python3 is none of them."
+        else
+            untried=" Not tried: installing one, which needs root and apt-get (apt-get install python3 python3-venv)."
+        fi
+    fi
+    [ -n "$python" ] || fail "one of Python $SUPPORTED_PYTHONS is needed. Tried: $tried.$untried \
+Name one that you have: make venv PYTHON=/path/to/python3"
 
-if ! is_311 .venv/bin/python; then
     # A Debian python3 without its venv package has no ensurepip.
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         can_install || fail "$python cannot make virtual environments. As root, run: apt-get install python3-venv"
         install python3-venv
     fi
-    say "Making .venv with $("$python" --version)."
+    note=
+    [ "$python_version" = "$TESTED_PYTHON" ] || note=" The tests run on Python $TESTED_PYTHON only."
+    say "Making .venv with Python $python_version ($python).$note"
     "$python" -m venv --clear .venv || fail "$python could not make .venv; see above."
 fi
 

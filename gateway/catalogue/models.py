@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contracts.errors import UnknownModel
-from contracts.models.descriptions import ModelDescription
+from contracts.models.descriptions import ModelDescription, Overlay
 from contracts.models.status import ServedModel
 from contracts.submissions.documents import ModelRef
 from contracts.workflows.catalogue import Catalogue
@@ -61,6 +61,11 @@ class ModelDirectory:
 
     def description(self, name: str, version: str) -> ModelDescription | None:
         return self._described.get((name, version))
+
+    def overlay(self, model: ModelRef) -> Overlay | None:
+        """Return how the model's mask is drawn; None where it declares no overlay or is not described here."""
+        described = self.description(model.name, model.version)
+        return described.overlay if described else None
 
     def served(self, name: str, version: str) -> ServedModel | None:
         return self._served.get((name, version))

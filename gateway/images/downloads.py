@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from contracts.submissions.documents import Artifact, Submission
-from gateway.images.overlay import MASK
+from contracts.models.descriptions import Overlay
+from contracts.submissions.documents import Artifact, ModelRef, Submission
+from gateway.images.overlay import SubmissionOverlay
 
 OVERLAY = "overlay.png"
 
@@ -21,9 +23,22 @@ def stored_artifact(submission: Submission, name: str) -> Artifact | None:
     return next((each for each in submission.artifacts if each.name == name), None)
 
 
-def has_overlay(submission: Submission) -> bool:
-    mask = stored_artifact(submission, MASK)
-    return mask is not None and mask.media_type == "image/png" and stored_artifact(submission, OVERLAY) is None
+def find_overlay(submission: Submission, declared: Callable[[ModelRef], Overlay | None]) -> SubmissionOverlay | None:
+    """Return what ``overlay.png`` shows: the mask of the first step whose model declares an overlay and answered one.
+
+    ``declared`` gives a model's declaration. None where there is no such mask yet, or where a step made an artifact of
+    that name itself.
+    """
+    if stored_artifact(submission, OVERLAY) is not None:
+        return None
+    for step in submission.steps:
+        style = declared(step.model)
+        if style is None or step.output is None:
+            continue
+        for artifact in submission.artifacts:
+            if step.output.get(style.mask) == {"artifact": artifact.name} and artifact.media_type == "image/png":
+                return SubmissionOverlay(artifact.name, style)
+    return None
 
 
 def shown_inline(media_type: str) -> bool:

@@ -1,54 +1,70 @@
-"""A mask drawn over its picture: contour and translucent fill. Pure.
+"""A mask drawn over its picture: contour and translucent fill, as the model that answered the mask declares. Pure.
 
-The picture is read as the model's preprocessing reads it: FLAIR is the green channel of (pre-contrast, FLAIR,
-post-contrast), grey is taken as FLAIR, transparent pixels are black, and another size is brought to the mask's.
+The picture is read as a model's preprocessing reads it: grey stands for each channel, transparent pixels are black, and
+another size is brought to the mask's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageColor, ImageOps
 
 from contracts.errors import UnknownArtifact
+from contracts.models.descriptions import Overlay
 from gateway.images.masks import read_mask
 
-MASK = "mask.png"
 VERSION = 1
-"""Counts the ways in which it was ever drawn: part of the ETag."""
+"""Counts the ways of drawing: part of the ETag. Raise it when a default of Overlay changes, too."""
 
-FLAIR = 1
-FILL = np.array([255, 64, 64], dtype=np.float32)
-FILL_SHARE = 0.35
-CONTOUR = np.array([255, 221, 0], dtype=np.uint8)
 REDUCED_SIDE = 1024
 """A larger picture is reduced to about this before its channels are told apart, which then costs no memory."""
 
 Pixels = NDArray[np.uint8]
 
 
-def draw(picture: bytes, mask: bytes) -> bytes:
+@dataclass(frozen=True)
+class SubmissionOverlay:
+    """What is drawn for one submission: the name of the artifact that holds the mask, and how its model declares it."""
+
+    mask: str
+    style: Overlay
+
+    def etag(self, input_sha256: str, mask: bytes) -> str:
+        """Return the ETag of the drawing, known without drawing: of the picture, the mask and what is declared."""
+        parts = [str(VERSION), input_sha256, hashlib.sha256(mask).hexdigest()]
+        if declared := self.style.model_dump(exclude={"mask"}, exclude_defaults=True):
+            parts.append(json.dumps(declared, sort_keys=True))
+        return hashlib.sha256(":".join(parts).encode()).hexdigest()
+
+
+def draw(picture: bytes, mask: bytes, overlay: SubmissionOverlay) -> bytes:
     """Return a PNG of the mask's size. Raises UnknownArtifact when one of the two cannot be read as a picture."""
     try:
         inside = read_mask(mask)
-        grey = _flair(picture, (inside.shape[1], inside.shape[0]))
+        grey = _channel(picture, overlay.style.channel, (inside.shape[1], inside.shape[0]))
     except Exception as error:  # Pillow's parsers leak many types on hostile bytes
         raise UnknownArtifact(
-            "There is no overlay of this submission: its input or its mask cannot be decoded. Get mask.png instead."
+            "There is no overlay of this submission: its input or its mask cannot be decoded. "
+            f"Get {overlay.mask} instead."
         ) from error
     content = io.BytesIO()
-    Image.fromarray(blend(grey, inside)).save(content, format="PNG")
+    Image.fromarray(blend(grey, inside, overlay.style)).save(content, format="PNG")
     return content.getvalue()
 
 
-def blend(grey: Pixels, inside: NDArray[np.bool_]) -> Pixels:
+def blend(grey: Pixels, inside: NDArray[np.bool_], style: Overlay) -> Pixels:
     """Return RGB: grey outside of the mask, tinted inside, a line of one pixel along its inner edge."""
     shown = np.repeat(grey[:, :, None], 3, axis=2)
-    tinted = shown[inside].astype(np.float32) * (1 - FILL_SHARE) + FILL * FILL_SHARE
+    fill = np.array(ImageColor.getrgb(style.fill), dtype=np.float32)
+    tinted = shown[inside].astype(np.float32) * (1 - style.fill_opacity) + fill * style.fill_opacity
     shown[inside] = tinted.round().astype(np.uint8)
-    shown[contour(inside)] = CONTOUR
+    shown[contour(inside)] = np.array(ImageColor.getrgb(style.contour), dtype=np.uint8)
     return shown
 
 
@@ -60,7 +76,7 @@ def contour(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return edge
 
 
-def _flair(content: bytes, size: tuple[int, int]) -> Pixels:
+def _channel(content: bytes, name: str, size: tuple[int, int]) -> Pixels:
     with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as opened:
         opened.draft("RGB", size)  # a JPEG is decoded at an eighth of its size where that is enough
         turned = opened.getexif().get(0x0112, 1)
@@ -69,7 +85,7 @@ def _flair(content: bytes, size: tuple[int, int]) -> Pixels:
     if turned != 1:
         small.getexif()[0x0112] = turned
         small = ImageOps.exif_transpose(small)
-    channel = _to_rgb(small).getchannel(FLAIR)
+    channel = _to_rgb(small).getchannel(name[0].upper())
     if channel.size != size:
         channel = channel.resize(size, Image.Resampling.BILINEAR)
     return np.asarray(channel, dtype=np.uint8)

@@ -14,6 +14,7 @@ from torch import nn
 from services.bms_flair_abnormality_classification.network import SliceClassifier
 from services.bms_flair_abnormality_classification.preprocess import prepare_slice
 from services.common.image_handler import ImageHandler
+from services.common.memory_format import channels_last
 
 ABNORMAL = "abnormality"
 NORMAL = "no_abnormality"
@@ -25,7 +26,7 @@ class FlairClassificationHandler(ImageHandler):
     draft_size = (256, 256)
 
     def build(self) -> nn.Module:
-        return SliceClassifier().to(memory_format=torch.channels_last)
+        return channels_last(SliceClassifier())
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         return prepare_slice(image)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.bms_flair_abnormality_segmentation.network import SliceSegmenter
 from services.bms_flair_abnormality_segmentation.train import WEIGHTS
@@ -59,7 +60,7 @@ def report(evaluation: Evaluation) -> None:
     print(f"worst cases (truth green, prediction red): {evaluation.output}")
 
 
-def _overlap(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _overlap(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
     """Return each slice's common pixels and the sum of both masks' pixels."""
     common = (first & second).sum(axis=(1, 2))
     return common, first.sum(axis=(1, 2)) + second.sum(axis=(1, 2))

@@ -15,6 +15,7 @@ from torch import nn
 from services.bms_flair_abnormality_segmentation.network import SliceSegmenter
 from services.bms_flair_abnormality_segmentation.preprocess import prepare_slice
 from services.common.image_handler import ImageHandler
+from services.common.memory_format import channels_last
 
 
 class FlairSegmentationHandler(ImageHandler):
@@ -23,7 +24,7 @@ class FlairSegmentationHandler(ImageHandler):
     draft_size = (256, 256)
 
     def build(self) -> nn.Module:
-        return SliceSegmenter().to(memory_format=torch.channels_last)
+        return channels_last(SliceSegmenter())
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         return prepare_slice(image)

@@ -20,8 +20,13 @@ CARD = "MODEL_CARD.md"
 _FIGURE_COLUMNS = 3
 
 
-def describe(folder: Path, name: str, version: str, weights: Path) -> dict[str, Any]:
-    """Return the description of the model in ``folder``; without a card, it has none."""
+def describe(
+    folder: Path, name: str, version: str, weights: Path, overlay: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the description of the model in ``folder``; without a card, it has none.
+
+    ``overlay`` is what :func:`services.common.overlays.read_overlay` returns.
+    """
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     described: dict[str, Any] = {
@@ -32,6 +37,8 @@ def describe(folder: Path, name: str, version: str, weights: Path) -> dict[str, 
     card = folder / CARD
     if card.is_file():
         described["card"] = read_card(card.read_text())
+    if overlay is not None:
+        described["overlay"] = overlay
     return described
 
 

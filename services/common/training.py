@@ -86,7 +86,8 @@ class TrainingRun:
             self.optimizer, warmup_cosine(epochs * steps_per_epoch, max(1, int(warmup_epochs * steps_per_epoch)))
         )
         # use_buffers also averages the batch-norm statistics, which would otherwise belong to other weights.
-        self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True)
+        average = get_ema_multi_avg_fn(ema_decay)  # type: ignore[no-untyped-call]
+        self.averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
         self.epoch = 0
         self.history: list[dict[str, float]] = []
 
@@ -156,7 +157,7 @@ class TrainingRun:
             for count, batch in enumerate(steps, start=1):
                 value = loss(self.model, batch)
                 self.optimizer.zero_grad(set_to_none=True)
-                value.backward()
+                value.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
                 self.optimizer.step()
                 self.schedule.step()

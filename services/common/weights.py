@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from services.common.training import write_atomically
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -24,7 +27,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
     path.chmod(0o644)  # safetensors leaves a file that only its owner may read
 
 
-def load_weights(model: nn.Module, path: Path) -> nn.Module:
+def load_weights(model: Module, path: Path) -> Module:
     """Load what :func:`save_weights` wrote and return the model in evaluation mode."""
     model.load_state_dict({name: value.to(torch.get_default_dtype()) for name, value in load_file(path).items()})
     return model.eval()

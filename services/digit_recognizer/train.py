@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
+from services.common.memory_format import channels_last
 from services.common.plots import draw_history
 from services.common.training import TrainingRun, seed_everything, write_atomically
 from services.digit_recognizer.dataset import (
@@ -139,7 +140,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     run = TrainingRun(
         cache / f"run-{options.epochs}-{options.pictures}-{options.seed}",
-        DigitNetwork().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        channels_last(DigitNetwork()),
         epochs=options.epochs,
         steps_per_epoch=mixture.steps,
         learning_rate=4e-3,

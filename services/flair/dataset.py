@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
@@ -42,14 +43,14 @@ class Split:
 class Slices:
     """``pixels`` uint8 (N, 3, 256, 256), ``masks`` uint8 (N, 256, 256) of 0 and 1, ``patients`` (N,) names."""
 
-    pixels: np.ndarray
-    masks: np.ndarray
-    patients: np.ndarray
+    pixels: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    patients: NDArray[np.str_]
 
     @property
-    def labels(self) -> np.ndarray:
+    def labels(self) -> NDArray[np.bool_]:
         """(N,) bool: whether the slice shows any abnormality."""
-        return self.masks.any(axis=(1, 2))
+        return np.asarray(self.masks.any(axis=(1, 2)))
 
 
 def patient_folders(data: Path) -> dict[str, Path]:

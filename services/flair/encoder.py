@@ -107,7 +107,7 @@ def load_imagenet(encoder: Encoder, weights: Path) -> None:
     """
     published = torch.load(weights, map_location="cpu", weights_only=True)
     _copy(published, "_conv_stem", "_bn0", encoder.stem)
-    blocks = [block for group in encoder.groups for block in group]
+    blocks = [block for block in encoder.groups.modules() if isinstance(block, InvertedResidual)]
     for number, block in enumerate(blocks):
         prefix = f"_blocks.{number}."
         if not isinstance(block.expand, nn.Identity):

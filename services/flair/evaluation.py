@@ -8,22 +8,27 @@ import io
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
 from services.common.folding import fold_batch_norms
+from services.common.memory_format import channels_last
 from services.common.metrics import Interval, bootstrap_interval
 from services.flair.dataset import DatasetMissing, Slices, patient_folders, read_slices, split_patients
 from services.flair.slices import prepare_slice
 from services.flair.training import normalise_batch
 
 BATCH = 16
+
+Table = NDArray[np.float64]
+"""(N, columns): one row a slice or a patient."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,9 @@ def parse_evaluation(purpose: str, arguments: Sequence[str] | None = None) -> Ev
 
 
 @torch.inference_mode()
-def answers(model: nn.Module, pixels: np.ndarray) -> np.ndarray:
+def answers(model: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the served model's logits for uint8 (N, 3, 256, 256) ``pixels``, row by row."""
-    model = model.to(memory_format=torch.channels_last)
+    model = channels_last(model)
     found = []
     for start in range(0, len(pixels), BATCH):
         inputs = torch.from_numpy(normalise_batch(pixels[start : start + BATCH]))
@@ -64,7 +69,7 @@ def answers(model: nn.Module, pixels: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def as_jpeg(pixels: np.ndarray, quality: int = 90) -> np.ndarray:
+def as_jpeg(pixels: NDArray[np.uint8], quality: int = 90) -> NDArray[np.uint8]:
     """Return the slices as a client's JPEG of that quality shows them: uint8 (N, 3, 256, 256)."""
     result = np.empty_like(pixels)
     for index, item in enumerate(pixels):
@@ -74,7 +79,7 @@ def as_jpeg(pixels: np.ndarray, quality: int = 90) -> np.ndarray:
     return result
 
 
-def per_patient(patients: np.ndarray, *columns: np.ndarray) -> dict[str, list[tuple[float, ...]]]:
+def per_patient(patients: NDArray[np.str_], *columns: NDArray[np.generic]) -> dict[str, list[tuple[float, ...]]]:
     """Group one row of ``columns`` a slice by patient, for bootstrapping over patients."""
     rows: dict[str, list[tuple[float, ...]]] = {}
     for patient, *values in zip(patients.tolist(), *(column.tolist() for column in columns), strict=True):
@@ -82,7 +87,7 @@ def per_patient(patients: np.ndarray, *columns: np.ndarray) -> dict[str, list[tu
     return rows
 
 
-def interval(groups: dict[str, list[tuple[float, ...]]], statistic: Callable[[np.ndarray], float]) -> Interval:
+def interval(groups: Mapping[str, Sequence[tuple[float, ...]]], statistic: Callable[[Table], float]) -> Interval:
     """Return ``statistic`` of the (N, columns) array with its 95 % interval over patients."""
     return bootstrap_interval(groups, lambda rows: statistic(np.array(rows)), seed=0)
 
@@ -91,9 +96,9 @@ def shown(found: Interval) -> str:
     return f"{found.value:.4f} | {found.low:.4f} to {found.high:.4f}"
 
 
-def measure_speed(model: nn.Module, pixels: np.ndarray, repeats: int = 60) -> str:
+def measure_speed(model: nn.Module, pixels: NDArray[np.uint8], repeats: int = 60) -> str:
     """Time one slice on one core, as it is served, PNG decoding included, and the process's peak memory."""
-    model = fold_batch_norms(copy.deepcopy(model)).to(memory_format=torch.channels_last)
+    model = channels_last(fold_batch_norms(copy.deepcopy(model)))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     content = io.BytesIO()
@@ -111,7 +116,12 @@ def measure_speed(model: nn.Module, pixels: np.ndarray, repeats: int = 60) -> st
     return f"one slice on one core: p50 {half:.1f} ms, p95 {most:.1f} ms; peak memory of this run {peak:.0f} MiB"
 
 
-def draw_case(path: Path, pixels: np.ndarray, truth: np.ndarray, predicted: np.ndarray | None = None) -> None:
+def draw_case(
+    path: Path,
+    pixels: NDArray[np.uint8],
+    truth: NDArray[np.generic],
+    predicted: NDArray[np.generic] | None = None,
+) -> None:
     """Write FLAIR with the truth's outline in green and the prediction's in red, side by side with the plain slice."""
     flair = np.repeat(pixels[1][:, :, None], 3, axis=2)
     marked = flair.copy()
@@ -121,9 +131,9 @@ def draw_case(path: Path, pixels: np.ndarray, truth: np.ndarray, predicted: np.n
     Image.fromarray(np.concatenate([flair, marked], axis=1)).resize((1024, 512)).save(path)
 
 
-def _outline(mask: np.ndarray) -> np.ndarray:
+def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     inner = mask.copy()
     for axis, shift in ((0, 1), (0, -1), (1, 1), (1, -1)):
         inner &= np.roll(mask, shift, axis)
-    outline: np.ndarray = mask & ~inner
+    outline: NDArray[np.bool_] = mask & ~inner
     return outline

@@ -66,7 +66,8 @@ class ClassificationHead(nn.Module):
 
     def forward(self, maps: list[torch.Tensor]) -> torch.Tensor:
         pooled = [pool for level in maps[-2:] for pool in (level.mean(dim=(2, 3)), level.amax(dim=(2, 3)))]
-        return self.layers(torch.cat(pooled, dim=1)).squeeze(1)
+        logits: torch.Tensor = self.layers(torch.cat(pooled, dim=1))
+        return logits.squeeze(1)
 
 
 class FlairNetwork(nn.Module):
@@ -98,7 +99,8 @@ class SliceSegmenter(nn.Module):
         self.register_buffer("threshold", torch.tensor(0.5))
 
     def forward(self, slices: torch.Tensor) -> torch.Tensor:
-        return self.decoder(self.encoder(slices)).squeeze(1) - torch.logit(self.threshold)
+        logits: torch.Tensor = self.decoder(self.encoder(slices))
+        return logits.squeeze(1) - torch.logit(self.threshold)
 
 
 class SliceClassifier(nn.Module):
@@ -119,4 +121,5 @@ class SliceClassifier(nn.Module):
     def forward(self, slices: torch.Tensor) -> torch.Tensor:
         size = (CLASSIFIED_SIDE, CLASSIFIED_SIDE)
         seen = functional.interpolate(slices, size=size, mode="bilinear", antialias=True, align_corners=False)
-        return self.head(self.encoder(seen)) / self.temperature
+        logits: torch.Tensor = self.head(self.encoder(seen))
+        return logits / self.temperature

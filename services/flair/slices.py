@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 256
@@ -36,7 +37,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def prepare_slice(image: Image.Image) -> np.ndarray:
+def prepare_slice(image: Image.Image) -> NDArray[np.float32]:
     """Turn any picture into one network input: float32 of shape (3, 256, 256), normalised by MEAN and STD."""
     rgb = to_rgb(image)
     if rgb.size != (SIDE, SIDE):
@@ -44,7 +45,7 @@ def prepare_slice(image: Image.Image) -> np.ndarray:
     return normalise(np.asarray(rgb, dtype=np.uint8).transpose(2, 0, 1))
 
 
-def normalise(pixels: np.ndarray) -> np.ndarray:
+def normalise(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Turn uint8 (3, H, W) pixels into the float32 values that the networks read."""
     values = pixels.astype(np.float32) / np.float32(255.0)
     return (values - MEAN[:, None, None]) / STD[:, None, None]

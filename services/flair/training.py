@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from services.common.memory_format import channels_last
 from services.common.metrics import accuracy, auc
 from services.common.plots import draw_history
 from services.common.training import TrainingRun, pick_device, seed_everything
@@ -59,8 +61,8 @@ def stages(coarse_epochs: int, fine_epochs: int) -> tuple[Stage, Stage]:
 class Predictions:
     """Raw network answers: ``masks`` float16 (N, 256, 256) probabilities, ``logits`` float32 (N,)."""
 
-    masks: np.ndarray
-    logits: np.ndarray
+    masks: NDArray[np.float16]
+    logits: NDArray[np.float32]
 
 
 @torch.inference_mode()
@@ -80,11 +82,11 @@ def predict(network: nn.Module, slices: Slices, *, side: int = SIDE, batch: int 
     return Predictions(np.concatenate(masks), np.concatenate(logits))
 
 
-def normalise_batch(pixels: np.ndarray) -> np.ndarray:
+def normalise_batch(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.stack([normalise(item) for item in pixels])
 
 
-def pooled_dice(predicted: np.ndarray, truth: np.ndarray) -> float:
+def pooled_dice(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     """Dice over all pixels of all slices: 2|A and B| / (|A| + |B|); 1.0 when both are empty."""
     sums = int(predicted.sum()) + int(truth.sum())
     return 2.0 * int(np.logical_and(predicted, truth).sum()) / sums if sums else 1.0
@@ -153,7 +155,7 @@ def _train_stage(stage: Stage, start: FlairNetwork, training: Slices, validation
     device = pick_device()
     network = FlairNetwork()
     network.load_state_dict(start.state_dict())
-    network = network.to(device, memory_format=torch.channels_last)
+    network = channels_last(network.to(device))
     run = TrainingRun(
         runs / stage.name,
         network,

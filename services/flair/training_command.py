@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.flair.dataset import DatasetMissing, Slices, patient_folders, read_slices, split_patients
 from services.flair.network import FlairNetwork
@@ -48,7 +49,7 @@ def run_training(purpose: str, ship: Callable[[Trained], str], arguments: Sequen
     print(ship(Trained(network, validation, predict(network, validation))))
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.bool_]) -> float:
     """Return the temperature that minimises the validation cross-entropy, by search over 0.25 to 8 in 1 % steps.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", 2017.

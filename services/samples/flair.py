@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+
+Floats = NDArray[np.float64]
 
 SIDE = 256
 MASK_LEVEL = 0.5
@@ -54,7 +57,7 @@ PHANTOMS = (
 )
 
 
-def render(phantom: Phantom) -> tuple[np.ndarray, np.ndarray]:
+def render(phantom: Phantom) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return uint8 (256, 256, 3) of (pre-contrast, FLAIR, post-contrast), and the drawn lesion as (256, 256) bool."""
     noise = np.random.default_rng(phantom.seed)
     down, right = np.mgrid[0:SIDE, 0:SIDE].astype(np.float64)
@@ -104,30 +107,31 @@ def render_all(folder: Path) -> list[Path]:
     return written
 
 
-def _edge(distance: np.ndarray, width: float) -> np.ndarray:
+def _edge(distance: Floats, width: float) -> Floats:
     """Return 0 far below zero, 1 far above, softly in between."""
-    soft: np.ndarray = 1 / (1 + np.exp(-np.clip(distance / (width / 4), -40, 40)))
+    soft: Floats = 1 / (1 + np.exp(-np.clip(distance / (width / 4), -40, 40)))
     return soft
 
 
-def _texture(noise: np.random.Generator, scale: float) -> np.ndarray:
+def _texture(noise: np.random.Generator, scale: float) -> Floats:
     """Return smooth noise of unit variance whose blobs are about ``scale`` pixels wide."""
     rough = Image.fromarray(noise.normal(128, 40, (SIDE, SIDE)).clip(0, 255).astype(np.uint8))
     values = np.asarray(rough.filter(ImageFilter.GaussianBlur(scale)), dtype=np.float64)
-    result: np.ndarray = (values - values.mean()) / values.std()
+    result: Floats = (values - values.mean()) / values.std()
     return result
 
 
-def _ventricles(x: np.ndarray, y: np.ndarray, size: float) -> np.ndarray:
+def _ventricles(x: Floats, y: Floats, size: float) -> Floats:
     """Return two horns beside the midline, as a picture from 0 to 1."""
     horns = [
         _edge(1 - np.hypot((np.abs(x) - 9 - 0.16 * np.abs(y - shift)) / (5.5 * size), (y - shift) / (17 * size)), 0.3)
         for shift in (-12.0, 14.0)
     ]
-    return np.maximum(*horns)
+    both: Floats = np.maximum(*horns)
+    return both
 
 
-def _lesion(lesion: Lesion | None, x: np.ndarray, y: np.ndarray, noise: np.random.Generator) -> np.ndarray:
+def _lesion(lesion: Lesion | None, x: Floats, y: Floats, noise: np.random.Generator) -> Floats:
     """Return the lesion as a picture from 0 to 1, with an uneven outline."""
     if lesion is None:
         return np.zeros_like(x)

@@ -20,7 +20,7 @@ from gateway.api.problems import described
 from gateway.api.requests.paths import SUBMISSIONS, SubmissionPath
 from gateway.api.resources.addresses import PREFIX, submission_url
 from gateway.images import overlay
-from gateway.images.downloads import OVERLAY, download_name, has_overlay, shown_inline, stored_artifact
+from gateway.images.downloads import OVERLAY, download_name, find_overlay, shown_inline, stored_artifact
 from gateway.submissions.export import Slots
 from gateway.submissions.ports import Clock, ImageStore
 
@@ -92,6 +92,7 @@ class Pictures:
 def blueprint(application: Application) -> APIBlueprint:
     lookup = application.submissions.lookup
     pictures = Pictures(application.submissions.images, lookup)
+    declared = application.catalogue.models.overlay
     v2 = APIBlueprint("v2_pictures", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
     drawing = Slots(DRAWN_AT_ONCE, BUSY, retry_after_seconds=2)
     content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", "image/jpeg")}
@@ -133,7 +134,7 @@ def blueprint(application: Application) -> APIBlueprint:
             )
             for each in submission.artifacts
         ]
-        if has_overlay(submission):
+        if find_overlay(submission, declared):
             url = submission_url(submission.id, "artifacts", OVERLAY)
             items.append(ArtifactItem(name=OVERLAY, media_type="image/png", bytes=None, url=url))
         return Response(ArtifactList(items=items).model_dump_json(), mimetype="application/json")
@@ -145,22 +146,21 @@ def blueprint(application: Application) -> APIBlueprint:
         responses=responses,
     )
     def artifact(path: ArtifactPath) -> Response:
-        """A picture that a step made, by its name, or `overlay.png`: the mask's contour and fill over the FLAIR image.
+        """A picture that a step made, by its name, or `overlay.png`: the mask's contour and fill over the image.
 
-        An overlay is drawn when it is asked for, in the mask's size.
+        An overlay is drawn when it is asked for, in the mask's size and as the model that made the mask declares.
         """
         submission = lookup.find(path.submission_id)
         fixed = submission.state is SubmissionState.SUCCEEDED  # before that, a step may run once more
-        if path.name == OVERLAY and has_overlay(submission):
-            mask = pictures.read(submission, overlay.MASK).data
-            parts = (str(overlay.VERSION), submission.input.sha256, hashlib.sha256(mask).hexdigest())
-            etag = hashlib.sha256(":".join(parts).encode()).hexdigest()
+        if path.name == OVERLAY and (found := find_overlay(submission, declared)):
+            mask = pictures.read(submission, found.mask).data
+            etag = found.etag(submission.input.sha256, mask)
             if etag in request.if_none_match and "Range" not in request.headers:
                 return pictures.answer(
                     submission, b"", "image/png", etag, OVERLAY, fixed=fixed
                 )  # a 304 needs no drawing
             with drawing.acquire(wait_seconds=DRAWING_SECONDS):
-                drawn = overlay.draw(pictures.read(submission, INPUT_NAME).data, mask)
+                drawn = overlay.draw(pictures.read(submission, INPUT_NAME).data, mask, found)
             return pictures.answer(submission, drawn, "image/png", etag, OVERLAY, fixed=fixed)
         named = stored_artifact(submission, path.name)
         if named is None:

@@ -6,11 +6,17 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from contracts.models.descriptions import ModelDescription, Overlay, Weights
 from contracts.workflows.catalogue import Catalogue
+from gateway.catalogue.models import ModelDirectory
 from tests.support.factories import GATED, ONE_STEP, make_workflow
 from tests.support.fake_data import MemoryTombstones
 from tests.support.fakes import MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app
+
+SEGMENTER = ModelDescription(
+    name="segmenter", version="1.0.0", weights=Weights(digest="sha256:0", bytes=1), overlay=Overlay(mask="mask")
+)
 
 
 @pytest.fixture
@@ -38,7 +44,8 @@ def tombstones(store: MemoryStore) -> MemoryTombstones:
 def app(
     store: MemoryStore, job_publisher: GatewayPublisher, catalogue: Catalogue, tombstones: MemoryTombstones
 ) -> Flask:
-    return make_app(store, job_publisher, catalogue, tombstones=tombstones)
+    models = ModelDirectory(catalogue, [SEGMENTER])
+    return make_app(store, job_publisher, catalogue, tombstones=tombstones, models=models)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ DICE_FLOORS = {"validation": 0.85, "test": 0.87}
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
-def test_slices_are_classified_and_outlined_as_well_as_promised(data, part):
+def test_slices_are_classified_and_outlined_as_well_as_promised(data: Path, part: str) -> None:
     folders = patient_folders(data)
     slices = read_slices([folders[name] for name in getattr(split_patients(list(folders)), part)])
     logits = answers(load_weights(SliceClassifier(), classification.WEIGHTS), slices.pixels)
@@ -38,7 +40,7 @@ def test_slices_are_classified_and_outlined_as_well_as_promised(data, part):
     assert pooled_dice(masks & (logits > 0)[:, None, None], slices.masks.astype(bool)) >= DICE_FLOORS[part]
 
 
-def test_the_split_is_by_patient_and_seeded(data):
+def test_the_split_is_by_patient_and_seeded(data: Path) -> None:
     names = list(patient_folders(data))
     split = split_patients(names)
     assert split == split_patients(names[::-1])
@@ -48,12 +50,12 @@ def test_the_split_is_by_patient_and_seeded(data):
     assert min(len(parts[1]), len(parts[2])) >= 12
 
 
-def test_mnist_is_read_as_well_as_promised(data):
+def test_mnist_is_read_as_well_as_promised(data: Path) -> None:
     test = read_mnist(data / "mnist", "t10k")
     network = DigitNetwork()
     network.load_state_dict(load_file(digits.WEIGHTS))
     # As the service reads them: each picture through the preprocessing that photos go through.
     inputs = torch.from_numpy(np.stack([preprocess(Image.fromarray(picture)) for picture in test.pictures]))
     with torch.inference_mode():
-        found = torch.cat([network.eval().probabilities(part).argmax(dim=1) for part in inputs.split(500)])
+        found = torch.cat([network.eval().probabilities(part).argmax(dim=1) for part in torch.split(inputs, 500)])
     assert (found.numpy() == test.labels).mean() >= 0.996

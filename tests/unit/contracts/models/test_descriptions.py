@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contracts.errors import InvalidSetting
-from contracts.models.descriptions import FILE_NAME, MAX_FILE_BYTES, load_descriptions
-from services.common import descriptions
+from contracts.models.descriptions import FILE_NAME, MAX_FILE_BYTES, Overlay, load_descriptions
+from services.common import descriptions, overlays
 
 CARD = """# Brightness 1.0.0
 
@@ -82,3 +83,43 @@ def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
         load_descriptions(tmp_path / FILE_NAME)
     with pytest.raises(InvalidSetting, match="cannot be read"):
         load_descriptions(tmp_path)
+
+
+def described(folder: Path, overlay: dict[str, Any]) -> Path:
+    (folder / "w").write_bytes(b"")
+    descriptions.write(folder, [descriptions.describe(folder, "m", "1", folder / "w", overlay)])
+    return folder / FILE_NAME
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"mask": "mask"},
+        {"mask": "m" * 64, "channel": "blue", "fill": "#012def", "fill_opacity": 1, "contour": "#ffffff"},
+        {"mask": "mask", "fill_opacity": 0},
+    ],
+)
+def test_an_overlay_is_read_as_it_was_written(tmp_path: Path, section: dict[str, Any]) -> None:
+    path = described(tmp_path, overlays.read_overlay(section))
+    assert load_descriptions(path)[0].overlay == Overlay.model_validate(section)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {},
+        {"mask": ""},
+        {"mask": "m" * 65},
+        {"mask": "mask", "channel": "alpha"},
+        {"mask": "mask", "fill": "red"},
+        {"mask": "mask", "contour": "#FFFFFF"},
+        {"mask": "mask", "contour": "#ffffff\n"},
+        {"mask": "mask", "fill_opacity": 1.1},
+        {"mask": "mask", "fill_opacity": -0.1},
+    ],
+)
+def test_writer_and_reader_refuse_the_same_overlays(tmp_path: Path, section: dict[str, Any]) -> None:
+    with pytest.raises(overlays.InvalidOverlay):
+        overlays.read_overlay(section)
+    with pytest.raises(InvalidSetting, match="make models"):
+        load_descriptions(described(tmp_path, section))

@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from contracts.errors import UnknownArtifact
-from gateway.images.overlay import CONTOUR, blend, contour, draw
+from contracts.models.descriptions import Overlay
+from gateway.images.overlay import SubmissionOverlay, blend, contour, draw
 from services.flair.slices import to_rgb
 from tests.support.factories import encoded, png
 
@@ -28,6 +29,7 @@ def pixels(content):
 
 
 NOTHING = mask(np.zeros((16, 16), bool))
+GREEN = SubmissionOverlay("mask.png", Overlay(mask="mask"))
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
@@ -40,20 +42,20 @@ def test_the_contour_is_what_touches_the_outside_by_a_side(inside):
         assert edge[y, x] == (inside[y, x] and outside)
 
 
-def test_outside_is_the_grey_of_flair_inside_is_tinted_the_edge_is_drawn():
+def test_outside_is_the_grey_of_the_channel_inside_is_tinted_the_edge_is_drawn():
     inside = np.zeros((16, 16), bool)
     inside[4:12, 4:12] = True
-    shown = pixels(draw(png(16, 16, colour=(10, 100, 200)), mask(inside)))
+    shown = pixels(draw(png(16, 16, colour=(10, 100, 200)), mask(inside), GREEN))
     assert (shown[0, 0] == 100).all()
-    assert (shown[4, 4] == CONTOUR).all()
+    assert (shown[4, 4] == (255, 221, 0)).all()
     red, green, blue = shown[8, 8].tolist()
     assert red > 100 > green == blue > 0
 
 
-def test_without_a_mask_it_is_the_flair_picture():
+def test_without_a_mask_it_is_the_channel_alone():
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
     content = encoded(Image.fromarray(np.stack([values // 2, values, 255 - values], axis=2)), "PNG")
-    assert (pixels(draw(content, NOTHING)) == values[:, :, None]).all()
+    assert (pixels(draw(content, NOTHING, GREEN)) == values[:, :, None]).all()
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "1", "I;16"])
@@ -68,7 +70,7 @@ def test_the_channel_is_the_one_that_the_model_reads(mode):
         image = grey.convert(mode)
     with Image.open(io.BytesIO(encoded(image, "PNG"))) as read:
         expected = np.asarray(to_rgb(read))[:, :, 1]
-    assert (pixels(draw(encoded(image, "PNG"), NOTHING))[:, :, 0] == expected).all()
+    assert (pixels(draw(encoded(image, "PNG"), NOTHING, GREEN))[:, :, 0] == expected).all()
 
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 30), (3000, 2000)])
@@ -76,7 +78,7 @@ def test_the_channel_is_the_one_that_the_model_reads(mode):
 def test_any_size_is_brought_to_the_masks(size, form):
     left_half = Image.new("RGB", size, (0, 200, 0))
     left_half.paste((0, 20, 0), (size[0] // 2, 0, *size))
-    shown = pixels(draw(encoded(left_half, form), NOTHING))
+    shown = pixels(draw(encoded(left_half, form), NOTHING, GREEN))
     assert shown.shape == (16, 16, 3)
     assert abs(int(shown[8, 2, 0]) - 200) < 8
     assert abs(int(shown[8, 13, 0]) - 20) < 8
@@ -88,7 +90,7 @@ def test_a_picture_lies_as_its_exif_says(size):
     image.paste((0, 255, 0), (0, 0, size[0], size[1] // 2))  # bright above
     exif = Image.Exif()
     exif[0x0112] = 6  # turn clockwise: bright to the right
-    shown = pixels(draw(encoded(image, "JPEG", exif=exif), NOTHING))
+    shown = pixels(draw(encoded(image, "JPEG", exif=exif), NOTHING, GREEN))
     assert shown[8, 14, 0] > 240
     assert shown[8, 1, 0] < 20
 
@@ -96,16 +98,45 @@ def test_a_picture_lies_as_its_exif_says(size):
 def test_what_cannot_be_decoded_is_told_in_a_sentence():
     for picture, outline in [(b"", NOTHING), (png()[:40], NOTHING), (png(), b"nothing"), (png(), png()[:30])]:
         with pytest.raises(UnknownArtifact, match=r"mask\.png"):
-            draw(picture, outline)
+            draw(picture, outline, GREEN)
 
 
 def test_a_giant_in_the_masks_place_is_not_decoded():
     giant = encoded(Image.new("1", (4000, 4000)), "PNG")
     with pytest.raises(UnknownArtifact):
-        draw(png(), giant)
+        draw(png(), giant, GREEN)
 
 
 def test_blending_changes_nothing_that_it_was_given():
     grey = np.full((4, 4), 50, np.uint8)
-    blend(grey, np.ones((4, 4), bool))
+    blend(grey, np.ones((4, 4), bool), GREEN.style)
     assert (grey == 50).all()
+
+
+@pytest.mark.parametrize(("channel", "level"), [("red", 10), ("green", 100), ("blue", 200)])
+def test_the_declared_channel_is_shown(channel: str, level: int) -> None:
+    declared = SubmissionOverlay("mask.png", Overlay.model_validate({"mask": "mask", "channel": channel}))
+    assert (pixels(draw(png(16, 16, colour=(10, 100, 200)), NOTHING, declared)) == level).all()
+
+
+def test_the_declared_colours_are_drawn() -> None:
+    style = Overlay(mask="mask", fill="#0000ff", fill_opacity=1.0, contour="#00ff00")
+    inside = np.zeros((5, 5), bool)
+    inside[1:4, 1:4] = True
+    shown = blend(np.full((5, 5), 50, np.uint8), inside, style)
+    assert [shown[place].tolist() for place in ((0, 0), (1, 1), (2, 2))] == [[50] * 3, [0, 255, 0], [0, 0, 255]]
+
+
+def test_the_etag_is_of_the_picture_the_mask_and_what_is_declared() -> None:
+    known = GREEN.etag("0" * 64, b"mask")
+    # What clients have cached of the first release stays right.
+    assert known == "0c76398968cbe621ea085cb453b34243a99b0a81463926138fda30ec155b2ade"
+    said = Overlay(mask="mask", channel="green", fill="#ff4040", fill_opacity=0.35, contour="#ffdd00")
+    assert SubmissionOverlay("other.mask.png", said).etag("0" * 64, b"mask") == known
+    others = [
+        GREEN.etag("1" * 64, b"mask"),
+        GREEN.etag("0" * 64, b"another"),
+        SubmissionOverlay("mask.png", Overlay(mask="mask", channel="red")).etag("0" * 64, b"mask"),
+        SubmissionOverlay("mask.png", Overlay(mask="mask", contour="#000000")).etag("0" * 64, b"mask"),
+    ]
+    assert len({known, *others}) == 5

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from contracts.models.descriptions import load_descriptions
+from contracts.models.descriptions import Overlay, load_descriptions
 from contracts.models.status import ServedModel
 from contracts.submissions.documents import ModelRef
 from contracts.submissions.states import ServedState
@@ -133,3 +133,12 @@ def test_what_is_not_there_is_a_problem(client: FlaskClient, address: str, code:
     assert response.status_code == 404
     assert response.json is not None
     assert response.json["code"] == code
+
+
+def test_the_shipped_segmenter_alone_declares_an_overlay(shipped: tuple[Flask, ModelDirectory]) -> None:
+    models = shipped[1]
+    declared = {pin.name: models.overlay(pin) for pin in models.pins}
+    # As masks were drawn before models declared it: what clients have cached stays right.
+    assert declared.pop(SEGMENTER) == Overlay(mask="mask")
+    assert set(declared.values()) == {None}
+    assert models.overlay(ModelRef(name=SEGMENTER, version="9.9.9")) is None

@@ -18,9 +18,12 @@ from contracts.submissions.events import submission_event
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.submissions.tombstones import GoneReason, Tombstone
+from contracts.workflows.catalogue import Catalogue
 from gateway.api.v2.submission_lists import MOST
 from gateway.submissions.export import MOST_AT_A_TIME
 from tests.support.factories import GATED, NOW, encoded, make_submission, make_workflow, png
+from tests.support.fakes import FakeJobPublisher, MemoryStore
+from tests.support.gateway_app import make_app
 
 IMAGE = png(32, 32, colour=(10, 100, 200))
 MASK = encoded(Image.fromarray(np.pad(np.full((8, 8), 255, np.uint8), 12)), "PNG")
@@ -35,7 +38,9 @@ def stored(store, age=0.0, image=IMAGE, **changes):
 
 def outlined(store, **changes):
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=len(MASK))
-    values = {"state": SubmissionState.SUCCEEDED, "artifacts": [artifact]} | changes
+    steps = make_workflow(GATED).fresh_steps()
+    steps[1].output = {"mask": {"artifact": "mask.png"}}
+    values = {"state": SubmissionState.SUCCEEDED, "artifacts": [artifact], "steps": steps} | changes
     submission = stored(store, result={"label": "abnormality", "image": {"artifact": "mask.png"}}, **values)
     store.images[f"{submission.id}/mask.png"] = StoredImage("image/png", MASK)
     return submission
@@ -216,6 +221,17 @@ def test_a_mask_and_its_overlay_are_listed_and_had(client, store):
     assert (again.status_code, again.data) == (304, b"")
     part = client.get(items[1]["url"], headers={"Range": "bytes=0-7"})
     assert (part.status_code, part.data) == (206, drawn.data[:8])
+
+
+def test_without_a_description_of_its_model_a_mask_has_no_overlay(
+    store: MemoryStore, job_publisher: FakeJobPublisher, catalogue: Catalogue
+) -> None:
+    submission = outlined(store)
+    client = make_app(store, job_publisher, catalogue).test_client()
+    items = client.get(url(submission, "artifacts")).json["items"]
+    assert [each["name"] for each in items] == ["mask.png"]
+    detail = is_problem(client.get(url(submission, "artifacts", "overlay.png")), 404, "unknown-artifact")
+    assert "'overlay.png'" in detail
 
 
 def test_a_picture_of_an_unfinished_one_may_still_change(client, store):

@@ -27,7 +27,7 @@ def watchdog_part(settings: ClusterSettings) -> Part:
     return Part(
         name="watchdog",
         command=(
-            *(sys.executable, "-m", "deploy.local.watchdog"),
+            *(sys.executable, "-m", "deploy.local.secantus.watchdog"),
             *("--home", str(settings.home), "--url", settings.mongo_url_in_use),
         ),
         directory=CHECKOUT,
@@ -45,7 +45,7 @@ def database_part(settings: ClusterSettings) -> Part:
     return Part(
         name="database",
         command=(
-            *(sys.executable, "-m", "deploy.local.disk_guard", "--folder", str(folder), "--"),
+            *(sys.executable, "-m", "deploy.local.secantus.disk_guard", "--folder", str(folder), "--"),
             sys.executable,
             str(Path(sys.executable).with_name("secantusd-py")),
             # Without a file of ours, one in the user's own folder would count.

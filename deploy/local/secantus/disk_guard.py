@@ -1,8 +1,8 @@
 """Keeps the embedded database away from a full disk: it is ended before one, and started again when there is room.
 
-``python -m deploy.local.disk_guard --folder DIR -- COMMAND…`` becomes the command once its folder's disk has room. A
-storage engine that meets a full disk stops in the middle of a write; started again without room, WiredTiger cuts its
-journal down, fails, and can never read that journal again. Ended before, it closes its files in order.
+``python -m deploy.local.secantus.disk_guard --folder DIR -- COMMAND…`` becomes the command once its folder's disk has
+room. A storage engine that meets a full disk stops in the middle of a write; started again without room, WiredTiger
+cuts its journal down, fails, and can never read that journal again. Ended before, it closes its files in order.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def until_there_is_room(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m deploy.local.disk_guard", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.secantus.disk_guard", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the database keeps its files")
     parser.add_argument("command", nargs="+", help="what to run, after --")
     given = parser.parse_args()

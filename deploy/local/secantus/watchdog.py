@@ -1,8 +1,8 @@
 """Ends the embedded database when it lives and answers nobody, or when its disk is nearly full.
 
-``python -m deploy.local.watchdog --home DIR --url URL``. The supervisor then starts it again. A supervisor sees only
-whether a process is there. SecantusDB can come to stand still under large writes with an open snapshot, and then stays
-so; since it journals every write that it acknowledged, ending it loses nothing.
+``python -m deploy.local.secantus.watchdog --home DIR --url URL``. The supervisor then starts it again. A supervisor
+sees only whether a process is there. SecantusDB can come to stand still under large writes with an open snapshot, and
+then stays so; since it journals every write that it acknowledged, ending it loses nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from deploy.local.disk_guard import START_MEGABYTES, STOP_MEGABYTES, lacking_space
 from deploy.local.errors import ClusterError
 from deploy.local.reporting import pid_of
+from deploy.local.secantus.disk_guard import START_MEGABYTES, STOP_MEGABYTES, lacking_space
 
 PART = "database"
 PAUSE_SECONDS = 2.0
@@ -128,7 +128,7 @@ def watch(home: Path, ask: Callable[[], bool]) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m deploy.local.watchdog", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.secantus.watchdog", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="the cluster's folder")
     parser.add_argument("--url", required=True, help="the database's address")
     given = parser.parse_args()

@@ -1,28 +1,32 @@
 """The database is kept away from a full disk."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from deploy.local import disk_guard
+from deploy.local.secantus import disk_guard
 from tests.support.checkout import CHECKOUT
 
 
 @pytest.fixture
-def disk(monkeypatch):
+def disk(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Sets how many megabytes are free."""
     free = [0]
     monkeypatch.setattr(disk_guard, "free_megabytes", lambda folder: free[0])
     return free
 
 
-def test_it_starts_at_once_where_there_is_room(tmp_path):
+def test_it_starts_at_once_where_there_is_room(tmp_path: Path) -> None:
     ran = subprocess.run(
         [
             sys.executable,
             "-m",
-            "deploy.local.disk_guard",
+            "deploy.local.secantus.disk_guard",
             "--folder",
             str(tmp_path),
             "--",
@@ -38,16 +42,18 @@ def test_it_starts_at_once_where_there_is_room(tmp_path):
     assert ran.stdout == "started --now\n"
 
 
-def test_it_waits_for_room_and_says_why_once_a_minute(disk, monkeypatch, tmp_path, capsys):
+def test_it_waits_for_room_and_says_why_once_a_minute(
+    disk: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     now = [1000.0]
 
-    def sleep(seconds):
+    def sleep(seconds: float) -> None:
         now[0] += seconds
         if now[0] > 1100:
             disk[0] = disk_guard.START_MEGABYTES
 
-    monkeypatch.setattr(disk_guard.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(disk_guard.time, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", sleep)
     disk_guard.until_there_is_room(tmp_path)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
@@ -55,7 +61,7 @@ def test_it_waits_for_room_and_says_why_once_a_minute(disk, monkeypatch, tmp_pat
     assert "Make room" in lines[0]
 
 
-def test_it_stops_before_it_could_not_start(disk, tmp_path):
+def test_it_stops_before_it_could_not_start(disk: list[int], tmp_path: Path) -> None:
     assert disk_guard.STOP_MEGABYTES < disk_guard.START_MEGABYTES
     disk[0] = disk_guard.STOP_MEGABYTES
     assert not disk_guard.lacking_space(tmp_path, disk_guard.STOP_MEGABYTES)

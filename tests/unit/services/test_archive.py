@@ -58,7 +58,13 @@ def test_a_failing_archiver_leaves_no_archive_and_its_words(tmp_path: Path, monk
     ("change", "sentence"),
     [
         ({"version": 1.0}, "'version' must be a str"),
-        ({"extra": 1}, "exactly the keys"),
+        ({"extra": 1}, "may have overlay, and no others"),
+        ({"overlay": {}}, "must have the key mask"),
+        ({"overlay": {"mask": "mask", "color": "red"}}, "no key color; it has mask, channel"),
+        ({"overlay": {"mask": 1}}, "'overlay.mask' must be a field's name"),
+        ({"overlay": {"mask": "mask", "channel": 1}}, "one of red, green, blue"),
+        ({"overlay": {"mask": "mask", "fill": None}}, "'overlay.fill' must be a colour in quotes"),
+        ({"overlay": {"mask": "mask", "fill_opacity": "0.5"}}, "a number from 0"),
         ({"handler": "no class"}, "module:Class"),
         ({"weights": "weights/none.safetensors"}, "are missing; train"),
     ],
@@ -69,3 +75,12 @@ def test_a_wrong_description_says_what_would_be_right(tmp_path: Path, change: di
     (tmp_path / "service.yaml").write_text(yaml.safe_dump({**found, **change}))
     with pytest.raises(archive.ArchiveError, match=sentence):
         archive.read_service(tmp_path)
+
+
+def test_an_overlay_is_described_and_not_archived() -> None:
+    folder = archive.SERVICES_DIR / "bms_flair_abnormality_segmentation"
+    service = archive.read_service(folder)
+    assert service.overlay is not None
+    assert service.overlay["channel"] == "green"
+    bare = archive.Service(**{**vars(service), "overlay": None})
+    assert archive.stage(service, archive.SERVICES_DIR.parent) == archive.stage(bare, archive.SERVICES_DIR.parent)
