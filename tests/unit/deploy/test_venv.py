@@ -19,7 +19,8 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "deploy" / "local").mkdir(parents=True)
     for name in ("venv.sh", "python.sh"):
         shutil.copy(SCRIPTS / name, tmp_path / "deploy" / "local" / name)
-    for name in ("requirements/development.lock", "requirements/torch.txt", "client/pyproject.toml"):
+    locks = ("requirements/development.lock", "requirements/torch.txt")
+    for name in (*locks, "client/pyproject.toml", "contracts/version.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     return tmp_path
