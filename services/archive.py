@@ -125,7 +125,9 @@ def digest_of(service: Service, files: dict[str, bytes]) -> str:
     try:
         state = hashlib.sha256(f"{ARCHIVER} {version(ARCHIVER)} {service.name} {service.version}\n".encode())
     except PackageNotFoundError:
-        raise ArchiveError(f"{ARCHIVER} is not installed: pip install '.[services]' brings it.") from None
+        raise ArchiveError(
+            f"{ARCHIVER} is not installed. Run: make venv, or pip install -r requirements/services.lock"
+        ) from None
     for name, content in sorted({**files, service.weights.name: service.weights.read_bytes()}.items()):
         state.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
     return state.hexdigest()

@@ -21,6 +21,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 
+class UnusableDataset(Exception):
+    """The data folder lacks what is read, or holds something else; the message says what is expected where."""
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python's, NumPy's and torch's global generators."""
     random.seed(seed)

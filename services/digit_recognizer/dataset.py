@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from tqdm import tqdm
 
-from services.common.training import write_atomically
+from services.common.training import UnusableDataset, write_atomically
 from services.digit_recognizer.preprocess import preprocess
 from services.digit_recognizer.synthetic import digit_picture, other_picture
 
@@ -33,17 +34,20 @@ class Digits(NamedTuple):
 def read_mnist(folder: Path, split: str) -> Digits:
     """Read MNIST's ``train`` or ``t10k`` split from its two idx .gz files in ``folder``.
 
-    Raises ``FileNotFoundError`` or ``ValueError`` with a sentence when they are missing or of another format.
+    Raises UnusableDataset when they are missing or of another format.
     Source of the format: LeCun, Cortes and Burges, "The MNIST database".
     """
     arrays = []
     for name, magic, header in (("images-idx3", 2051, 16), ("labels-idx1", 2049, 8)):
         path = folder / f"{split}-{name}-ubyte.gz"
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: the data folder needs mnist/ with MNIST's four idx .gz files.")
-        content = gzip.decompress(path.read_bytes())
+            raise UnusableDataset(f"{path} is missing: the data folder needs mnist/ with MNIST's four idx .gz files.")
+        try:
+            content = gzip.decompress(path.read_bytes())
+        except (OSError, EOFError, zlib.error) as error:
+            raise UnusableDataset(f"{path} cannot be read as a gzip file: {error}.") from error
         if int.from_bytes(content[:4], "big") != magic:
-            raise ValueError(f"{path} is not an idx file of MNIST: its magic number is not {magic}.")
+            raise UnusableDataset(f"{path} is not an idx file of MNIST: its magic number is not {magic}.")
         arrays.append(np.frombuffer(content, dtype=np.uint8, offset=header))
     return Digits(arrays[0].reshape(-1, 28, 28), arrays[1].astype(np.int64))
 
@@ -62,12 +66,15 @@ def synthetic_digits(cache: Path, name: str, mnist: Digits, count: int, seed: in
     chunks, each written whole or not at all, so that a kill costs at most one.
     """
     folder = cache / f"{name}-{seed}-{sources_digest()}"
+    paths = [folder / f"{chunk:04d}.npz" for chunk in range((count + CHUNK - 1) // CHUNK)]
+    missing = [chunk for chunk, path in enumerate(paths) if not path.exists()]
+    # Chunks that an earlier run made are not counted as this one's work: they would make the estimated time too short.
+    made_before = len(paths) - len(missing)
+    for chunk in tqdm(missing, total=len(paths), initial=made_before, desc=f"pictures for {name}", mininterval=5):
+        part = _render(mnist, min(CHUNK, count - chunk * CHUNK), np.random.default_rng([seed, chunk]))
+        write_atomically(paths[chunk], partial(_save, part))
     parts = []
-    for chunk in tqdm(range((count + CHUNK - 1) // CHUNK), desc=f"pictures for {name}", mininterval=5):
-        path = folder / f"{chunk:04d}.npz"
-        if not path.exists():
-            part = _render(mnist, min(CHUNK, count - chunk * CHUNK), np.random.default_rng([seed, chunk]))
-            write_atomically(path, partial(_save, part))
+    for path in paths:
         with np.load(path) as kept:
             parts.append(Digits(kept["pictures"], kept["labels"]))
     pictures, labels = zip(*parts, strict=True)

@@ -21,7 +21,8 @@ from torch import nn
 from services.common.folding import fold_batch_norms
 from services.common.memory_format import channels_last
 from services.common.metrics import Interval, bootstrap_interval
-from services.flair.dataset import DatasetMissing, Slices, patient_folders, read_slices, split_patients
+from services.common.training import UnusableDataset
+from services.flair.dataset import Slices, patient_folders, read_slices, split_patients
 from services.flair.slices import prepare_slice
 from services.flair.training import normalise_batch
 
@@ -49,11 +50,11 @@ def parse_evaluation(purpose: str, arguments: Sequence[str] | None = None) -> Ev
     given = parser.parse_args(arguments)
     try:
         folders = patient_folders(given.data)
-    except DatasetMissing as error:
+        names = getattr(split_patients(list(folders)), given.part)
+        slices = read_slices([folders[name] for name in names])
+    except UnusableDataset as error:
         sys.exit(str(error))
-    names = getattr(split_patients(list(folders)), given.part)
     given.output.mkdir(parents=True, exist_ok=True)
-    slices = read_slices([folders[name] for name in names])
     print(f"{len(names)} {given.part} patients, {len(slices.pixels)} slices: {', '.join(names)}\n")
     return Evaluation(given.part, slices, given.output)
 

@@ -131,7 +131,7 @@ def train_network(data: Path, runs: Path, *, coarse_epochs: int, fine_epochs: in
     """Train both stages from their last checkpoints and return the averaged network in evaluation mode.
 
     ``data`` holds ``lgg/``, ``runs`` receives the checkpoints, learning curves (JSON) and plots (PNG).
-    Raises DatasetMissing.
+    Raises UnusableDataset.
     """
     if threads:
         torch.set_num_threads(threads)

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.flair.dataset import DatasetMissing, Slices, patient_folders, read_slices, split_patients
+from services.common.training import UnusableDataset
+from services.flair.dataset import Slices, patient_folders, read_slices, split_patients
 from services.flair.network import FlairNetwork
 from services.flair.training import Predictions, predict, train_network
 
@@ -43,9 +44,9 @@ def run_training(purpose: str, ship: Callable[[Trained], str], arguments: Sequen
             threads=given.threads,
         )
         folders = patient_folders(given.data)
-    except DatasetMissing as error:
+        validation = read_slices([folders[name] for name in split_patients(list(folders)).validation])
+    except UnusableDataset as error:
         sys.exit(str(error))
-    validation = read_slices([folders[name] for name in split_patients(list(folders)).validation])
     print(ship(Trained(network, validation, predict(network, validation))))
 
 
