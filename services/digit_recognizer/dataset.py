@@ -53,17 +53,17 @@ def read_mnist(folder: Path, split: str) -> Digits:
 
 
 def sources_digest() -> str:
-    """Return a digest of the code that synthetic pictures depend on, so that kept ones never outlive it."""
+    """Return a digest of the code that makes synthetic pictures: when it changes, cached ones are made again."""
     here = Path(__file__).parent
     names = ("ink.py", "pieces.py", "preprocess.py", "glyphs.py", "strokes.py", "synthetic.py", "dataset.py")
     return hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).hexdigest()[:10]
 
 
 def synthetic_digits(cache: Path, name: str, mnist: Digits, count: int, seed: int) -> Digits:
-    """Return ``count`` synthetic pictures put through :func:`preprocess`, made once and kept under ``cache``.
+    """Return ``count`` synthetic pictures put through :func:`preprocess`, made once and cached under ``cache``.
 
     Of ten pictures four are MNIST digits inked again, four are pen paths and two hold no digit. They are kept in
-    chunks, each written whole or not at all, so that a kill costs at most one.
+    chunks, each written whole or not at all, so that a process that is killed loses at most one.
     """
     folder = cache / f"{name}-{seed}-{sources_digest()}"
     paths = [folder / f"{chunk:04d}.npz" for chunk in range((count + CHUNK - 1) // CHUNK)]
@@ -110,10 +110,10 @@ def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def augment(batch: torch.Tensor) -> torch.Tensor:
-    """Return ``(n, 1, 28, 28)`` pictures as another hand and another scan would give them (torch's generator).
+    """Return ``(n, 1, 28, 28)`` pictures, varied as handwriting and scans vary (with torch's generator).
 
-    Turns, slants, scales, moves and bends each picture (Simard et al., 2003), thickens or thins strokes, and adds
-    what preprocessing can leave: remains of a ruled line, a neighbour's fragment, grey or broken strokes.
+    Rotates, slants, scales, moves and bends each picture (Simard et al., 2003), thickens or thins strokes, and adds
+    what preprocessing can leave over: a piece of a ruled line, a fragment of other writing, grey or broken strokes.
     """
     count = batch.shape[0]
     warped = functional.grid_sample(batch, _grid(count), align_corners=False)
@@ -142,7 +142,7 @@ def _grid(count: int) -> torch.Tensor:
 
 
 def _remains(batch: torch.Tensor) -> torch.Tensor:
-    """Add a piece of a line, or a spot near the rim, to some pictures, and cut a gap into some."""
+    """Add a piece of a line, or a spot near the edge, to some pictures, and cut a gap into some."""
     for index in torch.flatten(torch.nonzero(torch.rand(batch.shape[0]) < 0.12)).tolist():
         kind = int(torch.randint(3, ()))
         row, column = torch.randint(2, 26, (2,)).tolist()

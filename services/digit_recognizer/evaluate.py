@@ -1,7 +1,7 @@
 """Measure the shipped weights: ``python -m services.digit_recognizer.evaluate --data FOLDER`` prints the card's table.
 
 MNIST's test digits go through the same decoding and preprocessing as a request. The synthetic test set is rendered
-from MNIST's *test* digits and from pen paths with a seed of its own; nothing of it is seen in training.
+from MNIST's *test* digits and from pen paths with its own seed; none of it is used in training.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Train the digit recogniser: ``python -m services.digit_recognizer.train --data FOLDER``.
 
 Each batch mixes MNIST's digits, synthetic pictures of digits, and pictures without a digit; the last are trained
-towards the uniform distribution, so that they get a low score. Can be killed at any moment and started again.
+towards the uniform distribution, so that they get a low score. A run that was killed continues when started again.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What the two FLAIR models share: network, training, evaluation, the data set."""
+"""What the two FLAIR models share: network, training, evaluation, and the data set."""

@@ -102,7 +102,7 @@ def read_slices(folders: list[Path]) -> Slices:
 
 
 def training_batches(slices: Slices, *, side: int, batch: int, positives: float) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Yield one epoch of augmented batches: inputs (B, 3, side, side), masks (B, 1, side, side), labels (B,).
+    """Yield the augmented batches of one epoch: inputs (B, 3, side, side), masks (B, 1, side, side), labels (B,).
 
     ``positives`` is the share of slices with an abnormality, which are drawn more often than they occur. Draws
     from NumPy's and torch's global generators, whose states the checkpoints hold.
@@ -127,7 +127,7 @@ def training_batches(slices: Slices, *, side: int, batch: int, positives: float)
 
 
 def epoch_steps(slices: Slices, batch: int) -> int:
-    """Batches an epoch: as many slices as there are, the last partial batch left out."""
+    """Return the batches per epoch: as many as all slices fill; the last partial batch is left out."""
     return len(slices.pixels) // batch
 
 
@@ -135,7 +135,7 @@ def augment(pixels: torch.Tensor, masks: torch.Tensor, side: int) -> tuple[torch
     """Vary geometry (flip, rotation, scale, shear, bend) and intensity (gain, gamma, noise, blur, missing sequences).
 
     ``pixels`` (B, 3, 256, 256) in 0..1 and ``masks`` (B, 1, 256, 256); returns normalised inputs and binary masks
-    of ``side`` pixels and the (B,) labels of what is still in the picture.
+    of ``side`` pixels and the (B,) labels of what is still inside the picture.
     """
     count = len(pixels)
     angle = torch.randn(count) * 0.2
@@ -165,7 +165,8 @@ def augment(pixels: torch.Tensor, masks: torch.Tensor, side: int) -> tuple[torch
     values = values + torch.randn_like(values) * noise
     blurred = functional.avg_pool2d(values, 3, stride=1, padding=1, count_include_pad=False)
     values = torch.where(torch.rand(count, 1, 1, 1) < 0.1, blurred, values)
-    # The set fills a missing sequence with FLAIR (channel 1); so do we, now and then, and with both: a grey picture.
+    # Where a sequence is missing, the set repeats FLAIR (channel 1). This does the same to some slices, to one sequence
+    # or to both; with both, the picture is grey.
     draw = torch.rand(count)
     for channel, (low, high) in ((0, (0.0, 0.12)), (2, (0.06, 0.18))):
         missing = (draw >= low) & (draw < high)
