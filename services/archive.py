@@ -2,8 +2,8 @@
 
 Every folder under ``services/`` with a ``service.yaml`` becomes ``<store>/<name>_<version>.mar``. An archive holds
 the modules that its handler imports, under the names they have here (``services.<model>.network``, ...), the weights
-and the batching. An archive whose inputs have not changed is left as it is. ``<store>/models.json`` tells of all models
-what their cards say.
+and the batching. An archive whose inputs have not changed is left as it is. ``<store>/models.json`` describes every
+model, from its card and its ``service.yaml``.
 """
 
 from __future__ import annotations
@@ -121,11 +121,13 @@ def stage(service: Service, root: Path) -> dict[str, bytes]:
 
 
 def digest_of(service: Service, files: dict[str, bytes]) -> str:
-    """Return a digest of all that goes into the archive, the archiver's version included."""
+    """Return a digest of everything that goes into the archive, and of the archiver's version."""
     try:
         state = hashlib.sha256(f"{ARCHIVER} {version(ARCHIVER)} {service.name} {service.version}\n".encode())
     except PackageNotFoundError:
-        raise ArchiveError(f"{ARCHIVER} is not installed: pip install '.[services]' brings it.") from None
+        raise ArchiveError(
+            f"{ARCHIVER} is not installed. Run: make venv, or pip install -r requirements/services.lock"
+        ) from None
     for name, content in sorted({**files, service.weights.name: service.weights.read_bytes()}.items()):
         state.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
     return state.hexdigest()
@@ -134,7 +136,7 @@ def digest_of(service: Service, files: dict[str, bytes]) -> str:
 def build(service: Service, store: Path, root: Path = SERVICES_DIR.parent) -> bool:
     """Write ``store/<name>_<version>.mar``, whole or not at all. Returns False when it was up to date.
 
-    Raises :class:`ArchiveError` with the archiver's own words when it fails.
+    Raises :class:`ArchiveError` with the archiver's output when it fails.
     """
     files = stage(service, root)
     digest = digest_of(service, files)
@@ -163,8 +165,8 @@ def build(service: Service, store: Path, root: Path = SERVICES_DIR.parent) -> bo
         }
         command = [sys.executable, "-m", "model_archiver.model_packaging"]
         command += [str(word) for option in options.items() for word in option]
-        # The archiver collects its files in a folder that is named after the model, in the temporary folder: two builds
-        # at the same time would meet there.
+        # The archiver collects its files in the temporary folder, under the model's name: two builds at the same time
+        # would overwrite each other's files there.
         ran = subprocess.run(command, env=os.environ | {"TMPDIR": scratch}, capture_output=True, text=True, check=False)
         made = output / f"{service.name}.mar"
         if ran.returncode != 0 or not made.is_file():
@@ -175,19 +177,19 @@ def build(service: Service, store: Path, root: Path = SERVICES_DIR.parent) -> bo
 
 
 def describe(folders: Mapping[str, Path], store: Path) -> None:
-    """Write what is told of the models into ``store``; leave out those that cannot be archived."""
+    """Write the models' descriptions into ``store``; leave out models that cannot be archived."""
     described = []
     for folder in folders.values():
         try:
             service = read_service(folder)
         except ArchiveError:
-            continue  # its own build says so
+            continue  # building it reports the error
         described.append(descriptions.describe(folder, service.name, service.version, service.weights, service.overlay))
     descriptions.write(store, described)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build what was asked for. Returns the process's exit status."""
+    """Build the archives that the arguments name. Returns the process's exit status."""
     folders = {path.parent.name: path.parent for path in sorted(SERVICES_DIR.glob("*/service.yaml"))}
     parser = argparse.ArgumentParser(
         prog="python -m services.archive", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 
 import psutil
 
 from deploy.local.errors import ClusterError
+from deploy.torchserve.ports import listening_fault
 
 HOST = "127.0.0.1"
 DEFAULT_GATEWAY_PORT = 8100
@@ -72,14 +72,7 @@ def choose_ports(gateway: int | None, base: int | None, remembered: Ports | None
 
 def is_free(port: int) -> bool:
     """Return whether a server could listen on ``port`` of the loopback address now."""
-    with socket.socket() as probe:
-        # As every server does: connections that only linger from the last run do not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+    return listening_fault(HOST, port) is None
 
 
 def listener(port: int) -> psutil.Process | None:

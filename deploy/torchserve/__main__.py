@@ -12,8 +12,17 @@ from typing import NoReturn
 from deploy.torchserve.archives import BrokenArchive, read_archives
 from deploy.torchserve.java import OLDEST_JAVA, find_java
 from deploy.torchserve.launch import LOOPBACK, Launch
+from deploy.torchserve.ports import listening_fault
 
 MODELS = "SHOWCASE_MODELS"
+HIGHEST_PORT = 65535
+
+
+def _port(text: str) -> int:
+    # Not the last one: the gRPC port is the first of two.
+    if not text.isdecimal() or not 1 <= int(text) < HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to {HIGHEST_PORT - 1}")
+    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,10 +40,10 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--model-store", type=Path, default=Path("model-store"), metavar="DIR", help="(model-store)")
     made.add_argument("--host", default=LOOPBACK, metavar="ADDRESS", help=f"where the port listens ({LOOPBACK})")
-    made.add_argument("--port", type=int, default=8080, metavar="N", help="for inference calls (8080)")
-    made.add_argument("--management-port", type=int, default=8081, metavar="N", help="on the loopback address (8081)")
-    made.add_argument("--metrics-port", type=int, default=8082, metavar="N", help="on the loopback address (8082)")
-    made.add_argument("--grpc-port", type=int, default=7070, metavar="N", help="the first of two that it insists on")
+    made.add_argument("--port", type=_port, default=8080, metavar="N", help="for inference calls (8080)")
+    made.add_argument("--management-port", type=_port, default=8081, metavar="N", help="on the loopback address (8081)")
+    made.add_argument("--metrics-port", type=_port, default=8082, metavar="N", help="on the loopback address (8082)")
+    made.add_argument("--grpc-port", type=_port, default=7070, metavar="N", help="the first of two that it insists on")
     made.add_argument("--state", type=Path, metavar="DIR", help="for its temporary files (a folder made anew)")
     return made
 
@@ -42,6 +51,19 @@ def parser() -> argparse.ArgumentParser:
 def _leave(sentence: str) -> NoReturn:
     print(f"python -m deploy.torchserve: {sentence}", file=sys.stderr)
     raise SystemExit(2)
+
+
+def _refuse_taken_ports(given: argparse.Namespace) -> None:
+    """Leave with a sentence where TorchServe would print a Java trace for each port and stay half alive."""
+    for host, port, option in (
+        (given.host, given.port, "--port N (make: PORT=N)"),
+        (LOOPBACK, given.management_port, "--management-port N (make: ARGS='--management-port N')"),
+        (LOOPBACK, given.metrics_port, "--metrics-port N (make: ARGS='--metrics-port N')"),
+        (LOOPBACK, given.grpc_port, "--grpc-port N (make: ARGS='--grpc-port N')"),
+        (LOOPBACK, given.grpc_port + 1, "--grpc-port N (make: ARGS='--grpc-port N')"),
+    ):
+        if fault := listening_fault(host, port):
+            _leave(f"it cannot listen on port {port} of {host} ({fault}); name another: {option}")
 
 
 def main() -> NoReturn:
@@ -59,6 +81,7 @@ def main() -> NoReturn:
     served = [archive for archive in archives if not wanted or archive.name in wanted]
     if not served:
         _leave(f"{store} holds no models; run: make models")
+    _refuse_taken_ports(given)
     java = find_java()
     if java is None:
         _leave(f"Java {OLDEST_JAVA} or newer is needed; on Debian: apt-get install default-jre-headless")

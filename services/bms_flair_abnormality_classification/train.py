@@ -18,7 +18,7 @@ WEIGHTS = Path(__file__).parent / "weights" / "bms_flair_abnormality_classificat
 
 
 def ship(trained: Trained) -> str:
-    """Calibrate on the validation patients, write the weights, and say so."""
+    """Calibrate on the validation patients and write the weights. Returns a sentence about both."""
     model = SliceClassifier()
     model.encoder.load_state_dict(trained.network.encoder.state_dict())
     model.head.load_state_dict(trained.network.head.state_dict())

@@ -26,7 +26,7 @@ from services.flair.network import SliceClassifier
 
 GATE = "bms_flair_abnormality_classification"
 GATE_WEIGHTS = Path(__file__).parents[1] / GATE / "weights" / f"{GATE}.safetensors"
-"""The workflow calls this model only where the classifier finds something, so its Dice is measured behind that gate."""
+"""The workflow calls this model only where the classifier finds an abnormality, so its Dice is measured behind it."""
 
 WORST_CASES = 5
 

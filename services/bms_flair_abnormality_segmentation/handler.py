@@ -19,7 +19,7 @@ from services.common.memory_format import channels_last
 
 
 class FlairSegmentationHandler(ImageHandler):
-    """Input as the classifier's. ``mask``: 256x256 PNG of 0 and 255; ``area``: its share of the picture, 0 to 1."""
+    """Takes the classifier's input. ``mask``: 256x256 PNG of 0 and 255; ``area``: its share of the picture, 0 to 1."""
 
     draft_size = (256, 256)
 

@@ -19,7 +19,7 @@ WEIGHTS = Path(__file__).parent / "weights" / "bms_flair_abnormality_segmentatio
 
 
 def best_threshold(trained: Trained) -> tuple[float, float]:
-    """Return the probability above which a pixel counts, and the gated pooled Dice that it gives in validation."""
+    """Return the probability above which a pixel counts, and the pooled Dice behind the gate with it in validation."""
     gate = (trained.predictions.logits > 0)[:, None, None]
     truth = trained.validation.masks.astype(bool)
     scored = [
@@ -31,7 +31,7 @@ def best_threshold(trained: Trained) -> tuple[float, float]:
 
 
 def ship(trained: Trained) -> str:
-    """Choose the threshold on the validation patients, write the weights, and say so."""
+    """Choose the threshold on the validation patients and write the weights. Returns a sentence about both."""
     threshold, dice = best_threshold(trained)
     model = SliceSegmenter()
     model.encoder.load_state_dict(trained.network.encoder.state_dict())

@@ -1,4 +1,4 @@
-"""What is told of the models, out of their cards: ``<store>/models.json``, which the gateway's catalogue shows.
+"""The models' descriptions, from their cards: ``<store>/models.json``, which the gateway's catalogue shows.
 
 A card is Markdown. Its first heading is the title, the paragraph below it the summary; the first table whose columns
 are a measure, ``value`` and an interval holds the key figures; the section ``Licence`` is the licence.
@@ -23,7 +23,7 @@ _FIGURE_COLUMNS = 3
 def describe(
     folder: Path, name: str, version: str, weights: Path, overlay: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the description of the model in ``folder``; without a card, it has none.
+    """Return the description of the model in ``folder``; ``card`` is left out where there is no card.
 
     ``overlay`` is what :func:`services.common.overlays.read_overlay` returns.
     """
@@ -43,7 +43,7 @@ def describe(
 
 
 def read_card(text: str) -> dict[str, Any]:
-    """Return the parts of a card that programs read, and its whole text."""
+    """Return a card's title, summary, figures and licence, and its whole text."""
     lines = text.splitlines()
     title = next((line[2:].strip() for line in lines if line.startswith("# ")), "")
     body = text.partition(f"# {title}")[2] if title else text
@@ -83,7 +83,7 @@ def _cells(line: str) -> list[str]:
 
 
 def write(store: Path, described: Iterable[dict[str, Any]]) -> bool:
-    """Write the file, whole or not at all. Returns False when it says so already."""
+    """Write the file, whole or not at all. Returns False when it holds the same already."""
     content = json.dumps({"models": list(described)}, indent=1, ensure_ascii=False) + "\n"
     target = store / FILE
     if target.is_file() and target.read_text() == content:

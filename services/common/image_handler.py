@@ -1,7 +1,7 @@
-"""The TorchServe handler that every image model derives from: decode, one forward a batch, one answer an item.
+"""The TorchServe handler that every image model derives from: decode, one forward per batch, one answer per item.
 
-TorchServe fails a whole batch when a handler raises, so nothing here raises once the model is loaded: each item's
-fault becomes that item's own answer, ``{"code", "type", "message"}`` with its HTTP status. At its production log
+TorchServe fails a whole batch when a handler raises, so nothing here raises once the model is loaded: an item's
+fault becomes the answer to that item, ``{"code", "type", "message"}`` with its HTTP status. At its production log
 level TorchServe also swallows tracebacks, so they are written to stderr here.
 """
 
@@ -111,8 +111,9 @@ def decode_image(content: bytes, draft_size: tuple[int, int] | None = None) -> I
 class ImageHandler(ABC):
     """Base of the model services' handlers.
 
-    A subclass gives :meth:`build`, :meth:`prepare` and :meth:`answer`, and :meth:`forward` where the model's own
-    forward is not what ``answer`` reads. Batched and single answers are the same up to floating-point order.
+    A subclass implements :meth:`build`, :meth:`prepare` and :meth:`answer`, and overrides :meth:`forward` where
+    ``answer`` needs another output than the model's own. Batched and single answers are the same up to floating-point
+    order.
     """
 
     draft_size: ClassVar[tuple[int, int] | None] = None
@@ -134,7 +135,7 @@ class ImageHandler(ABC):
         """Return the JSON answer for one item's row of the output."""
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """Return the output for the stacked inputs, one row an item. By default the model's own forward."""
+        """Return the output for the stacked inputs, one row per item. By default the model's own forward."""
         output: torch.Tensor = self.model(batch)
         return output
 
@@ -151,7 +152,7 @@ class ImageHandler(ABC):
         self._run([self.prepare(Image.new("RGB", (64, 64), "white"))])
 
     def handle(self, data: Sequence[Mapping[str, Any]] | None, context: Context) -> list[bytes]:
-        """Answer a batch: exactly one JSON body an item, each with its own status."""
+        """Answer a batch: exactly one JSON body per item, each with its own status."""
         answers: list[dict[str, Any] | ItemFault] = self.answer_items(data or [])
         bodies = []
         for index, found in enumerate(answers):
@@ -191,7 +192,8 @@ class ImageHandler(ABC):
         try:
             return list(self._run(inputs))
         except Exception:  # noqa: BLE001 - one item's fault must not become the batch's
-            # One item can spoil the batch (a shape of its own, memory): run each alone, so that the others are served.
+            # One item can make the batch fail (its shape differs, it needs too much memory): run each item alone, so
+            # that the others are answered.
             fault = _unexpected("computed")
             if len(inputs) == 1:
                 return [fault]

@@ -1,4 +1,4 @@
-"""What every model card is measured with. Pure numpy: no torch, so that a test or a notebook can use it alone.
+"""The metrics of the model cards. Pure numpy: no torch, so that a test or a notebook can use it alone.
 
 Arrays are one-dimensional unless said otherwise; every function raises ``ValueError`` for empty or unequal inputs.
 """
@@ -108,7 +108,7 @@ def bootstrap_interval(
     """Return ``statistic`` over all values, with its percentile interval from resampling whole groups.
 
     ``values_by_group`` maps a group (a patient; or the image's own number where images are independent) to that
-    group's values: one tuple or number an image. ``statistic`` takes the flat list of drawn values. Groups are
+    group's values: one tuple or number per image. ``statistic`` takes the flat list of drawn values. Groups are
     drawn with replacement, since the images of one patient are not independent. Draws for which the statistic is
     undefined (it raises ``ValueError``, as :func:`auc` with one class) are left out; when all are, it raises.
     """

@@ -1,4 +1,4 @@
-"""Plots of trainings and evaluations. Needs matplotlib, which only trainers and evaluations install."""
+"""Plots of trainings and evaluations. Needs matplotlib, which a model server does not install."""
 
 from __future__ import annotations
 

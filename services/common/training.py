@@ -1,7 +1,7 @@
-"""Resumable training: whole-or-nothing checkpoints, averaged weights and a warm-up cosine schedule.
+"""Resumable training: atomic checkpoints, averaged weights and a warm-up cosine schedule.
 
-Every trainer under ``services/`` drives its epochs through :class:`TrainingRun`, so that a kill at any
-moment costs at most the epoch that was under way.
+Every trainer under ``services/`` runs its epochs through :class:`TrainingRun`, so that a process that is killed
+loses at most the current epoch.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
+
+
+class UnusableDataset(Exception):
+    """A file of the data set is missing or is something else; the message says what is expected where."""
 
 
 def seed_everything(seed: int) -> None:
@@ -59,10 +63,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 class TrainingRun:
-    """Model, optimiser, schedule, averaged weights, random states and history of one training, on disk each epoch.
+    """Model, optimiser, schedule, averaged weights, random states and history of one training, saved after each epoch.
 
     ``folder/checkpoint.pt`` is the whole state; ``folder/history.json`` is the learning curve as data: a list
-    with one ``{"epoch": int, <metric>: float, ...}`` an epoch.
+    with one ``{"epoch": int, <metric>: float, ...}`` per epoch.
     """
 
     def __init__(
@@ -96,10 +100,10 @@ class TrainingRun:
         return self.folder / "checkpoint.pt"
 
     def resume(self) -> bool:
-        """Restore the last whole checkpoint of ``folder``. Returns whether there was one."""
+        """Restore the last checkpoint of ``folder``. Returns whether there was one."""
         if not self.checkpoint.exists():
             return False
-        # weights_only=False: the file holds NumPy's and Python's random states; it is one that we wrote.
+        # weights_only=False: the file holds NumPy's and Python's random states; this class wrote it.
         state: dict[str, Any] = torch.load(self.checkpoint, map_location="cpu", weights_only=False)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -113,7 +117,7 @@ class TrainingRun:
         return True
 
     def save(self) -> None:
-        """Write the whole state and the learning curve, each whole or not at all."""
+        """Write the whole state and the learning curve, each file whole or not at all."""
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -15,7 +15,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
-    """Write the model's state as safetensors. Floating-point values are halved in size: masks and labels stay the same.
+    """Write the model's state as safetensors, floating-point values in half precision: masks and labels stay the same.
 
     Scalars (a temperature, a threshold) keep their precision.
     """
@@ -24,7 +24,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
         for name, value in model.state_dict().items()
     }
     write_atomically(path, lambda partial: save_file(state, partial))
-    path.chmod(0o644)  # safetensors leaves a file that only its owner may read
+    path.chmod(0o644)  # safetensors makes a file that only its owner may read
 
 
 def load_weights(model: Module, path: Path) -> Module:

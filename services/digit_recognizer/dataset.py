@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from tqdm import tqdm
 
-from services.common.training import write_atomically
+from services.common.training import UnusableDataset, write_atomically
 from services.digit_recognizer.preprocess import preprocess
 from services.digit_recognizer.synthetic import digit_picture, other_picture
 
@@ -33,41 +34,47 @@ class Digits(NamedTuple):
 def read_mnist(folder: Path, split: str) -> Digits:
     """Read MNIST's ``train`` or ``t10k`` split from its two idx .gz files in ``folder``.
 
-    Raises ``FileNotFoundError`` or ``ValueError`` with a sentence when they are missing or of another format.
+    Raises UnusableDataset when they are missing or of another format.
     Source of the format: LeCun, Cortes and Burges, "The MNIST database".
     """
     arrays = []
     for name, magic, header in (("images-idx3", 2051, 16), ("labels-idx1", 2049, 8)):
         path = folder / f"{split}-{name}-ubyte.gz"
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: the data folder needs mnist/ with MNIST's four idx .gz files.")
-        content = gzip.decompress(path.read_bytes())
+            raise UnusableDataset(f"{path} is missing: the data folder needs mnist/ with MNIST's four idx .gz files.")
+        try:
+            content = gzip.decompress(path.read_bytes())
+        except (OSError, EOFError, zlib.error) as error:
+            raise UnusableDataset(f"{path} cannot be read as a gzip file: {error}.") from error
         if int.from_bytes(content[:4], "big") != magic:
-            raise ValueError(f"{path} is not an idx file of MNIST: its magic number is not {magic}.")
+            raise UnusableDataset(f"{path} is not an idx file of MNIST: its magic number is not {magic}.")
         arrays.append(np.frombuffer(content, dtype=np.uint8, offset=header))
     return Digits(arrays[0].reshape(-1, 28, 28), arrays[1].astype(np.int64))
 
 
 def sources_digest() -> str:
-    """Return a digest of the code that synthetic pictures depend on, so that kept ones never outlive it."""
+    """Return a digest of the code that makes synthetic pictures: when it changes, cached ones are made again."""
     here = Path(__file__).parent
     names = ("ink.py", "pieces.py", "preprocess.py", "glyphs.py", "strokes.py", "synthetic.py", "dataset.py")
     return hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).hexdigest()[:10]
 
 
 def synthetic_digits(cache: Path, name: str, mnist: Digits, count: int, seed: int) -> Digits:
-    """Return ``count`` synthetic pictures put through :func:`preprocess`, made once and kept under ``cache``.
+    """Return ``count`` synthetic pictures put through :func:`preprocess`, made once and cached under ``cache``.
 
     Of ten pictures four are MNIST digits inked again, four are pen paths and two hold no digit. They are kept in
-    chunks, each written whole or not at all, so that a kill costs at most one.
+    chunks, each written whole or not at all, so that a process that is killed loses at most one.
     """
     folder = cache / f"{name}-{seed}-{sources_digest()}"
+    paths = [folder / f"{chunk:04d}.npz" for chunk in range((count + CHUNK - 1) // CHUNK)]
+    missing = [chunk for chunk, path in enumerate(paths) if not path.exists()]
+    # Chunks that an earlier run made are not counted as this one's work: they would make the estimated time too short.
+    made_before = len(paths) - len(missing)
+    for chunk in tqdm(missing, total=len(paths), initial=made_before, desc=f"pictures for {name}", mininterval=5):
+        part = _render(mnist, min(CHUNK, count - chunk * CHUNK), np.random.default_rng([seed, chunk]))
+        write_atomically(paths[chunk], partial(_save, part))
     parts = []
-    for chunk in tqdm(range((count + CHUNK - 1) // CHUNK), desc=f"pictures for {name}", mininterval=5):
-        path = folder / f"{chunk:04d}.npz"
-        if not path.exists():
-            part = _render(mnist, min(CHUNK, count - chunk * CHUNK), np.random.default_rng([seed, chunk]))
-            write_atomically(path, partial(_save, part))
+    for path in paths:
         with np.load(path) as kept:
             parts.append(Digits(kept["pictures"], kept["labels"]))
     pictures, labels = zip(*parts, strict=True)
@@ -103,10 +110,10 @@ def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def augment(batch: torch.Tensor) -> torch.Tensor:
-    """Return ``(n, 1, 28, 28)`` pictures as another hand and another scan would give them (torch's generator).
+    """Return ``(n, 1, 28, 28)`` pictures, varied as handwriting and scans vary (with torch's generator).
 
-    Turns, slants, scales, moves and bends each picture (Simard et al., 2003), thickens or thins strokes, and adds
-    what preprocessing can leave: remains of a ruled line, a neighbour's fragment, grey or broken strokes.
+    Rotates, slants, scales, moves and bends each picture (Simard et al., 2003), thickens or thins strokes, and adds
+    what preprocessing can leave over: a piece of a ruled line, a fragment of other writing, grey or broken strokes.
     """
     count = batch.shape[0]
     warped = functional.grid_sample(batch, _grid(count), align_corners=False)
@@ -135,7 +142,7 @@ def _grid(count: int) -> torch.Tensor:
 
 
 def _remains(batch: torch.Tensor) -> torch.Tensor:
-    """Add a piece of a line, or a spot near the rim, to some pictures, and cut a gap into some."""
+    """Add a piece of a line, or a spot near the edge, to some pictures, and cut a gap into some."""
     for index in torch.flatten(torch.nonzero(torch.rand(batch.shape[0]) < 0.12)).tolist():
         kind = int(torch.randint(3, ()))
         row, column = torch.randint(2, 26, (2,)).tolist()

@@ -1,7 +1,7 @@
 """Measure the shipped weights: ``python -m services.digit_recognizer.evaluate --data FOLDER`` prints the card's table.
 
 MNIST's test digits go through the same decoding and preprocessing as a request. The synthetic test set is rendered
-from MNIST's *test* digits and from pen paths with a seed of its own; nothing of it is seen in training.
+from MNIST's *test* digits and from pen paths with its own seed; none of it is used in training.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import resource
+import sys
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from safetensors.torch import load_file
 from services.common.image_handler import decode_image
 from services.common.metrics import Interval, bootstrap_interval, expected_calibration_error
 from services.common.plots import draw_reliability
+from services.common.training import UnusableDataset
 from services.digit_recognizer.dataset import NO_DIGIT, Digits, read_mnist, synthetic_digits, to_tensor
 from services.digit_recognizer.network import CLASSES, DigitNetwork
 from services.digit_recognizer.preprocess import preprocess
@@ -146,7 +148,10 @@ def main(arguments: list[str] | None = None) -> None:
     network = DigitNetwork()
     network.load_state_dict(load_file(options.weights))
     network.eval()
-    test = read_mnist(options.data / "mnist", "t10k")
+    try:
+        test = read_mnist(options.data / "mnist", "t10k")
+    except UnusableDataset as error:
+        sys.exit(str(error))
     options.output.mkdir(parents=True, exist_ok=True)
     synthetic = synthetic_digits(options.runs / "digit_recognizer", "test", test, SYNTHETIC, SEED)
     report(network, test, synthetic, options.output)

@@ -1,6 +1,6 @@
 """The shapes that pen paths start from: the ten digits in several styles, and signs that are no digits.
 
-A shape is a text: its strokes are parted by ``|``, each a list of points ``x,y`` in hundredths of a square, y
+A shape is a text: its strokes are separated by ``|``, each a list of points ``x,y`` in hundredths of a square, y
 downwards. The pen runs smoothly through the points; a point given twice is a corner.
 """
 

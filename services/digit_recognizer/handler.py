@@ -15,9 +15,9 @@ from services.digit_recognizer.preprocess import preprocess
 
 
 class DigitHandler(ImageHandler):
-    """Answers the digit and the calibrated probability (0..1) that it is right; no digit in sight gives a low one."""
+    """Answers the digit and the calibrated probability (0..1) that it is right: a low one where there is no digit."""
 
-    # Four times the side that preprocessing reads at, so that a small digit on a large page keeps its strokes.
+    # More than the side that preprocessing reads at, so that a small digit on a large page keeps its strokes.
     draft_size = (1024, 1024)
     model: DigitNetwork
 

@@ -13,11 +13,11 @@ from PIL import Image
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-# Background is estimated on a thumbnail: illumination is smooth, and the windows below are cheap there.
+# Background is estimated on a thumbnail: illumination is smooth, and the sliding windows below are fast there.
 THUMBNAIL = 48
 # A stroke must be narrower than this share of the longer side to be told from background.
 WIDEST_STROKE = 0.3
-# Ruled lines are looked for in this many pieces of the picture's width.
+# Ruled lines are searched in this many pieces of the picture's width.
 PIECES = 16
 
 
@@ -52,11 +52,11 @@ def closing(small: Floats, radius: int) -> Floats:
 
 
 def is_dark_on_light(small: Floats) -> bool:
-    """Tell whether the ink of a thumbnail is darker than its background.
+    """Return whether the ink of a thumbnail is darker than its background.
 
     A flat rim with something of strong contrast inside is a drawing on a screen, or a fat pen cropped tightly: the rim
-    is the background. Else thin structures answer: neither light nor shadow makes those. Where there are none, the
-    rare, strong deviation from a smooth surface is the ink.
+    is the background. Otherwise thin structures decide: neither light nor shadow makes those. Where there are none,
+    the rare, strong deviation from a smooth surface is the ink.
     """
     flat = _against_flat_rim(small.mean(axis=0))
     if flat is not None:
@@ -71,7 +71,7 @@ def is_dark_on_light(small: Floats) -> bool:
 
 
 def _against_flat_rim(gray: Floats) -> bool | None:
-    """Return whether ink is darker than a rim of one brightness, or None when the rim does not tell."""
+    """Return whether ink is darker than a rim of one brightness, or None when the rim does not decide it."""
     rim = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
     away = gray - np.median(rim)
     contrast = float(abs(away).max())
@@ -83,7 +83,7 @@ def _against_flat_rim(gray: Floats) -> bool | None:
 
 
 def _skew(small: Floats) -> float:
-    """Return the third moment of what a smooth surface leaves over, in the channel where it is strongest."""
+    """Return the third moment of the residual of a smooth surface, in the channel where it is strongest."""
     _, height, width = small.shape
     rows, columns = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     # The rim counts more, since it is mostly background.
@@ -94,7 +94,7 @@ def _skew(small: Floats) -> float:
         residual = values - np.median(values)
         for _ in range(3):
             spread = 4.7 * 1.48 * float(np.median(abs(residual))) + 0.02
-            # Tukey's biweight: far outliers (the ink) lose their say in the surface.
+            # Tukey's biweight: far outliers (the ink) get no weight in the fit.
             weighted = terms * (rim * np.clip(1 - (residual / spread) ** 2, 0, 1) ** 2)
             surface = np.linalg.solve(weighted @ terms.T + 1e-3 * np.eye(6), weighted @ values)
             residual = values - surface @ terms
@@ -117,7 +117,7 @@ def ink_strength(picture: Floats, small: Floats) -> Floats:
     """Return how much ink lies on each pixel of a dark-on-light picture: 0 on paper, up to 1 on the blackest ink.
 
     The share of the paper's light that is missing in each channel is projected on the colour of the strongest ink,
-    so that printing in other colours counts for less.
+    so that print in other colours counts less.
     """
     paper = np.maximum(background(small, picture.shape[2], picture.shape[1]), 0.02)
     missing = np.clip(1 - picture / paper, -0.2, 1)
@@ -125,7 +125,7 @@ def ink_strength(picture: Floats, small: Floats) -> Floats:
         gray: Floats = missing[0]
         return gray
     density = missing.mean(axis=0)
-    # A small digit is less than 1.5 % of its page: then what comes near the darkest pixel has the ink's colour.
+    # A small digit covers less than 1.5 % of its page; then the pixels near the darkest one have the ink's colour.
     strongest = density >= max(float(np.quantile(density[::2, ::2], 0.985)), 0.3 * float(density.max()))
     colour = missing[:, strongest].mean(axis=1)
     length = float(np.linalg.norm(colour))
@@ -136,7 +136,7 @@ def ink_strength(picture: Floats, small: Floats) -> Floats:
 
 
 def otsu(values: Floats, bins: int = 64) -> float:
-    """Return the cut that best parts ``values`` (0..1) into two classes. Source: Otsu, 1979."""
+    """Return the threshold that best separates ``values`` (0..1) into two classes. Source: Otsu, 1979."""
     counts, edges = np.histogram(values, bins=bins, range=(0.0, 1.0))
     below = np.cumsum(counts)
     above = below[-1] - below
@@ -145,7 +145,7 @@ def otsu(values: Floats, bins: int = 64) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = sums / below - (sums[-1] - sums) / above
     between = np.nan_to_num(below * above * gap**2)
-    # Two clean classes leave a plateau of equal cuts: take its middle.
+    # Two clean classes leave a plateau of equally good thresholds: take its middle.
     best = np.flatnonzero(between >= between.max() * 0.999)
     return float(edges[int(best[len(best) // 2]) + 1])
 

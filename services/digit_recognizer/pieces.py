@@ -1,4 +1,4 @@
-"""Connected pieces of ink, and the choice of those that make up the digit. Pure numpy."""
+"""Finds connected pieces of ink and chooses those that form the digit. Pure numpy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from services.digit_recognizer.ink import Floats, Mask
 
-# A shadow or a table lies along the picture's edge; a digit or a neighbour only crosses it.
+# A shadow or a table lies along the picture's edge; a digit or other writing only crosses it.
 ALONG_THE_RIM = 0.6
-# What a frame holds must be at least this share of its height, else it is a speck inside of a 0.
+# What a frame encloses must be at least this share of its height, or else it is a speck inside a 0.
 FRAMED = 0.3
 
 
@@ -92,7 +92,7 @@ def rim_contact(pieces: Pieces) -> Floats:
 
 
 class Digit:
-    """The pieces that make up the digit: their mask and its box (top, left, bottom, right)."""
+    """The pieces that form the digit: their mask and its box (top, left, bottom, right)."""
 
     def __init__(self, mask: Mask) -> None:
         self.mask = mask

@@ -37,7 +37,7 @@ def preprocess(image: Image.Image) -> Floats:
     """Return the digit in ``image`` as float32 of shape (1, 28, 28), values 0..1.
 
     Takes any Pillow mode and size. A picture without ink (constant, or less than 5 pixels high or wide) gives zeros;
-    a picture that has MNIST's form already comes through unchanged (inverted, if it is black on white).
+    a picture that has MNIST's form already stays unchanged (inverted, if it is black on white).
     """
     image = _upright(image)
     empty = np.zeros((1, SIDE, SIDE), dtype=np.float32)
@@ -60,7 +60,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _channels(image: Image.Image) -> Floats:
-    """Return (channels, height, width) in 0..1; transparency is laid on paper that contrasts with what is drawn."""
+    """Return (channels, height, width) in 0..1; transparent pictures get a background that contrasts with the ink."""
     if image.mode in ("F", "I") or image.mode.startswith("I;16"):
         values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
         top = float(values.max())
@@ -147,7 +147,7 @@ def _read(image: Image.Image, *, may_zoom: bool = True) -> Floats | None:
 
 
 def _without_surroundings(pieces: Pieces, smooth: Floats) -> tuple[float, Pieces] | None:
-    """Look for ink again without what lies along the edges (a table, a shadow's corner), if there is any.
+    """Find ink again without what lies along the edges (a table, a shadow's corner), if there is any.
 
     Returns the new cut and pieces, or None when there is nothing to leave out or nothing legible inside.
     """
@@ -166,7 +166,7 @@ def _without_surroundings(pieces: Pieces, smooth: Floats) -> tuple[float, Pieces
 
 
 def _blur(strength: Floats) -> Floats:
-    """Average over 3 x 3 pixels, which takes the grain of paper and camera out of the decision where ink is."""
+    """Average over 3 x 3 pixels: the grain of paper and camera must not be taken for ink."""
     padded = np.pad(strength, 1, mode="edge")
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     blurred: Floats = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9
@@ -176,7 +176,7 @@ def _blur(strength: Floats) -> Floats:
 def _ink_cut(strength: Floats) -> float | None:
     """Return the strength from which a pixel counts as ink, or None when nothing stands out from the paper."""
     strongest = float(np.quantile(strength, 0.995))
-    # The paper's spread, from its lower side (10 % to 40 % of a normal distribution), where fat ink cannot reach.
+    # The paper's spread, from the 10 % to the 40 % quantile of a normal distribution: even thick ink is above those.
     low, middle = np.quantile(strength, [0.1, 0.4])
     grain = float(middle - low) / 1.03
     if strongest < max(FAINTEST_INK, 4 * grain):
@@ -185,7 +185,7 @@ def _ink_cut(strength: Floats) -> float | None:
         if strongest < max(FAINTEST_INK, 8 * grain):
             return None
     scaled = np.clip(strength / strongest, 0, 1)
-    # Otsu over what may be ink at all: paper would outweigh it a hundred to one.
+    # Otsu only over what may be ink: paper has a hundred times as many pixels.
     cut = otsu(scaled[scaled > 0.1]) if bool((scaled > 0.1).any()) else 0.5
     return strongest * float(np.clip(cut, 0.3, 0.55)) if strongest > 0 else None
 
@@ -199,7 +199,7 @@ def _place(strength: Floats, chosen: Digit, cut: float) -> Floats:
     height, width = strength.shape
     frame = max(0, top - margin), max(0, left - margin), min(height, bottom + margin), min(width, right + margin)
     window = slice(frame[0], frame[2]), slice(frame[1], frame[3])
-    # The strokes' soft rims lie just outside of the mask.
+    # The strokes' soft edges lie just outside of the mask.
     soft = soft[window] * sliding_maximum(chosen.mask[window].astype(np.float32)[None], 2)[0]
     scale = BOX * OVERSAMPLING / max(bottom - top, right - left)
     large = resize(soft, max(1, round(soft.shape[1] * scale)), max(1, round(soft.shape[0] * scale)))

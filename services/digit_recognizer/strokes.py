@@ -1,7 +1,7 @@
 """Handwriting as pen paths: the ten digits in several national and personal styles, and things that are no digits.
 
 A glyph is a list of strokes; a stroke is an array (n, 2) of x, y in a unit square, y downwards. All drawing is
-seeded by the generator that is passed in.
+seeded by the given generator.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def smooth(stroke: Stroke, steps: int = 8) -> Stroke:
 
 
 def handwrite(shape: Glyph, generator: Generator, wobble: float = 0.03) -> Glyph:
-    """Return one writing of ``shape``: points moved, slanted, stretched and turned as a hand does."""
+    """Return one handwritten variant of ``shape``: its points moved, slanted, stretched and rotated."""
     turn, slant = generator.normal(0, 0.08), generator.normal(0.05, 0.15)
     stretch = np.array([generator.uniform(0.6, 1.1), 1.0])
     matrix = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) @ np.array(
@@ -60,13 +60,13 @@ def handwrite(shape: Glyph, generator: Generator, wobble: float = 0.03) -> Glyph
 
 
 def digit(number: int, generator: Generator) -> Glyph:
-    """Return one writing of ``number`` in one of its styles, fitted into the unit square."""
+    """Return one handwritten variant of ``number`` in one of its styles, fitted into the unit square."""
     styles = DIGITS[number]
     return handwrite(read_shape(styles[int(generator.integers(len(styles)))]), generator)
 
 
 def letter(generator: Generator) -> Glyph:
-    """Return one writing of a letter, sign or shape that is no digit."""
+    """Return one handwritten variant of a letter, sign or shape that is no digit."""
     shapes = list(OTHERS.values())
     return handwrite(read_shape(shapes[int(generator.integers(len(shapes)))]), generator)
 
@@ -81,11 +81,11 @@ def draw(glyph: Glyph, size: int, width: float, generator: Generator) -> NDArray
     scale = 2
     canvas = Image.new("L", (size * scale, size * scale))
     pen = ImageDraw.Draw(canvas)
-    room = size * scale - 2 * width * scale - 2
+    side = size * scale - 2 * width * scale - 2
     pressure = generator.uniform(0, 0.25)
     phase = generator.uniform(0, 2 * math.pi)
     for stroke in glyph:
-        points = stroke * room + width * scale + 1
+        points = stroke * side + width * scale + 1
         radii = width * scale / 2 * (1 + pressure * np.sin(phase + np.linspace(0, 5, len(points))))
         for (x0, y0), (x1, y1), radius in zip(points[:-1], points[1:], radii[1:], strict=True):
             pen.line((x0, y0, x1, y1), fill=255, width=max(1, round(2 * radius)))

@@ -1,7 +1,7 @@
 """Seeded photographs of pen on paper, and screenshots: MNIST's digits inked again, pen paths, and non-digits.
 
-Pictures are varied on purpose beyond what a camera would do, so that a reader of them does not depend on one
-paper, pen or light.
+Pictures vary more than a camera's would, on purpose: a model that is trained on them must not depend on one paper,
+pen or light.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _smooth_noise(height: int, width: int, cells: int, generator: Generator) -> 
 
 
 def _light(height: int, width: int, generator: Generator) -> Floats:
-    """Return the light that falls on the paper: a gradient, a slow unevenness and sometimes a shadow with an edge."""
+    """Return the light on the paper: a gradient, a slow unevenness and sometimes a shadow with an edge."""
     rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     angle = generator.uniform(0, 2 * np.pi)
     slope = generator.uniform(0, 0.3)
@@ -86,7 +86,7 @@ def _rule(page: Floats, generator: Generator, spacing: float) -> None:
 
 
 def _place(ink: Floats, layer: Floats, row: int, column: int) -> None:
-    """Lay ``ink`` on ``layer`` at a corner that may lie outside of it, in place."""
+    """Draw ``ink`` on ``layer``, in place, with its corner at ``row``, ``column``, which may lie outside of it."""
     height, width = layer.shape
     top, left = max(0, row), max(0, column)
     bottom, right = min(height, row + ink.shape[0]), min(width, column + ink.shape[1])
@@ -96,7 +96,7 @@ def _place(ink: Floats, layer: Floats, row: int, column: int) -> None:
 
 
 def _neighbours(layer: Floats, size: int, row: int, column: int, generator: Generator) -> None:
-    """Let bits of other writing reach in from the picture's edges, clear of the digit."""
+    """Draw parts of other digits at the picture's edges, at a distance from the digit."""
     height, width = layer.shape
     for _ in range(int(generator.integers(1, 3))):
         other = strokes.draw(

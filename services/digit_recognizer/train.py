@@ -1,12 +1,13 @@
 """Train the digit recogniser: ``python -m services.digit_recognizer.train --data FOLDER``.
 
 Each batch mixes MNIST's digits, synthetic pictures of digits, and pictures without a digit; the last are trained
-towards the uniform distribution, so that they get a low score. Can be killed at any moment and started again.
+towards the uniform distribution, so that they get a low score. A run that was killed continues when started again.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from torch.nn import functional
 
 from services.common.memory_format import channels_last
 from services.common.plots import draw_history
-from services.common.training import TrainingRun, seed_everything, write_atomically
+from services.common.training import TrainingRun, UnusableDataset, seed_everything, write_atomically
 from services.digit_recognizer.dataset import (
     HELD_OUT,
     NO_DIGIT,
@@ -131,7 +132,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     torch.set_num_threads(1)
     seed_everything(options.seed)
-    whole = read_mnist(options.data / "mnist", "train")
+    try:
+        whole = read_mnist(options.data / "mnist", "train")
+    except UnusableDataset as error:
+        sys.exit(str(error))
     mnist = Digits(whole.pictures[:-HELD_OUT], whole.labels[:-HELD_OUT])
     held_out = Digits(whole.pictures[-HELD_OUT:], whole.labels[-HELD_OUT:])
     cache = options.runs / "digit_recognizer"

@@ -18,16 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
+from services.common.training import UnusableDataset
 from services.flair.slices import MEAN, SIDE, STD, to_rgb
 
 SPLIT_SEED = 20190601
 VALIDATION_PATIENTS = 12
 TEST_PATIENTS = 12
 _SLICE = re.compile(r"^(?P<patient>.+)_(?P<index>\d+)\.(?:webp|tif)$")
-
-
-class DatasetMissing(Exception):
-    """The data folder does not hold what the trainer reads; the message says what is expected where."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +51,11 @@ class Slices:
 
 
 def patient_folders(data: Path) -> dict[str, Path]:
-    """Return the patients' folders under ``data``/lgg by name. Raises DatasetMissing when there are none."""
+    """Return the patients' folders under ``data``/lgg by name. Raises UnusableDataset when there are none."""
     root = data / "lgg"
     found = {folder.name: folder for folder in sorted(root.glob("TCGA_*")) if folder.is_dir()}
     if not found:
-        raise DatasetMissing(
+        raise UnusableDataset(
             f"No patients under {root}. Expected {root}/<patient>/<patient>_<slice>.webp (or .tif) "
             "and <patient>_<slice>_mask.png (or .tif), as the LGG MRI segmentation set ships them."
         )
@@ -77,7 +74,10 @@ def split_patients(names: list[str]) -> Split:
 
 
 def read_slices(folders: list[Path]) -> Slices:
-    """Read all slices of the patients' ``folders``, in the order of the slices' numbers."""
+    """Read all slices of the patients' ``folders``, in the order of the slices' numbers.
+
+    Raises UnusableDataset when there are none, or when a slice or its mask cannot be read.
+    """
     pixels, masks, patients = [], [], []
     for folder in folders:
         matches = [match for path in folder.iterdir() if (match := _SLICE.match(path.name))]
@@ -87,15 +87,22 @@ def read_slices(folders: list[Path]) -> Slices:
                 continue
             stem, extension = name.rsplit(".", 1)
             mask_path = folder / f"{stem}_mask.{'tif' if extension == 'tif' else 'png'}"
-            with Image.open(folder / name) as image, Image.open(mask_path) as mask:
-                pixels.append(np.asarray(to_rgb(image), dtype=np.uint8).transpose(2, 0, 1))
-                masks.append((np.asarray(mask.convert("L")) > 127).astype(np.uint8))
+            try:
+                with Image.open(folder / name) as image, Image.open(mask_path) as mask:
+                    pixels.append(np.asarray(to_rgb(image), dtype=np.uint8).transpose(2, 0, 1))
+                    masks.append((np.asarray(mask.convert("L")) > 127).astype(np.uint8))
+            except OSError as error:
+                raise UnusableDataset(
+                    f"{folder / name} or its mask {mask_path.name} cannot be read: {error}."
+                ) from error
             patients.append(folder.name)
+    if not pixels:
+        raise UnusableDataset(f"There are no slices of the {len(folders)} patients that are needed here.")
     return Slices(np.stack(pixels), np.stack(masks), np.array(patients))
 
 
 def training_batches(slices: Slices, *, side: int, batch: int, positives: float) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Yield one epoch of augmented batches: inputs (B, 3, side, side), masks (B, 1, side, side), labels (B,).
+    """Yield the augmented batches of one epoch: inputs (B, 3, side, side), masks (B, 1, side, side), labels (B,).
 
     ``positives`` is the share of slices with an abnormality, which are drawn more often than they occur. Draws
     from NumPy's and torch's global generators, whose states the checkpoints hold.
@@ -120,7 +127,7 @@ def training_batches(slices: Slices, *, side: int, batch: int, positives: float)
 
 
 def epoch_steps(slices: Slices, batch: int) -> int:
-    """Batches an epoch: as many slices as there are, the last partial batch left out."""
+    """Return the batches per epoch: as many as all slices fill; the last partial batch is left out."""
     return len(slices.pixels) // batch
 
 
@@ -128,7 +135,7 @@ def augment(pixels: torch.Tensor, masks: torch.Tensor, side: int) -> tuple[torch
     """Vary geometry (flip, rotation, scale, shear, bend) and intensity (gain, gamma, noise, blur, missing sequences).
 
     ``pixels`` (B, 3, 256, 256) in 0..1 and ``masks`` (B, 1, 256, 256); returns normalised inputs and binary masks
-    of ``side`` pixels and the (B,) labels of what is still in the picture.
+    of ``side`` pixels and the (B,) labels of what is still inside the picture.
     """
     count = len(pixels)
     angle = torch.randn(count) * 0.2
@@ -158,7 +165,8 @@ def augment(pixels: torch.Tensor, masks: torch.Tensor, side: int) -> tuple[torch
     values = values + torch.randn_like(values) * noise
     blurred = functional.avg_pool2d(values, 3, stride=1, padding=1, count_include_pad=False)
     values = torch.where(torch.rand(count, 1, 1, 1) < 0.1, blurred, values)
-    # The set fills a missing sequence with FLAIR (channel 1); so do we, now and then, and with both: a grey picture.
+    # Where a sequence is missing, the set repeats FLAIR (channel 1). This does the same to some slices, to one sequence
+    # or to both; with both, the picture is grey.
     draw = torch.rand(count)
     for channel, (low, high) in ((0, (0.0, 0.12)), (2, (0.06, 0.18))):
         missing = (draw >= low) & (draw < high)

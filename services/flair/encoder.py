@@ -2,7 +2,7 @@
 
 Architecture: Tan and Le, "EfficientNet", 2019, in its "Lite" form for processors (no squeeze-and-excitation,
 ReLU6), https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite (Apache-2.0). Training
-starts from its ImageNet weights: 66 patients are few to learn edges and textures from.
+starts from its ImageNet weights: 66 patients are too few to learn edges and textures from.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ CHANNELS = (16, 24, 40, 112, 192)
 
 _STEM = 32
 _BLOCKS = (
-    # (expansion, kernel, stride, outputs, repeats) of each group, as published; the last one (320 maps) is left
-    # out: it widens for ImageNet's thousand classes.
+    # (expansion, kernel, stride, outputs, repeats) of each group, as published. The last group (320 maps) is left
+    # out: it is there for ImageNet's thousand classes.
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),
     (6, 5, 2, 40, 2),
@@ -55,7 +55,7 @@ def _normalised(convolution: nn.Conv2d, *, active: bool = True) -> nn.Sequential
 
 
 class InvertedResidual(nn.Module):
-    """Expand, filter each map by itself, project: (N, C, H, W) to (N, ``outputs``, H / stride, W / stride)."""
+    """Expand, filter each map separately, project: (N, C, H, W) to (N, ``outputs``, H / stride, W / stride)."""
 
     def __init__(self, inputs: int, outputs: int, *, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()

@@ -21,19 +21,20 @@ from torch import nn
 from services.common.folding import fold_batch_norms
 from services.common.memory_format import channels_last
 from services.common.metrics import Interval, bootstrap_interval
-from services.flair.dataset import DatasetMissing, Slices, patient_folders, read_slices, split_patients
+from services.common.training import UnusableDataset
+from services.flair.dataset import Slices, patient_folders, read_slices, split_patients
 from services.flair.slices import prepare_slice
 from services.flair.training import normalise_batch
 
 BATCH = 16
 
 Table = NDArray[np.float64]
-"""(N, columns): one row a slice or a patient."""
+"""(N, columns): one row per slice or patient."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The slices of one part of the split and where pictures and plots go."""
+    """The slices of one part of the split, and the folder for pictures and plots."""
 
     part: str
     slices: Slices
@@ -41,7 +42,7 @@ class Evaluation:
 
 
 def parse_evaluation(purpose: str, arguments: Sequence[str] | None = None) -> Evaluation:
-    """Read the command line and the slices. Leaves with a sentence when the data is not there."""
+    """Read the command line and the slices. Exits with a sentence when the data is missing or damaged."""
     parser = argparse.ArgumentParser(description=purpose, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds lgg/")
     parser.add_argument("--part", choices=("test", "validation"), default="test", help="patients to evaluate on")
@@ -49,11 +50,11 @@ def parse_evaluation(purpose: str, arguments: Sequence[str] | None = None) -> Ev
     given = parser.parse_args(arguments)
     try:
         folders = patient_folders(given.data)
-    except DatasetMissing as error:
+        names = getattr(split_patients(list(folders)), given.part)
+        slices = read_slices([folders[name] for name in names])
+    except UnusableDataset as error:
         sys.exit(str(error))
-    names = getattr(split_patients(list(folders)), given.part)
     given.output.mkdir(parents=True, exist_ok=True)
-    slices = read_slices([folders[name] for name in names])
     print(f"{len(names)} {given.part} patients, {len(slices.pixels)} slices: {', '.join(names)}\n")
     return Evaluation(given.part, slices, given.output)
 
@@ -70,7 +71,7 @@ def answers(model: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def as_jpeg(pixels: NDArray[np.uint8], quality: int = 90) -> NDArray[np.uint8]:
-    """Return the slices as a client's JPEG of that quality shows them: uint8 (N, 3, 256, 256)."""
+    """Return the slices after JPEG compression of that quality: uint8 (N, 3, 256, 256)."""
     result = np.empty_like(pixels)
     for index, item in enumerate(pixels):
         content = io.BytesIO()
@@ -80,7 +81,7 @@ def as_jpeg(pixels: NDArray[np.uint8], quality: int = 90) -> NDArray[np.uint8]:
 
 
 def per_patient(patients: NDArray[np.str_], *columns: NDArray[np.generic]) -> dict[str, list[tuple[float, ...]]]:
-    """Group one row of ``columns`` a slice by patient, for bootstrapping over patients."""
+    """Group the rows of ``columns``, one per slice, by patient, for bootstrapping over patients."""
     rows: dict[str, list[tuple[float, ...]]] = {}
     for patient, *values in zip(patients.tolist(), *(column.tolist() for column in columns), strict=True):
         rows.setdefault(patient, []).append(tuple(values))
@@ -97,7 +98,7 @@ def shown(found: Interval) -> str:
 
 
 def measure_speed(model: nn.Module, pixels: NDArray[np.uint8], repeats: int = 60) -> str:
-    """Time one slice on one core, as it is served, PNG decoding included, and the process's peak memory."""
+    """Return the time for one slice on one core, PNG decoding included, and the process's peak memory, as text."""
     model = channels_last(fold_batch_norms(copy.deepcopy(model)))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -122,7 +123,7 @@ def draw_case(
     truth: NDArray[np.generic],
     predicted: NDArray[np.generic] | None = None,
 ) -> None:
-    """Write FLAIR with the truth's outline in green and the prediction's in red, side by side with the plain slice."""
+    """Write the plain FLAIR slice beside one with the outlines of the truth (green) and the prediction (red)."""
     flair = np.repeat(pixels[1][:, :, None], 3, axis=2)
     marked = flair.copy()
     for mask, colour in ((truth, (0, 220, 0)), (predicted, (255, 40, 40))):

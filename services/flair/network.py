@@ -1,6 +1,6 @@
 """The network behind both FLAIR models: one pretrained encoder, a segmentation decoder, a classification head.
 
-The two models are trained together (each helps the other) and shipped apart: every archive carries only the
+The two models are trained together, which improves both, and shipped separately: each archive holds only the
 parts that it runs. The U-Net is Ronneberger et al., 2015; the sub-pixel output, which draws a 256 px mask at the
 cost of a 128 px one, is Shi et al., 2016.
 """
@@ -14,7 +14,7 @@ from torch.nn import functional
 from services.flair.encoder import CHANNELS, Encoder
 
 CLASSIFIED_SIDE = 224
-"""The classifier looks at a slightly smaller picture: a fifth faster, and no worse on the validation patients."""
+"""The classifier reads a slightly smaller picture: a fifth faster, and no worse on the validation patients."""
 
 WIDTHS = (32, 48, 64, 96)
 """Feature maps of the decoder at 1/2, 1/4, 1/8 and 1/16 of the slice's side."""
@@ -39,7 +39,7 @@ class Decoder(nn.Module):
         for width, skip in zip(WIDTHS[::-1], CHANNELS[-2::-1], strict=True):
             self.lateral.append(nn.Conv2d(deeper, width, 1, bias=False))
             merge = [_convolution(width + skip, width)]
-            if width != WIDTHS[0]:  # the largest map is the dearest: one convolution there saves a tenth
+            if width != WIDTHS[0]:  # on the largest map, one convolution instead of two saves a tenth of the time
                 merge.append(_convolution(width, width))
             self.merge.append(nn.Sequential(*merge))
             deeper = width
@@ -56,7 +56,7 @@ class Decoder(nn.Module):
 class ClassificationHead(nn.Module):
     """The encoder's maps to (N,) logits of "this slice shows FLAIR abnormality".
 
-    Mean and maximum of the two deepest maps: the mean knows the slice, the maximum finds a small lesion.
+    Mean and maximum of the two deepest maps: the mean describes the slice, the maximum finds a small lesion.
     """
 
     def __init__(self) -> None:

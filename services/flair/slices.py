@@ -1,4 +1,4 @@
-"""FLAIR slices: from any picture to what the networks read, the same in training, evaluation and serving. Pure."""
+"""Turns any picture into the networks' input, the same in training, evaluation and serving. Pure."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 256
-"""Pixels a side that the networks read and that a mask has."""
+"""Side of the networks' input and of a mask, in pixels."""
 
 MEAN = np.array([0.060, 0.056, 0.058], dtype=np.float32)
 STD = np.array([0.122, 0.114, 0.114], dtype=np.float32)
 """Rounded intensity statistics of the training patients (pre-contrast, FLAIR, post-contrast), of values in 0..1.
 
-Constants, not statistics of the picture at hand: the service sees one slice, never its volume.
+Constants, not statistics of each picture: the service gets one slice, never its volume.
 """
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Return an 8-bit RGB picture of (pre-contrast, FLAIR, post-contrast).
 
-    A grey picture is taken as FLAIR and stands in for the two sequences that are missing, as in the training set.
+    A grey picture is taken as FLAIR and replaces the two missing sequences, as in the training set.
     Transparent pixels become black, the background of a slice. 16-bit grey is scaled by its own maximum when that
     exceeds 8 bits, because scanners rarely use the whole range.
     """

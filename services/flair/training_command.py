@@ -1,4 +1,4 @@
-"""The command line that both FLAIR trainers share: one run, of which each writes its own part."""
+"""The command line of both FLAIR trainers: they share one run, and each writes its own part of it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.flair.dataset import DatasetMissing, Slices, patient_folders, read_slices, split_patients
+from services.common.training import UnusableDataset
+from services.flair.dataset import Slices, patient_folders, read_slices, split_patients
 from services.flair.network import FlairNetwork
 from services.flair.training import Predictions, predict, train_network
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The trained network and what it says of the validation patients, for calibration."""
+    """The trained network and its predictions for the validation patients, for calibration."""
 
     network: FlairNetwork
     validation: Slices
@@ -26,7 +27,7 @@ class Trained:
 
 
 def run_training(purpose: str, ship: Callable[[Trained], str], arguments: Sequence[str] | None = None) -> None:
-    """Train (or find trained) the joint network and let ``ship`` write its weights and say a sentence."""
+    """Train the joint network, or load it where it is trained. ``ship`` writes the weights and returns a sentence."""
     parser = argparse.ArgumentParser(description=purpose, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds lgg/")
     parser.add_argument("--runs", type=Path, default=Path("training-runs/flair"), help="checkpoints and curves")
@@ -43,9 +44,9 @@ def run_training(purpose: str, ship: Callable[[Trained], str], arguments: Sequen
             threads=given.threads,
         )
         folders = patient_folders(given.data)
-    except DatasetMissing as error:
+        validation = read_slices([folders[name] for name in split_patients(list(folders)).validation])
+    except UnusableDataset as error:
         sys.exit(str(error))
-    validation = read_slices([folders[name] for name in split_patients(list(folders)).validation])
     print(ship(Trained(network, validation, predict(network, validation))))
 
 

@@ -1,6 +1,6 @@
 """Render the sample photographs of digits: ``python -m services.samples.digits --out samples``.
 
-Everything is drawn by code from a fixed seed: no person's handwriting and no data set is in them.
+Everything is drawn by code from a fixed seed: no person's handwriting and no data set is used.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Draws MRI-like phantom slices by code: a head, a brain with ventricles, and, if asked, a lesion that is bright in FLAIR.
+"""Draws MRI-like phantom slices: a head, a brain with ventricles and, in some, a lesion that is bright in FLAIR.
 
-They are no scans and come from no patient. They exist so that everything but training can be tried without data.
+They are not scans and come from no patient. With them, everything but training can be tried without data.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def render(phantom: Phantom) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     brain = _edge(0.985 - radius, 0.02)
     scalp = _edge(radius - 1.09, 0.02) * _edge(1.17 - radius, 0.02)
     folds = _texture(noise, 5.0)
-    # Both halves of a brain look much alike: what is brighter on one side alone would be a finding.
+    # The halves of a brain look much alike: tissue that is brighter on one side only would be a finding.
     paired = (folds + folds[:, ::-1]) / 2
     white = _edge(0.74 - radius + 0.05 * paired, 0.12)
     wave = np.cos(26 * np.abs(angle) + 1.5 * paired)

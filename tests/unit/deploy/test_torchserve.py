@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from deploy.torchserve.__main__ import parser
 from deploy.torchserve.archives import Archive
 from deploy.torchserve.launch import Launch
+from deploy.torchserve.ports import listening_fault
 from deploy.torchserve.ready import lacking
 from tests.support.checkout import CHECKOUT
 
@@ -87,6 +91,28 @@ def test_ready_means_a_ready_worker_for_every_model() -> None:
         assert lacking(url) == []
         management.models.update(b=["UNLOADING"], c=[])
         assert lacking(url) == ["b 1.0", "c 1.0"]
+
+
+def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "digits.mar", "w") as archive:
+        manifest = {"model": {"modelName": "digits", "modelVersion": "1.0.0"}}
+        archive.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        command = [sys.executable, "-m", "deploy.torchserve", "--model-store", str(tmp_path), "--port", port]
+        ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
+        assert listening_fault("127.0.0.1", int(port)) == "Address already in use"
+    assert ran.returncode == 2
+    assert f"cannot listen on port {port} of 127.0.0.1 (Address already in use)" in ran.stderr
+    assert "--port N" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["0", "65535", "70000", "-1", "http", "1.5", ""])
+def test_a_port_that_does_not_exist_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args([f"--port={text}"])
+    assert f"{text!r} is not a port from 1 to 65534" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

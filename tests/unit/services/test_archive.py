@@ -1,4 +1,4 @@
-"""Archives: what goes in, when they are built again, and what a broken description says."""
+"""Archives: what goes in, when they are built again, and how a wrong description is reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_an_archive_holds_what_the_handler_imports_and_no_training() -> None:
     assert not names & {"utils.py", "metrics.py", "context.py", "service.py"}
 
 
-def test_everything_imported_from_the_house_is_staged() -> None:
+def test_every_imported_module_of_this_repository_is_staged() -> None:
     files = archive.stage(archive.read_service(MODEL), archive.SERVICES_DIR.parent)
     for name, content in files.items():
         if name.endswith(".py"):
@@ -47,7 +47,9 @@ def test_a_second_build_is_left_out_and_a_change_is_seen(tmp_path: Path, monkeyp
     )
 
 
-def test_a_failing_archiver_leaves_no_archive_and_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_archiver_leaves_no_archive_and_reports_its_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(archive.ArchiveError, match="could not archive digit_recognizer"):
         archive.build(archive.read_service(MODEL), tmp_path)

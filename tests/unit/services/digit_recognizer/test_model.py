@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from services.digit_recognizer.dataset import augment, read_mnist
+from services.digit_recognizer.dataset import augment
 from services.digit_recognizer.handler import DigitHandler
 from services.digit_recognizer.synthetic import other_picture
 from services.digit_recognizer.train import WEIGHTS, fit_temperature, targets_of
@@ -119,8 +119,3 @@ def test_the_temperature_undoes_overconfidence() -> None:
     logits = torch.randn(1500, 10, generator=generator)
     labels = torch.multinomial(torch.softmax(logits, dim=1), 1, generator=generator)[:, 0]
     assert fit_temperature(logits * 3, labels) == pytest.approx(3, rel=0.1)
-
-
-def test_missing_data_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"train-images-idx3-ubyte\.gz is missing"):
-        read_mnist(tmp_path, "train")

@@ -1,0 +1,60 @@
+"""The FLAIR set: slices with their masks, and sentences for what is missing or damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from services.bms_flair_abnormality_segmentation.train import ship
+from services.common.training import UnusableDataset
+from services.flair.dataset import patient_folders, read_slices
+from services.flair.evaluation import parse_evaluation
+from services.flair.training_command import run_training
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Path:
+    """One patient of two slices, the second with an abnormality; numbers, not names, order them."""
+    folder = tmp_path / "lgg" / "TCGA_1"
+    folder.mkdir(parents=True)
+    for number, abnormal in ((10, 255), (9, 0)):
+        Image.new("RGB", (256, 256), (number, 20, 30)).save(folder / f"TCGA_1_{number}.tif")
+        Image.new("L", (256, 256), abnormal).save(folder / f"TCGA_1_{number}_mask.tif")
+    return folder
+
+
+def test_slices_are_read_in_the_order_of_their_numbers(patient: Path) -> None:
+    assert patient_folders(patient.parents[1]) == {"TCGA_1": patient}
+    slices = read_slices([patient])
+    assert slices.pixels.shape == (2, 3, 256, 256)
+    assert slices.pixels[:, 0, 0, 0].tolist() == [9, 10]
+    assert slices.labels.tolist() == [False, True]
+    assert np.unique(slices.masks).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["TCGA_1_9.tif", "TCGA_1_9_mask.tif"])
+def test_a_damaged_slice_or_mask_is_named(patient: Path, name: str) -> None:
+    (patient / name).write_bytes(b"no picture")
+    with pytest.raises(UnusableDataset, match=r"TCGA_1_9\.tif or its mask TCGA_1_9_mask\.tif cannot be read"):
+        read_slices([patient])
+
+
+def test_a_slice_without_a_mask_is_named(patient: Path) -> None:
+    (patient / "TCGA_1_9_mask.tif").unlink()
+    with pytest.raises(UnusableDataset, match=r"its mask TCGA_1_9_mask\.tif cannot be read"):
+        read_slices([patient])
+
+
+def test_a_folder_without_patients_ends_training_and_evaluation_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="No patients under"):
+        run_training("", ship, ["--data", str(tmp_path), "--runs", str(tmp_path / "runs")])
+    with pytest.raises(SystemExit, match="No patients under"):
+        parse_evaluation("", ["--data", str(tmp_path), "--output", str(tmp_path / "out")])
+
+
+def test_too_few_patients_end_training_with_a_sentence(patient: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no slices of the 0 patients that are needed"):
+        run_training("", ship, ["--data", str(patient.parents[1]), "--runs", str(tmp_path / "runs")])
