@@ -35,9 +35,9 @@ Settings that `up` reads from the environment:
   SHOWCASE_AMQP_URL       a RabbitMQ to use; the embedded broker is then not started
   SHOWCASE_MODEL_SERVERS  name=url,... for models served elsewhere; with *=url TorchServe is not started
   SHOWCASE_LOG_FORMAT     json or console (json)
-Every other SHOWCASE_* setting is handed on to the gateway and the orchestrator.
-Each may be read from a file instead, which SHOWCASE_<NAME>_FILE names.
-Ports are remembered until others are named. Everything listens on 127.0.0.1, the gateway on what --host says.
+Every other SHOWCASE_* setting is passed to the gateway and the orchestrator.
+Each can be read from a file instead: SHOWCASE_<NAME>_FILE names it.
+A cluster keeps its ports until you name others. Every part listens on 127.0.0.1; --host is the gateway's address.
 """
 
 
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--timeout", type=float, default=240.0, metavar="SECONDS", help="how long to wait (240)")
     commands.add_parser("up", parents=[up], help="install what is missing, start, wait until all is ready")
-    commands.add_parser("run", parents=[up], help="up, then stay until a signal, then down: for containers")
+    commands.add_parser("run", parents=[up], help="up, wait for a signal, down: for containers")
     commands.add_parser("down", parents=[every], help="stop everything in order; the data stays")
     commands.add_parser("status", parents=[every], help="show each part's state; exits 1 when one is not ready")
     logs = commands.add_parser("logs", parents=[every], help="follow the logs")
@@ -125,7 +125,7 @@ def _reset(arguments: argparse.Namespace) -> int:
     home = arguments.home.resolve()
     if not arguments.force:
         if not sys.stdin.isatty():
-            raise ClusterError("Nobody is there to ask; to delete the data all the same: make reset FORCE=1")
+            raise ClusterError("There is no terminal to ask on. To delete the data without asking: make reset FORCE=1")
         if input(f"Delete all submissions, images, logs and passwords in {home}? Type yes: ").strip() != "yes":
             print("Nothing was deleted.")
             return 1
@@ -163,7 +163,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    """Run one command; what goes wrong is said in one sentence on standard error."""
+    """Run one command and return the exit status. An error is a sentence on standard error."""
     try:
         code = _run(parser().parse_args())
         sys.stdout.flush()
@@ -172,11 +172,11 @@ def main() -> int:
         print(explain(error), file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # Whoever read the output has seen enough (`| head`); what is still buffered goes nowhere.
+        # The reader has closed the pipe (`| head`): discard what is still buffered.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        print("Interrupted; make up goes on from here.", file=sys.stderr)
+        print("Interrupted. To continue from here: make up", file=sys.stderr)
         return 130
 
 

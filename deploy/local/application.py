@@ -1,4 +1,4 @@
-"""The two parts that are ours: the gateway and the orchestrator."""
+"""The two parts that run this project's code: the gateway and the orchestrator."""
 
 from __future__ import annotations
 
@@ -47,19 +47,20 @@ def _part(
         environment={"PYTHONUNBUFFERED": "1", **environment},
         ports=ports,
         inputs=(digest_of_files(sources, CHECKOUT), *others),
-        # Both would wait for a broker that is not there yet; started with it, they only slow it down and complain.
+        # Both would wait for these two anyway; started at the same time, they slow them down and log warnings.
         needs=frozenset({"rabbitmq", "database"}),
         stop_wait_seconds=stop_wait_seconds,
     )
 
 
 def application_parts(settings: ClusterSettings, amqp_url: str) -> list[Part]:
-    """Return those of the two that this checkout holds."""
+    """Return the parts whose code is in this checkout."""
     common = common_environment(settings, amqp_url)
     descriptions = settings.model_store / FILE_NAME
     public = public_address(settings) | {"SHOWCASE_MODEL_DESCRIPTIONS": str(descriptions)}
     made = [
-        # It drains for SHOWCASE_DRAIN_SECONDS and then hands back. Nice: what is accepted can wait, who submits cannot.
+        # It drains for SHOWCASE_DRAIN_SECONDS and then gives its submissions back. It has a lower priority than the
+        # gateway, because accepted submissions can wait and a client that submits should not.
         _part("orchestrator", common, (), stop_wait_seconds=20, niceness=5),
         _part("gateway", common | public, (settings.ports.gateway,), stop_wait_seconds=10, reads=(descriptions,)),
     ]

@@ -12,7 +12,7 @@ from deploy.local.settings import CHECKOUT
 
 
 def build_archives(model_store: Path, log: Path) -> list[str]:
-    """Build the archives whose model changed. Returns their file names; what is up to date costs half a second.
+    """Build the archives whose model changed. Returns their file names; without a change it takes half a second.
 
     Raises ClusterError when the archiver fails.
     """
@@ -28,6 +28,6 @@ def build_archives(model_store: Path, log: Path) -> list[str]:
             check=False,
         )
     if done.returncode:
-        raise ClusterError("The model archives could not be built; mend what is said below and run: make models", log)
+        raise ClusterError("The model archives could not be built. Fix the error below and run: make models", log)
     lines = log.read_text().splitlines()
     return [Path(line.removesuffix(": built")).name for line in lines if line.endswith(": built")]

@@ -22,7 +22,7 @@ CONFIGURATION = CHECKOUT / "deploy" / "rabbitmq" / "rabbitmq.conf"
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerSecrets:
-    """The password of the broker's one user, and the cookie that its command-line tools show."""
+    """The password of the broker's only user, and the cookie that its command-line tools authenticate with."""
 
     password: str
     cookie: str
@@ -31,7 +31,7 @@ class BrokerSecrets:
 def broker_secrets(home: Path) -> BrokerSecrets:
     """Return the secrets of the broker in ``home``; make them the first time, readable by their owner only.
 
-    They lie in the broker's own folder: whoever deletes its data, and the user in it, deletes them too.
+    They are in the broker's own folder, so that they are deleted together with its data, which holds the user.
     """
     path = home / "rabbitmq" / "credentials.json"
     try:
@@ -50,7 +50,7 @@ def amqp_url(settings: ClusterSettings, known: BrokerSecrets) -> str:
 
 
 def broker_environment(settings: ClusterSettings) -> dict[str, str]:
-    """Return what the broker and its command-line tools must agree on."""
+    """Return the environment that the broker shares with its command-line tools."""
     folder = settings.home / "rabbitmq"
     return {
         "ERL_EPMD_ADDRESS": HOST,
@@ -79,7 +79,7 @@ def broker_parts(settings: ClusterSettings, known: BrokerSecrets) -> list[Part]:
         directory=folder,
         environment={
             **environment,
-            # Makes the start script become the Erlang machine instead of waiting beside it.
+            # Makes the start script exec the Erlang machine instead of waiting for it.
             "RUNNING_UNDER_SYSTEMD": "true",
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
@@ -88,7 +88,7 @@ def broker_parts(settings: ClusterSettings, known: BrokerSecrets) -> list[Part]:
             "RABBITMQ_LOG": "-color",
             "RABBITMQ_LOG_BASE": str(folder),
             "RABBITMQ_MNESIA_BASE": str(folder / "data"),
-            # The distribution port listens on all addresses unless told otherwise.
+            # By default the distribution port listens on all addresses.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         },
         ports=(settings.ports.amqp, settings.ports.erlang_distribution),

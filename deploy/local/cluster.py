@@ -1,4 +1,4 @@
-"""Puts a cluster together from its settings: its parts, how to tell that each is ready, and what clients must know."""
+"""Assembles a cluster from its settings: its parts, their readiness probes, and the settings that clients need."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PART_NAMES = ("rabbitmq", "database", "torchserve", *APPLICATIONS)
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """The parts of one cluster in the order they are shown, and what its clients are given."""
+    """The parts of one cluster in the order they are shown, and the settings that its clients need."""
 
     settings: ClusterSettings
     parts: tuple[Part, ...]
@@ -30,7 +30,7 @@ class Cluster:
     client_environment: Mapping[str, str]
 
     def probe(self, name: str) -> Probe:
-        """Return the question whether the part is ready. The orchestrator listens on nothing: that it runs is all."""
+        """Return the part's readiness probe. The orchestrator has no port: it is ready as soon as it runs."""
         ports, environment = self.settings.ports, self.client_environment
         probes: dict[str, Probe] = {
             "epmd": lambda: listens(ports.epmd),
@@ -43,7 +43,7 @@ class Cluster:
 
 
 def embedded_parts(settings: ClusterSettings) -> frozenset[str]:
-    """Return which parts this cluster runs itself: what is not named by a URL, of those that were asked for."""
+    """Return which parts this cluster runs itself: of the wanted ones, those that no URL replaces."""
     named_elsewhere = {
         "rabbitmq": settings.amqp_url is not None,
         "database": settings.mongo_url is not None,
@@ -57,9 +57,9 @@ def embedded_parts(settings: ClusterSettings) -> frozenset[str]:
 
 
 def assemble(settings: ClusterSettings, java: str | None) -> Cluster:
-    """Put the cluster together; makes the broker's secrets where there are none.
+    """Assemble the cluster; make the broker's secrets where there are none.
 
-    Raises ClusterError for an archive that is none, or a part that does not exist.
+    Raises ClusterError for a file in the model store that is not an archive, and for an unknown part.
     """
     wanted = embedded_parts(settings)
     known = broker_secrets(settings.home)

@@ -1,4 +1,4 @@
-"""What can go wrong with the local cluster, said so that a person can act on it."""
+"""The errors of the local cluster, each with a sentence that a person can act on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class ClusterError(Exception):
-    """The cluster cannot do what was asked.
+    """The cluster cannot run the command.
 
     ``sentence`` names the part, what is wrong and what to do. ``log`` is the file whose last lines say more.
     """
@@ -29,7 +29,7 @@ def last_lines(log: Path, count: int = 15) -> list[str]:
 
 
 def explain(error: ClusterError) -> str:
-    """Return the sentence and, where there is a log, its place and its last lines."""
+    """Return the sentence and, where there is a log, its path and its last lines."""
     lines = [error.sentence]
     if error.log is not None:
         tail = last_lines(error.log)

@@ -10,7 +10,7 @@ from deploy.local.errors import ClusterError
 
 
 def write_private(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write a file whole or not at all; it is never readable by more than ``mode`` says."""
+    """Write a file whole or not at all. At no time can more users read it than ``mode`` allows."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
@@ -20,11 +20,11 @@ def write_private(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder that only its owner can enter. Raises ClusterError when somebody else made it first."""
+    """Make a folder that only its owner can enter. Raises ClusterError when another user made it first."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise ClusterError(f"{folder} belongs to somebody else; delete it, or use a checkout with a shorter path.")
+        raise ClusterError(f"{folder} belongs to another user; delete it, or use a checkout with a shorter path.")
     folder.chmod(0o700)
 
 

@@ -1,4 +1,4 @@
-"""`run`: a cluster in the foreground, for a container or a service manager: up, until a signal, down."""
+"""`run`: starts a cluster, waits for a signal, and stops it: for a container or a service manager."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from deploy.local.stopping import take_down
 from deploy.local.supervision import Supervisor
 
 SHOWN = ("gateway", "orchestrator")
-"""Whose log lines are printed; every part's lie in the cluster's logs folder."""
-LOOK_SECONDS = 1.0
+"""The parts whose log lines are printed. The cluster's logs folder holds those of every part."""
+POLL_SECONDS = 1.0
 
 
-class _Asked(Exception):
-    """The process is asked to stop."""
+class _StopRequested(Exception):
+    """A signal asks this process to stop."""
 
 
-def _ask(_number: int, _frame: FrameType | None) -> None:
-    raise _Asked
+def _request_stop(_number: int, _frame: FrameType | None) -> None:
+    raise _StopRequested
 
 
 def run(settings: ClusterSettings, environment: Mapping[str, str], timeout_seconds: float) -> None:
-    """Bring the cluster up and stay until SIGTERM or an interrupt; then stop every part in order.
+    """Start the cluster, wait for SIGTERM or an interrupt, then stop every part in order.
 
     Raises ClusterError when it does not get ready, or when the supervisor ends by itself.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ask)
+        signal.signal(number, _request_stop)
     shown: subprocess.Popen[bytes] | None = None
     try:
         bring_up(settings, environment, timeout_seconds)
@@ -43,9 +43,9 @@ def run(settings: ClusterSettings, environment: Mapping[str, str], timeout_secon
         shown = subprocess.Popen(["tail", "-q", "-n", "0", "-F", *logs], stderr=subprocess.DEVNULL)
         supervisor = Supervisor(settings.home)
         while supervisor.is_running():
-            time.sleep(LOOK_SECONDS)
-        raise ClusterError("The supervisor of the parts has ended; start it all again.")
-    except _Asked:
+            time.sleep(POLL_SECONDS)
+        raise ClusterError("The process supervisor has ended. Start the cluster again.")
+    except _StopRequested:
         pass
     finally:
         # A second signal must not keep the parts from being stopped in order.

@@ -11,12 +11,12 @@ from deploy.torchserve.archives import Archive
 from deploy.torchserve.launch import LOGGING, Launch
 
 
-def refused_models(said: str, patience: int = 3) -> dict[str, str]:
-    """Return the models that could not be loaded ``patience`` times, with the reason, from what TorchServe printed.
+def refused_models(output: str, patience: int = 3) -> dict[str, str]:
+    """Return the models that failed to load ``patience`` times, with the reason, from TorchServe's ``output``.
 
-    It tries again for five minutes and never gives the reason on its management port.
+    TorchServe retries for five minutes, and its management port never gives the reason.
     """
-    failures = re.findall(r"Failed to load model (\S+), exception (.*)", said)
+    failures = re.findall(r"Failed to load model (\S+), exception (.*)", output)
     reasons = dict(failures)
     counts = Counter(name for name, _reason in failures)
     return {name: reasons[name] for name, count in counts.items() if count >= patience}
@@ -40,13 +40,13 @@ def model_server_part(settings: ClusterSettings, archives: list[Archive], java: 
     )
     return Part(
         name="torchserve",
-        # Behind the gateway and the database: accepting must not wait for a model to think.
+        # A lower priority than the gateway and the database: accepting a submission must not wait for a model.
         command=("nice", "-n", "10", *launch.command(java)),
         directory=folder,
         environment=launch.environment(),
         ports=(ports.inference, ports.management, ports.metrics, ports.grpc_inference, ports.grpc_management),
         files={launch.configuration_path: (launch.configuration(), 0o644)},
         inputs=(LOGGING.read_text(), *(archive.digest for archive in archives)),
-        # Unpacked archives and the workers' sockets: a server that was killed leaves them behind.
+        # Unpacked archives and the workers' sockets, which a killed server does not delete.
         clears=(launch.temporary,),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Set for every process of a cluster and inherited by its children: tells ours from everybody else's.
+# Set for every process of a cluster and inherited by its children: it tells which cluster a process belongs to.
 MARKER = "LOCAL_CLUSTER_HOME"
 
 
@@ -17,7 +17,7 @@ class Part:
     """One supervised process.
 
     ``files`` are written before it starts: path -> (text, mode). ``inputs`` are digests of what else it reads, so
-    that a change restarts it. ``ports`` are those it listens on, the one that people ask for first.
+    that a change restarts it. ``ports`` are those it listens on; the first is the one that is shown.
     ``clears`` are folders of temporary files that a start empties.
     """
 
@@ -36,8 +36,8 @@ class Part:
     def script(self, home: Path) -> str:
         """Return the shell script that becomes this part's process.
 
-        The environment lives in a script and not in the supervisor's configuration because its file format cannot
-        hold every value, and because a person can run the script by hand. It ends in ``exec``: the supervisor then
+        The environment is in a script and not in the supervisor's configuration because that file's format cannot
+        hold every value, and because a person can run the script by hand. It ends in ``exec``, so that the supervisor
         watches the real process.
         """
         lines = ["#!/bin/sh", f"# Starts {self.name}. Written by `make up`; changes here are lost.", "set -eu"]
@@ -51,14 +51,14 @@ class Part:
         return "\n".join(lines) + "\n"
 
     def digest(self, home: Path) -> str:
-        """Return a digest of everything that makes a running process stale when it changes."""
+        """Return a digest of everything whose change makes a running process stale."""
         parts = [self.script(home), *self.inputs]
         parts += [f"{path}\n{text}" for path, (text, _mode) in sorted(self.files.items())]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def digest_of_files(paths: Iterable[Path], root: Path) -> str:
-    """Return a digest of the files' contents and of their places below ``root``."""
+    """Return a digest of the files' contents and of their paths below ``root``."""
     digest = hashlib.sha256()
     for path in sorted(paths):
         content = path.read_bytes()
@@ -68,7 +68,7 @@ def digest_of_files(paths: Iterable[Path], root: Path) -> str:
 
 
 def source_files(*folders: Path) -> list[Path]:
-    """Return the files below ``folders`` that a person wrote: neither caches nor hidden ones."""
+    """Return the files below ``folders``, without caches and hidden files."""
     return [
         path
         for folder in folders

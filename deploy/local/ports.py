@@ -1,4 +1,4 @@
-"""Which port each part listens on, and who else holds one of them."""
+"""The port of each part, and which process holds a port that is taken."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from deploy.torchserve.ports import listening_fault
 
 HOST = "127.0.0.1"
 DEFAULT_GATEWAY_PORT = 8100
-# Where the other parts' ports begin when only the gateway's is named: room for a few more beside the public one.
+# The other parts' ports begin this far after the gateway's when only that is named: a few stay free between them.
 BASE_AFTER_GATEWAY = 10
-# Where the gateway listens in a second cluster (--home) that names only a base.
+# The gateway's port in a second cluster (--home) that names only a base.
 GATEWAY_AFTER_BASE = 9
 HIGHEST_PORT = 65535
 
@@ -35,7 +35,7 @@ class Ports:
 
     @classmethod
     def counted_from(cls, base: int, gateway: int) -> Ports:
-        """Lay the parts' ports out from ``base`` on; ``gateway`` is the public one.
+        """Number the parts' ports from ``base`` on; ``gateway`` is the public one.
 
         Raises ClusterError when one would lie outside 1..65535 or the gateway's is also another part's.
         """
@@ -53,10 +53,10 @@ class Ports:
 
 
 def choose_ports(gateway: int | None, base: int | None, remembered: Ports | None, *, second_cluster: bool) -> Ports:
-    """Decide the ports: what is asked for now, else what this cluster had before, else the defaults.
+    """Choose the ports: those that are named, or else those that this cluster had before, or else the defaults.
 
-    A second cluster (its home is not the checkout's own) that names only its base takes its gateway's port from
-    there too, since 8100 is the user's own.
+    A second cluster (its home is not the checkout's own) that names only its base counts its gateway's port from
+    there too, since 8100 is the port of the checkout's own cluster.
     """
     if gateway is None and base is None and remembered is not None:
         return remembered
@@ -96,7 +96,7 @@ def listener(port: int) -> psutil.Process | None:
 
 
 def taken_sentence(part: str, port: int, owner: psutil.Process | None, ports: Ports) -> str:
-    """Say who holds the port that ``part`` needs and how to choose another."""
+    """Return a sentence that names the process on the port that ``part`` needs, and how to choose another port."""
     holder = "something else"
     if owner is not None:
         try:

@@ -1,5 +1,7 @@
-"""The programs that pip cannot install: RabbitMQ, a Java runtime, and a browser for the tests. Installed by apt where
-that is allowed."""
+"""Programs that pip cannot install: RabbitMQ, a Java runtime, and a browser for the tests.
+
+Installs them with apt where this process may do that.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +28,19 @@ def has_broker() -> bool:
 
 
 def find_browser() -> str | None:
-    """Return the program that opens pages in tests, under Debian's name for it."""
+    """Return the browser of the tests, by Debian's name for it."""
     return shutil.which("chromium")
 
 
 def missing_packages(*, broker: bool, java: bool, browser: bool = False) -> list[str]:
-    """Return the Debian packages to install for what is needed and not there."""
+    """Return the Debian packages that are needed and not installed."""
     wanted = [BROKER_PACKAGE] if broker and not has_broker() else []
     wanted += [JAVA_PACKAGE] if java and find_java() is None else []
     return wanted + ([BROWSER_PACKAGE] if browser and find_browser() is None else [])
 
 
 def refuse_without_rights(packages: list[str]) -> None:
-    """Raise ClusterError with the command for somebody else to run where packages cannot be installed from here."""
+    """Raise ClusterError with the command to run where this process cannot install packages."""
     command = _command(packages)
     if shutil.which("apt-get") is None:
         raise ClusterError(
@@ -53,7 +55,7 @@ def _command(packages: list[str]) -> str:
 
 
 def install_packages(packages: list[str], log: Path) -> None:
-    """Install Debian packages; starts no service. Raises ClusterError when apt cannot."""
+    """Install Debian packages and start no service. Raises ClusterError when apt fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     options = ["-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -62,7 +64,7 @@ def install_packages(packages: list[str], log: Path) -> None:
             done = subprocess.run(
                 step, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
             )
-            # An update that fails may still leave lists that are good enough; the installation tells.
+            # After a failed update the lists may still be good enough: only a failed installation is an error.
             if done.returncode and step[1] == "install":
                 raise ClusterError(
                     f"apt-get could not install {' and '.join(packages)}; run: {_command(packages)}", log

@@ -1,4 +1,4 @@
-"""What a person sees while a cluster starts and stops: one line a stage, with the seconds since the beginning."""
+"""What a person sees while a cluster starts and stops: one line per stage, with the seconds since the start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Progress:
         self._started = time.monotonic()
 
     def seconds(self) -> float:
-        """Return the seconds since the beginning."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._started
 
     def say(self, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether a part really does its work, asked the way its users ask it."""
+"""Readiness probes: each asks a part for what its users ask it for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deploy.torchserve.archives import Archive
 
 ANSWER_SECONDS = 3.0
 
-# None when the part is ready, else what it still lacks.
+# Returns None when the part is ready, or else what is missing.
 Probe = Callable[[], str | None]
 
 
@@ -46,18 +46,18 @@ def broker_ready(url: str) -> str | None:
 
 
 def database_ready(url: str) -> str | None:
-    """Probe the database: it says hello, and is one that takes writes."""
+    """Probe the database: it answers ``hello`` and accepts writes."""
     try:
         with pymongo.MongoClient[dict[str, object]](url, timeoutMS=int(ANSWER_SECONDS * 1000)) as client:
             answer = client.admin.command("hello")
     except pymongo.errors.PyMongoError as error:
         return f"no answer to hello ({type(error).__name__})"
-    return None if answer.get("isWritablePrimary") else "it does not take writes"
+    return None if answer.get("isWritablePrimary") else "it does not accept writes"
 
 
 def models_ready(management_port: int, archives: Iterable[Archive]) -> str | None:
-    """Probe TorchServe: every archive of the store has a worker that is READY. Its own /ping says so far too early."""
-    lacking = []
+    """Probe TorchServe: every archive of the store has a READY worker. Its own /ping answers long before that."""
+    unready = []
     for archive in archives:
         try:
             answer = requests.get(
@@ -67,16 +67,16 @@ def models_ready(management_port: int, archives: Iterable[Archive]) -> str | Non
         except requests.ConnectionError:
             return "its management port does not answer"
         except (requests.RequestException, ValueError, LookupError) as error:
-            return f"its management port answers nonsense ({type(error).__name__})"
+            return f"its management port gives an unexpected answer ({type(error).__name__})"
         if not any(worker.get("status") == "READY" for worker in workers):
-            lacking.append(f"{archive.name} {archive.version}")
-    if lacking:
-        return f"no worker is READY for {', '.join(lacking)}"
+            unready.append(f"{archive.name} {archive.version}")
+    if unready:
+        return f"no worker is READY for {', '.join(unready)}"
     return listens(management_port)
 
 
 def gateway_ready(port: int) -> str | None:
-    """Probe the gateway: it says itself that it can take submissions."""
+    """Probe the gateway: it reports that it can accept submissions."""
     try:
         answer = requests.get(f"http://{HOST}:{port}/health/ready", timeout=ANSWER_SECONDS)
     except requests.RequestException as error:

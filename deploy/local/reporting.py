@@ -1,4 +1,4 @@
-"""`status`, `env`, `pid`, `logs` and `rabbitmqctl`: what a cluster tells about itself."""
+"""`status`, `env`, `pid`, `logs` and `rabbitmqctl`: what a cluster reports about itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def human_duration(seconds: int) -> str:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Lay rows out in columns as wide as their widest cell."""
+    """Format rows in columns that are as wide as their widest cell."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -39,8 +39,8 @@ def status_rows(cluster: Cluster, processes: Mapping[str, Process]) -> tuple[lis
     for part in cluster.parts:
         process = processes.get(part.name)
         is_up = process is not None and process.state == "RUNNING"
-        lack = cluster.probe(part.name)() if is_up else "not running"
-        all_ready = all_ready and lack is None
+        missing = cluster.probe(part.name)() if is_up else "not running"
+        all_ready = all_ready and missing is None
         rows.append(
             [
                 part.name,
@@ -48,19 +48,19 @@ def status_rows(cluster: Cluster, processes: Mapping[str, Process]) -> tuple[lis
                 str(process.pid) if process and process.pid else "-",
                 str(part.ports[0]) if part.ports else "-",
                 human_duration(process.uptime_seconds) if process and is_up else "-",
-                "yes" if lack is None else f"no: {lack}",
+                "yes" if missing is None else f"no: {missing}",
             ]
         )
     for name, url in (("rabbitmq", cluster.settings.amqp_url), ("database", cluster.settings.mongo_url)):
         if url is not None:
-            lack = cluster.probe(name)()
-            all_ready = all_ready and lack is None
-            rows.append([name, "elsewhere", "-", "-", "-", "yes" if lack is None else f"no: {lack}"])
+            missing = cluster.probe(name)()
+            all_ready = all_ready and missing is None
+            rows.append([name, "elsewhere", "-", "-", "-", "yes" if missing is None else f"no: {missing}"])
     return rows, all_ready
 
 
 def pid_of(home: Path, part: str) -> int:
-    """Return the process id of a part: of the real process, not of a wrapper. Raises ClusterError when it has none."""
+    """Return a part's process id: the real process, not a wrapper. Raises ClusterError when it has none."""
     processes = Supervisor(home).processes()
     if part not in processes:
         raise ClusterError(
@@ -77,17 +77,17 @@ def environment_lines(cluster: Cluster) -> list[str]:
 
 
 def follow_logs(home: Path, part: str | None, lines: int, *, follow: bool) -> None:
-    """Become ``tail`` on one part's log or on all. Raises ClusterError when there is none."""
+    """Replace this process by ``tail`` on one part's log or on all. Raises ClusterError when there is none."""
     logs = sorted((home / "logs").glob(f"{part}.log" if part else "*.log"))
     if not logs:
         known = ", ".join(sorted(path.stem for path in (home / "logs").glob("*.log"))) or "none yet"
         raise ClusterError(f"There is no log of {part or 'any part'} in {home / 'logs'}; there are: {known}.")
-    # -F goes on with the new file when the supervisor rotates the old one.
+    # -F follows the new file when the supervisor rotates the old one.
     os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, logs)])
 
 
 def run_rabbitmqctl(settings: ClusterSettings, arguments: Sequence[str]) -> None:
-    """Become ``rabbitmqctl`` for the embedded broker."""
+    """Replace this process by ``rabbitmqctl`` for the embedded broker."""
     os.execve(
         str(SCRIPTS / "rabbitmqctl"),
         ["rabbitmqctl", *arguments],

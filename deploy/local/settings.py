@@ -1,4 +1,4 @@
-"""What one local cluster is asked to be: where it keeps its state, its ports, and what of it is embedded."""
+"""The settings of one local cluster: the folder of its state, its ports, and which parts are embedded."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from runtime.settings import FILE, values_from_files
 CHECKOUT = Path(__file__).resolve().parents[2]
 OWN_HOME = CHECKOUT / ".local"
 EVERY_MODEL = "*"
-# A unix socket's path has at most 107 bytes; to the folder come "/torchserve/.ts.sock.9000" and the like.
+# A unix socket's path has at most 107 bytes, "/torchserve/.ts.sock.9000" and the like after this folder included.
 LONGEST_RUN_FOLDER = 70
-# Meant for this program and for the tests, and for no other process.
-# Which this program reads itself; every other one is handed on, and with it the name of a file that may hold it.
+# Read by this program. Every other SHOWCASE_* setting is passed on, also one that names a file (SHOWCASE_…_FILE).
 OWN_SETTINGS = (
     "SHOWCASE_PORT",
     "SHOWCASE_MONGO_URL",
@@ -29,14 +28,15 @@ OWN_SETTINGS = (
     "SHOWCASE_MODEL_SERVERS",
     "SHOWCASE_LOG_FORMAT",
 )
+# For this program and the tests only: never passed on.
 CONTROL_SETTINGS = {"SHOWCASE_DATA", "SHOWCASE_PORT_BASE"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
-    """One cluster. A URL that is None means that the part is embedded: started and looked after by this cluster.
+    """One cluster. Where a URL is None, the part is embedded: this cluster starts and supervises it.
 
-    ``host`` is the gateway's; every other part listens on the loopback address.
+    ``host`` is the gateway's address; every other part listens on the loopback address.
     """
 
     home: Path
@@ -59,7 +59,7 @@ class ClusterSettings:
 
     @property
     def embeds_model_server(self) -> bool:
-        """Whether some model is served by this cluster: one named server for all means that none is."""
+        """Whether this cluster serves any model: none when ``*`` names a server for all of them."""
         return self.model_servers is None or not any(
             entry.split("=", 1)[0].strip() == EVERY_MODEL for entry in self.model_servers.split(",")
         )
@@ -74,12 +74,12 @@ class ClusterSettings:
 
     @property
     def mongo_url_in_use(self) -> str:
-        """The named database, or the embedded one."""
+        """The URL that is given, or the embedded database's."""
         return self.mongo_url or f"mongodb://{HOST}:{self.ports.mongo}/?directConnection=true"
 
 
 def run_folder(home: Path) -> Path:
-    """Return where sockets and temporary files of the cluster in ``home`` lie: always short enough for a socket."""
+    """Return the folder of sockets and temporary files of the cluster in ``home``, short enough for a socket's path."""
     inside = home / "run"
     if len(bytes(inside)) <= LONGEST_RUN_FOLDER:
         return inside
@@ -106,9 +106,9 @@ def resolve_settings(
     host: str = HOST,
     remembered: Ports | None = None,
 ) -> ClusterSettings:
-    """Put the settings of a cluster together: arguments first, then ``SHOWCASE_*``, then what it had before.
+    """Return the settings of a cluster: arguments first, then ``SHOWCASE_*``, then what it had before.
 
-    Raises ClusterError for a port that is none.
+    Raises ClusterError for a port that is not a number or does not exist.
     """
     chosen_home = OWN_HOME if home is None else home
     given = {name: value for name, value in environment.items() if name.startswith("SHOWCASE_") and value}
@@ -118,7 +118,7 @@ def resolve_settings(
         raise ClusterError(error.message) from error
     given = {name: value for name, value in given.items() if name.removesuffix(FILE) not in held} | held
     if port is not None or port_base is not None:
-        # Whoever names ports as arguments means a cluster apart from the one that the environment describes.
+        # Ports as arguments mean another cluster than the one that the environment describes.
         given.pop("SHOWCASE_PORT", None)
         given.pop("SHOWCASE_PORT_BASE", None)
     ports = choose_ports(
@@ -142,14 +142,14 @@ def resolve_settings(
         passed_on={
             name: value
             for name, value in sorted(given.items())
-            # The cluster is on the loopback address, whatever a container's environment says.
+            # These follow from --host and --port, whatever a container's environment says.
             if name not in CONTROL_SETTINGS | {"SHOWCASE_HOST", "SHOWCASE_PORT"}
         },
     )
 
 
 def remember_settings(settings: ClusterSettings) -> None:
-    """Keep how the cluster was brought up. Its URLs may hold passwords: only its owner may read the file."""
+    """Store the settings of the cluster's last start. URLs may hold passwords: only the owner can read the file."""
     document = asdict(settings) | {
         "home": str(settings.home),
         "model_store": str(settings.model_store),
@@ -160,7 +160,7 @@ def remember_settings(settings: ClusterSettings) -> None:
 
 
 def recall_settings(home: Path) -> ClusterSettings | None:
-    """Return how the cluster in ``home`` was brought up last; None when it never was, or by another release."""
+    """Return the settings that the cluster in ``home`` was last started with; None without any of this release."""
     try:
         document = json.loads((home / "cluster.json").read_text())
         return ClusterSettings(

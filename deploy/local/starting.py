@@ -1,4 +1,4 @@
-"""`up`: from whatever is there to a cluster that is ready."""
+"""`up`: installs, builds and starts what is missing, until the cluster is ready."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from deploy.local.supervision import Process, Supervisor, belongs_to, end_strays
 from deploy.torchserve.java import find_java
 
 POLL_SECONDS = 0.15
-# A part that ended this often before it was ready will not get there by being started once more.
+# A part that ended this often before it was ready will not become ready by another start.
 ENDINGS_TO_GIVE_UP = 4
 
 
 @contextmanager
 def one_at_a_time(home: Path) -> Iterator[None]:
-    """Let one command change the cluster in ``home`` at a time; another waits its turn."""
+    """Let one command at a time change the cluster in ``home``; another one waits."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -36,9 +36,9 @@ def one_at_a_time(home: Path) -> Iterator[None]:
 
 
 def install(settings: ClusterSettings, progress: Progress, *, browser: bool = False) -> str | None:
-    """Install by apt what the embedded parts lack. Returns the Java runtime, where one is needed.
+    """Install with apt what the embedded parts need. Returns the Java runtime, or None where none is needed.
 
-    ``browser``: also what the tests open pages with.
+    ``browser``: also the browser of the tests.
     """
     wanted = embedded_parts(settings)
     packages = missing_packages(broker="rabbitmq" in wanted, java="torchserve" in wanted, browser=browser)
@@ -56,9 +56,9 @@ def install(settings: ClusterSettings, progress: Progress, *, browser: bool = Fa
 
 
 def bring_up(settings: ClusterSettings, environment: Mapping[str, str], timeout_seconds: float) -> Cluster:
-    """Install, build, start and wait until every part is ready. Parts that run and did not change are left alone.
+    """Install, build, start and wait until every part is ready. Parts that run and did not change keep running.
 
-    Raises ClusterError that names the part that is in the way; what runs by then goes on running.
+    Raises ClusterError that names the part that failed; the parts that run by then keep running.
     """
     progress = Progress()
     home = settings.home
@@ -71,11 +71,11 @@ def bring_up(settings: ClusterSettings, environment: Mapping[str, str], timeout_
         supervisor = Supervisor(home)
         runs = supervisor.is_running()
         if not runs and (count := end_strays(home)):
-            progress.say(f"ended {count} processes that an earlier cluster had left")
+            progress.say(f"ended {count} processes that an earlier cluster left behind")
         _refuse_taken_ports(cluster)
         write_files(cluster.parts, home)
         if runs:
-            for name in supervisor.take_over():
+            for name in supervisor.reload():
                 still_wanted = any(part.name == name for part in cluster.parts)
                 progress.say(
                     f"stopped {name}: it {'changed' if still_wanted else 'is no part of the cluster any more'}"
@@ -98,13 +98,13 @@ def _refuse_taken_ports(cluster: Cluster) -> None:
 
 
 def _start_in_order(cluster: Cluster, supervisor: Supervisor, progress: Progress, timeout_seconds: float) -> None:
-    # All at once, but for those that would only fail until what they need is there.
+    # All parts start at once, except those that would fail until another part is ready.
     home = cluster.settings.home
     names = {part.name for part in cluster.parts}
     waiting = {part.name: part for part in cluster.parts}
     begun: set[str] = set()
     endings: dict[str, set[int]] = {name: set() for name in names}
-    lacks: dict[str, str] = {}
+    missing: dict[str, str] = {}
     printed_before = size_of(log_of(home, "torchserve"))
     deadline = time.monotonic() + timeout_seconds
     while waiting:
@@ -118,16 +118,16 @@ def _start_in_order(cluster: Cluster, supervisor: Supervisor, progress: Progress
             _give_up_if_it_keeps_ending(process, endings[name], home)
             if name == "torchserve":
                 _give_up_if_a_model_does_not_load(log_of(home, name), printed_before)
-            lack = cluster.probe(name)() if _may_be_ready(process) else f"it is {process.state.lower()}"
-            if lack is None:
+            reason = cluster.probe(name)() if _may_be_ready(process) else f"it is {process.state.lower()}"
+            if reason is None:
                 progress.say(f"{name} is ready{_where(waiting.pop(name), cluster)}")
             else:
-                lacks[name] = lack
+                missing[name] = reason
         if waiting and time.monotonic() > deadline:
             name = next(name for name in waiting if name in begun)
             raise ClusterError(
-                f"{name} is not ready after {timeout_seconds:.0f} s: {lacks[name]}. "
-                "See below, mend it and run make up again; make down stops the rest.",
+                f"{name} is not ready after {timeout_seconds:.0f} s: {missing[name]}. "
+                "See below, fix it and run make up again; make down stops the rest.",
                 log_of(home, name),
             )
         if waiting:
@@ -135,7 +135,8 @@ def _start_in_order(cluster: Cluster, supervisor: Supervisor, progress: Progress
 
 
 def _may_be_ready(process: Process) -> bool:
-    # What can be asked counts from the first moment; of the orchestrator only that it has not ended again.
+    # A part with a probe can be ready while it is STARTING. The orchestrator has none: it must be RUNNING, which the
+    # supervisor says once it has not ended for a second.
     return process.state == "RUNNING" or (process.state == "STARTING" and process.name != "orchestrator")
 
 
@@ -144,7 +145,7 @@ def _give_up_if_it_keeps_ending(process: Process, endings: set[int], home: Path)
         endings.add(process.stopped_at)
     if len(endings) >= ENDINGS_TO_GIVE_UP or process.state == "FATAL":
         raise ClusterError(
-            f"{process.name} ends as soon as it starts. See below, mend it and run make up again; "
+            f"{process.name} ends as soon as it starts. See below, fix it and run make up again; "
             "make down stops the rest.",
             log_of(home, process.name),
         )
@@ -153,7 +154,7 @@ def _give_up_if_it_keeps_ending(process: Process, endings: set[int], home: Path)
 def _give_up_if_a_model_does_not_load(log: Path, printed_before: int) -> None:
     for model, reason in refused_models(text_after(log, printed_before)).items():
         raise ClusterError(
-            f"TorchServe cannot load {model}: {reason}. Mend its folder under services/ and run make up again; "
+            f"TorchServe cannot load {model}: {reason}. Fix its folder under services/ and run make up again; "
             "make down stops the rest.",
             log,
         )

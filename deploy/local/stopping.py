@@ -1,4 +1,4 @@
-"""`down` and `reset`: from a running cluster to none, and from its data to none."""
+"""`down` and `reset`: stops a cluster, and deletes its data."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from deploy.local.settings import run_folder
 from deploy.local.starting import one_at_a_time
 from deploy.local.supervision import Supervisor, end_strays
 
-# Who takes work first, so that what is in the middle of it can still finish; the port mapper last.
+# The parts that begin work stop first, so that what they have begun can finish; the port mapper stops last.
 ROUNDS = (("gateway", "orchestrator"), ("torchserve", "rabbitmq", "database"), ("epmd",))
-# Everything that a cluster ever writes into its home.
+# Everything that a cluster writes into its home.
 STATE = (
     *("database", "logs", "parts", "rabbitmq", "run", "torchserve"),
     *("cluster.json", "supervisor.conf", "supervisor.pid"),
@@ -21,7 +21,7 @@ STATE = (
 
 
 def take_down(home: Path) -> None:
-    """Stop every part, the first to take work first; the data stays. Nothing running is no error."""
+    """Stop every part in order; the data stays. It is no error when nothing runs."""
     progress = Progress()
     if not home.exists():
         progress.say(f"nothing runs: there is no cluster in {home}")
@@ -42,7 +42,7 @@ def _stop(home: Path, progress: Progress) -> None:
         supervisor.shut_down()
     count = end_strays(home)
     if count:
-        progress.say(f"ended {count} processes that were left over")
+        progress.say(f"ended {count} processes that were still running")
     progress.say(f"all is stopped; the data stays in {home}" if ran or count else "nothing was running")
 
 

@@ -1,4 +1,4 @@
-"""The supervisor that keeps the parts running: its configuration, its process, and what one can ask it."""
+"""The supervisor that keeps the parts running: its configuration, its process, and its remote calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from deploy.local.settings import run_folder
 
 START_SECONDS = 10
 SOCKET = "supervisor.sock"
-# What would make a part behave otherwise than it was set up to, when it is in the shell of whoever starts the cluster.
+# Beginnings of variables that would change how a part behaves when the shell that starts the cluster has them set.
 UNWANTED = (
     "ERL_",
     "JAVA_TOOL_OPTIONS",
@@ -40,9 +40,9 @@ UNWANTED = (
 def configuration(parts: Iterable[Part], home: Path) -> str:
     """Return the supervisor's configuration file for ``parts``.
 
-    Paths count from ``home``, where the supervisor runs: a checkout may lie under a name that its format cannot hold.
-    The digest is an argument that the script ignores: a part whose files or inputs changed has another command, and
-    is what the supervisor then reports as changed.
+    Paths are relative to ``home``, where the supervisor runs: the file's format cannot hold every name of a folder.
+    The digest is an argument that the script ignores: a part whose files or inputs changed has another command, which
+    the supervisor then reports as changed.
     """
     folder = run_folder(home)
     own = f"""\
@@ -108,7 +108,7 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """What the supervisor knows of a part. ``state`` is its word: RUNNING, STARTING, BACKOFF, STOPPED, …"""
+    """What the supervisor knows of a part. ``state`` is as it names it: RUNNING, STARTING, BACKOFF, STOPPED, …"""
 
     name: str
     state: str
@@ -129,7 +129,7 @@ class Supervisor:
         self._server = f"unix://{run_folder(home) / SOCKET}"
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        # A connection a call: one that failed is of no more use.
+        # One connection per call: after a failed call a connection cannot be used again.
         transport = SupervisorTransport(None, None, self._server)
         with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
@@ -142,7 +142,7 @@ class Supervisor:
             return False
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Start the supervisor in the background; no part is started yet. Raises ClusterError when it does not come."""
+        """Start the supervisor in the background, without any part. Raises ClusterError when it does not start."""
         log = self._home / "logs" / "supervisor.log"
         done = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._home / "supervisor.conf")],
@@ -158,11 +158,11 @@ class Supervisor:
             if self.is_running():
                 return
             time.sleep(0.05)
-        said = f" ({done.stdout.strip() or done.stderr.strip()})" if done.returncode else ""
-        raise ClusterError(f"The process supervisor did not start{said}.", log)
+        output = f" ({done.stdout.strip() or done.stderr.strip()})" if done.returncode else ""
+        raise ClusterError(f"The process supervisor did not start{output}.", log)
 
-    def take_over(self) -> list[str]:
-        """Read the configuration again. Stops and forgets what left it or changed; returns the names of those."""
+    def reload(self) -> list[str]:
+        """Reload the configuration. Stops and removes the parts that left it or changed; returns their names."""
         [[added, changed, removed]] = self._call("reloadConfig")
         self.stop([*changed, *removed])
         for name in [*changed, *removed]:
@@ -172,7 +172,7 @@ class Supervisor:
         return [*changed, *removed]
 
     def processes(self) -> dict[str, Process]:
-        """Return every part that the supervisor looks after; none when it does not run."""
+        """Return every part that the supervisor knows; none when it does not run."""
         try:
             found = self._call("getAllProcessInfo")
         except (OSError, xmlrpc.client.Error):
@@ -189,7 +189,7 @@ class Supervisor:
         }
 
     def begin(self, name: str) -> None:
-        """Start a part without waiting for it. One that runs already is left alone."""
+        """Start a part without waiting for it. A part that runs already keeps running."""
         try:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
@@ -199,7 +199,7 @@ class Supervisor:
                 ) from fault
 
     def stop(self, names: Iterable[str]) -> None:
-        """Stop parts, all at the same time, and wait until they are gone (killed after each one's grace period)."""
+        """Stop parts at the same time and wait until they have ended; each is killed after its grace period."""
         waiting = set()
         for name in names:
             try:
@@ -216,7 +216,7 @@ class Supervisor:
             time.sleep(0.05)
 
     def shut_down(self) -> None:
-        """End the supervisor itself and wait until it is gone."""
+        """End the supervisor itself and wait until it has ended."""
         pid = self._call("getPID")
         self._call("shutdown")
         try:
@@ -230,7 +230,7 @@ class Supervisor:
 
 
 def belongs_to(process: psutil.Process, home: Path) -> bool:
-    """Return whether a process was started by the cluster in ``home``, by itself or by one of its parts."""
+    """Return whether the cluster in ``home``, or one of its parts, started the process."""
     try:
         return process.environ().get(MARKER) == str(home)
     except psutil.Error:
@@ -238,7 +238,7 @@ def belongs_to(process: psutil.Process, home: Path) -> bool:
 
 
 def end_strays(home: Path, grace_seconds: float = 5.0) -> int:
-    """End what a cluster left running without a supervisor (which was killed, say). Returns how many there were."""
+    """End the processes of a cluster whose supervisor is gone (killed, for example). Returns how many there were."""
     own = psutil.Process()
     spared = {own.pid, *(parent.pid for parent in own.parents())}
     strays = [process for process in psutil.process_iter() if process.pid not in spared and belongs_to(process, home)]

@@ -43,18 +43,20 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--port", type=_port, default=8080, metavar="N", help="for inference calls (8080)")
     made.add_argument("--management-port", type=_port, default=8081, metavar="N", help="on the loopback address (8081)")
     made.add_argument("--metrics-port", type=_port, default=8082, metavar="N", help="on the loopback address (8082)")
-    made.add_argument("--grpc-port", type=_port, default=7070, metavar="N", help="the first of two that it insists on")
-    made.add_argument("--state", type=Path, metavar="DIR", help="for its temporary files (a folder made anew)")
+    made.add_argument(
+        "--grpc-port", type=_port, default=7070, metavar="N", help="the first of its two gRPC ports (7070)"
+    )
+    made.add_argument("--state", type=Path, metavar="DIR", help="for its temporary files (a new folder under /tmp)")
     return made
 
 
-def _leave(sentence: str) -> NoReturn:
+def _exit_with_error(sentence: str) -> NoReturn:
     print(f"python -m deploy.torchserve: {sentence}", file=sys.stderr)
     raise SystemExit(2)
 
 
 def _refuse_taken_ports(given: argparse.Namespace) -> None:
-    """Leave with a sentence where TorchServe would print a Java trace for each port and stay half alive."""
+    """Exit with a sentence for a port that is taken. TorchServe would print Java traces and go on without it."""
     for host, port, option in (
         (given.host, given.port, "--port N (make: PORT=N)"),
         (LOOPBACK, given.management_port, "--management-port N (make: ARGS='--management-port N')"),
@@ -63,28 +65,28 @@ def _refuse_taken_ports(given: argparse.Namespace) -> None:
         (LOOPBACK, given.grpc_port + 1, "--grpc-port N (make: ARGS='--grpc-port N')"),
     ):
         if fault := listening_fault(host, port):
-            _leave(f"it cannot listen on port {port} of {host} ({fault}); name another: {option}")
+            _exit_with_error(f"it cannot listen on port {port} of {host} ({fault}); name another: {option}")
 
 
 def main() -> NoReturn:
-    """Become the server."""
+    """Replace this process by the server."""
     given = parser().parse_args()
     wanted = {name.strip() for name in given.models.split(",") if name.strip()}
     store = given.model_store.resolve()
     try:
         archives = read_archives(store)
     except BrokenArchive as error:
-        _leave(str(error))
+        _exit_with_error(str(error))
     if missing := wanted - {archive.name for archive in archives}:
         there = ", ".join(sorted({archive.name for archive in archives})) or "none; run: make models"
-        _leave(f"{store} holds no model named {', '.join(sorted(missing))}; there are: {there}")
+        _exit_with_error(f"{store} holds no model named {', '.join(sorted(missing))}; there are: {there}")
     served = [archive for archive in archives if not wanted or archive.name in wanted]
     if not served:
-        _leave(f"{store} holds no models; run: make models")
+        _exit_with_error(f"{store} holds no models; run: make models")
     _refuse_taken_ports(given)
     java = find_java()
     if java is None:
-        _leave(f"Java {OLDEST_JAVA} or newer is needed; on Debian: apt-get install default-jre-headless")
+        _exit_with_error(f"Java {OLDEST_JAVA} or newer is needed; on Debian: apt-get install default-jre-headless")
     state = given.state or Path(tempfile.mkdtemp(prefix="torchserve-"))
     launch = Launch(
         archives=served,

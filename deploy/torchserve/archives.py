@@ -1,4 +1,4 @@
-"""Reads built model archives: what a TorchServe is to load, and whether it changed."""
+"""Reads built model archives: which models TorchServe loads, and whether they changed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MANIFEST = "MAR-INF/MANIFEST.json"
 
 
 class BrokenArchive(Exception):
-    """A file of the model store is no archive; the message names it and says what to do."""
+    """A file of the model store is not an archive; the message names it and says what to do."""
 
 
 @dataclass(frozen=True, order=True)
 class Archive:
-    """One built model: a ``.mar`` file, the name and version it is served under, and a digest of what is in it."""
+    """One built model: a ``.mar`` file, the name and version it is served under, and a digest of its content."""
 
     name: str
     version: str
@@ -26,9 +26,9 @@ class Archive:
 
 
 def read_archive(path: Path) -> Archive:
-    """Read name, version and digest of an archive. The time it was built at does not count as content.
+    """Read name, version and digest of an archive. The digest leaves out when it was built.
 
-    Raises BrokenArchive when it is none.
+    Raises BrokenArchive when the file is not an archive.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -11,9 +11,9 @@ from pathlib import Path
 OLDEST_JAVA = 17
 
 
-def java_version(said: str) -> int:
-    """Return the major version in what ``java -version`` prints, 0 when there is none. "1.8.0" is 8."""
-    found = re.search(r'version "(?:1\.)?(\d+)', said)
+def java_version(output: str) -> int:
+    """Return the major version in the output of ``java -version``, 0 when there is none. "1.8.0" is 8."""
+    found = re.search(r'version "(?:1\.)?(\d+)', output)
     return int(found.group(1)) if found else 0
 
 
@@ -24,9 +24,9 @@ def find_java() -> str | None:
     candidates += [str(path) for path in sorted(Path("/usr/lib/jvm").glob("*/bin/java"), reverse=True)]
     for candidate in candidates:
         try:
-            said = subprocess.run([candidate, "-version"], capture_output=True, text=True, check=False).stderr
+            output = subprocess.run([candidate, "-version"], capture_output=True, text=True, check=False).stderr
         except OSError:
             continue
-        if java_version(said) >= OLDEST_JAVA:
+        if java_version(output) >= OLDEST_JAVA:
             return candidate
     return None

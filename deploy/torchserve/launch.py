@@ -1,4 +1,4 @@
-"""How a TorchServe of ours is started, wherever it runs: its configuration, its environment, its command."""
+"""How TorchServe is started, alone, in a container and in the local cluster: configuration, environment, command."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """One server. ``state`` receives its configuration, ``temporary`` unpacked archives, ``logs`` what it must write.
+    """One server. ``state`` holds its configuration, ``temporary`` unpacked archives, ``logs`` its log files.
 
-    Only the inference port listens on ``host``; whoever reaches the management port can load code.
+    Only the inference port listens on ``host``: a client of the management port can load code.
     """
 
     archives: Sequence[Archive]
@@ -56,11 +56,11 @@ class Launch:
         return CONFIGURATION.read_text() + "\n" + "".join(f"{name}={value}\n" for name, value in own.items())
 
     def environment(self) -> dict[str, str]:
-        """Return what is added to the process's environment."""
+        """Return the variables that are added to the process's environment."""
         return {
             "LOG_LOCATION": str(self.logs),
             "METRICS_LOCATION": str(self.logs),
-            # One worker a model; more threads would only take turns on the same cores.
+            # Each model has a worker; more threads would only compete for the same cores.
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
             "TEMP": str(self.temporary),
@@ -68,7 +68,7 @@ class Launch:
         }
 
     def command(self, java: str) -> tuple[str, ...]:
-        """Return TorchServe's Java side, run directly: the ``torchserve`` command would leave it to itself."""
+        """Return the command of TorchServe's Java process; the ``torchserve`` command would detach from it."""
         packages = Path(sys.executable).parents[1] / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
         common = CONFIGURATION.read_text()
         vmargs = next(line.split("=", 1)[1].split() for line in common.splitlines() if line.startswith("vmargs="))

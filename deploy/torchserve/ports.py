@@ -10,7 +10,7 @@ def listening_fault(host: str, port: int) -> str | None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            # As every server does: connections that only linger from the last run do not count.
+            # As servers do: connections of an earlier server that the system has not forgotten yet do not count.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:

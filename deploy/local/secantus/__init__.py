@@ -1,4 +1,4 @@
 """What exists only because the embedded database is SecantusDB: its settings, its watchdog, its disk guard.
 
-``contracts/storage/secantus.py`` says the same of the documents. A cluster with SHOWCASE_MONGO_URL starts none of it.
+``contracts/storage/secantus.py`` is the same for the stored documents. With SHOWCASE_MONGO_URL none of it runs.
 """

@@ -1,8 +1,9 @@
-"""Keeps the embedded database away from a full disk: it is ended before one, and started again when there is room.
+"""Protects the embedded database from a full disk: it is stopped before that, and started when there is space again.
 
-``python -m deploy.local.secantus.disk_guard --folder DIR -- COMMAND…`` becomes the command once its folder's disk has
-room. A storage engine that meets a full disk stops in the middle of a write; started again without room, WiredTiger
-cuts its journal down, fails, and can never read that journal again. Ended before, it closes its files in order.
+``python -m deploy.local.secantus.disk_guard --folder DIR -- COMMAND…`` waits for space on the folder's disk and then
+execs the command; the watchdog stops it. On a full disk the storage engine stops in the middle of a write; started
+again without space, WiredTiger truncates its journal, fails, and can never read that journal again. Stopped in time, it
+closes its files in order.
 """
 
 from __future__ import annotations
@@ -14,37 +15,37 @@ import time
 from pathlib import Path
 
 STOP_MEGABYTES = 192
-"""Below, the database is ended. Between two looks (2 s) it writes far less."""
+"""Below this the database is stopped. Between two checks (2 s) it writes far less."""
 
 START_MEGABYTES = 256
-"""From here on it is started. What it writes then (journal files of 10 MB, the pages that it replays) fits in, and
-it is more than above, so that it does not start and stop by turns."""
+"""From this on it is started. The difference leaves space for what a start writes (journal files of 10 MB, replayed
+pages), so that the database does not start and stop in turns."""
 
 PAUSE_SECONDS = 2.0
-SAYING_SECONDS = 60.0
+REPEAT_SECONDS = 60.0
 
 
 def free_megabytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free // 2**20
 
 
-def lacking_space(folder: Path, megabytes: int) -> str:
-    """Return what is lacking as a sentence; empty when so many megabytes are free."""
+def missing_space(folder: Path, megabytes: int) -> str:
+    """Return a sentence when fewer than ``megabytes`` are free on the folder's disk, else an empty text."""
     free = free_megabytes(folder)
     if free >= megabytes:
         return ""
     return (
-        f"the disk of {folder} is full ({free} MB free): the database is started once {START_MEGABYTES} MB are. "
-        "Until then nothing is accepted; nothing that was is lost. Make room."
+        f"the disk of {folder} is full ({free} MB free): the database starts when {START_MEGABYTES} MB are free. "
+        "Until then no submission is accepted; accepted ones are not lost. Free some space."
     )
 
 
-def until_there_is_room(folder: Path) -> None:
-    """Return when the database may start; say now and then why it does not. Ended by a signal."""
-    said_at = -SAYING_SECONDS
-    while sentence := lacking_space(folder, START_MEGABYTES):
-        if time.monotonic() - said_at >= SAYING_SECONDS:
-            said_at = time.monotonic()
+def wait_for_space(folder: Path) -> None:
+    """Return when there is space for the database; print once a minute that there is not. A signal ends the wait."""
+    printed_at = -REPEAT_SECONDS
+    while sentence := missing_space(folder, START_MEGABYTES):
+        if time.monotonic() - printed_at >= REPEAT_SECONDS:
+            printed_at = time.monotonic()
             print(sentence, flush=True)
         time.sleep(PAUSE_SECONDS)
 
@@ -54,7 +55,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where the database keeps its files")
     parser.add_argument("command", nargs="+", help="what to run, after --")
     given = parser.parse_args()
-    until_there_is_room(given.folder)
+    wait_for_space(given.folder)
     os.execv(given.command[0], given.command)
 
 

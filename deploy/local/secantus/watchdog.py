@@ -1,8 +1,8 @@
-"""Ends the embedded database when it lives and answers nobody, or when its disk is nearly full.
+"""Ends the embedded database when it runs and does not answer, or when its disk is nearly full.
 
 ``python -m deploy.local.secantus.watchdog --home DIR --url URL``. The supervisor then starts it again. A supervisor
-sees only whether a process is there. SecantusDB can come to stand still under large writes with an open snapshot, and
-then stays so; since it journals every write that it acknowledged, ending it loses nothing.
+sees only whether a process exists. SecantusDB can hang under large writes with an open snapshot, and then never
+recovers; since it journals every write that it acknowledged, ending it loses nothing.
 """
 
 from __future__ import annotations
@@ -21,51 +21,51 @@ from pymongo.errors import PyMongoError
 
 from deploy.local.errors import ClusterError
 from deploy.local.reporting import pid_of
-from deploy.local.secantus.disk_guard import START_MEGABYTES, STOP_MEGABYTES, lacking_space
+from deploy.local.secantus.disk_guard import START_MEGABYTES, STOP_MEGABYTES, missing_space
 
 PART = "database"
 PAUSE_SECONDS = 2.0
 ANSWER_SECONDS = 4.0
-STRIKES = 3
-"""Failures in a row, of one and the same process, before it is ended: some eighteen seconds of silence."""
+UNANSWERED_IDLE = 3
+"""Unanswered reads in a row, of one process, before it is ended: about eighteen seconds."""
 
-SILENCES = 30
-"""Failures in a row when it computes meanwhile: some three minutes. Making an index holds everybody up, for ten seconds
-when 200,000 submissions are stored. No longer, because one that stands still may turn in circles, too."""
+UNANSWERED_BUSY = 30
+"""The same for a process that uses the CPU meanwhile: about three minutes. Building an index makes every client wait,
+ten seconds with 200,000 stored submissions. Not longer, because a process that hangs may use the CPU, too."""
 
 BUSY_SHARE = 0.1
-"""Of a core. One that is stopped or stands still uses next to nothing; one that works shares its cores with others."""
+"""Of a core. A stopped process or one that hangs uses next to nothing; one that works shares its cores with others."""
 
 
 class Watch:
-    """Counts the silences of one process; another process starts with none."""
+    """Counts the unanswered reads of one process; a new process starts with none."""
 
-    def __init__(self, strikes: int = STRIKES, silences: int = SILENCES) -> None:
-        self._most_strikes = strikes
-        self._most_silences = silences
+    def __init__(self, idle: int = UNANSWERED_IDLE, total: int = UNANSWERED_BUSY) -> None:
+        self._most_idle = idle
+        self._most_total = total
         self._pid = 0
-        self._strikes = self._silences = 0
+        self._idle = self._total = 0
 
     def judge(self, pid: int, answered: bool, busy: bool = False) -> bool:
-        """Take one look's outcome. Returns whether the process ``pid`` should be ended now.
+        """Record one check. Returns whether the process ``pid`` should be ended now.
 
-        ``busy``: it computes, so that it may answer once it is done.
+        ``busy``: it uses the CPU, so that it may answer when it is done.
         """
         if pid != self._pid or answered:
             self._pid = pid
-            self._strikes = self._silences = 0
+            self._idle = self._total = 0
         if answered:
             return False
-        self._silences += 1
-        self._strikes = 0 if busy else self._strikes + 1
-        if self._strikes < self._most_strikes and self._silences < self._most_silences:
+        self._total += 1
+        self._idle = 0 if busy else self._idle + 1
+        if self._idle < self._most_idle and self._total < self._most_total:
             return False
-        self._strikes = self._silences = 0
+        self._idle = self._total = 0
         return True
 
 
 def reads(url: str) -> bool:
-    """Return whether a read is answered. A greeting would be, even by a database that stands still."""
+    """Return whether a read is answered. One that hangs still answers ``hello``."""
     milliseconds = round(ANSWER_SECONDS * 1000)
     client: MongoClient[dict[str, Any]] = MongoClient(
         url, timeoutMS=milliseconds, serverSelectionTimeoutMS=milliseconds, serverMonitoringMode="poll"
@@ -78,14 +78,14 @@ def reads(url: str) -> bool:
     return True
 
 
-class Pace:
-    """How busy a process was between two looks. One that makes an index computes; one that stands still waits."""
+class CpuUse:
+    """How busy a process was between two checks. One that builds an index uses the CPU; one that hangs waits."""
 
     def __init__(self) -> None:
         self._last: tuple[int, float, float] | None = None
 
     def busy(self, pid: int, at: float, used: float) -> bool:
-        """Return whether ``pid`` has computed for BUSY_SHARE of the time since the last look.
+        """Return whether ``pid`` used the CPU for BUSY_SHARE of the time since the last check.
 
         ``at`` and ``used`` are in seconds: by a steady clock, and of all cores together.
         """
@@ -96,7 +96,7 @@ class Pace:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return what a process has computed so far; 0 for one that is gone."""
+    """Return the CPU time that a process has used so far; 0 for one that has ended."""
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.Error:
@@ -105,9 +105,9 @@ def cpu_seconds(pid: int) -> float:
 
 
 def watch(home: Path, ask: Callable[[], bool]) -> None:
-    """Look every few seconds, until the supervisor ends this process."""
+    """Check every few seconds, until the supervisor ends this process."""
     folder = home / PART
-    state, pace = Watch(), Pace()
+    state, cpu = Watch(), CpuUse()
     while True:
         time.sleep(PAUSE_SECONDS)
         try:
@@ -115,13 +115,13 @@ def watch(home: Path, ask: Callable[[], bool]) -> None:
         except ClusterError:
             continue  # it is being started or stopped
         answered = ask()
-        busy = pace.busy(pid, time.monotonic(), cpu_seconds(pid))
-        if sentence := lacking_space(folder, STOP_MEGABYTES):
-            if answered:  # else it waits for room already
+        busy = cpu.busy(pid, time.monotonic(), cpu_seconds(pid))
+        if sentence := missing_space(folder, STOP_MEGABYTES):
+            if answered:  # else it waits for space already
                 print(sentence, flush=True)
                 os.kill(pid, signal.SIGTERM)
-        elif lacking_space(folder, START_MEGABYTES) and not answered:
-            continue  # it waits for room
+        elif missing_space(folder, START_MEGABYTES) and not answered:
+            continue  # it waits for space
         elif state.judge(pid, answered, busy):
             print(f"the database (process {pid}) does not answer: ending it", flush=True)
             os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The parts of a cluster: who is in it, what they listen on, and what makes them stale."""
+"""The parts of a cluster: which there are, what they listen on, and what makes them stale."""
 
 from __future__ import annotations
 

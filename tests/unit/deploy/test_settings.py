@@ -1,4 +1,4 @@
-"""What a cluster is asked to be, by arguments, environment and what it was before."""
+"""A cluster's settings, from arguments, the environment and its last start."""
 
 from __future__ import annotations
 

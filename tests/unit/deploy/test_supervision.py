@@ -118,5 +118,5 @@ def test_a_private_file_replaces_one_that_may_not_be_written(tmp_path: Path) -> 
 def test_a_folder_that_is_a_link_is_not_trusted(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    with pytest.raises(ClusterError, match="belongs to somebody else"):
+    with pytest.raises(ClusterError, match="belongs to another user"):
         make_private_folder(tmp_path / "link")

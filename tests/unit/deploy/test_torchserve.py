@@ -17,7 +17,7 @@ from deploy.torchserve.__main__ import parser
 from deploy.torchserve.archives import Archive
 from deploy.torchserve.launch import Launch
 from deploy.torchserve.ports import listening_fault
-from deploy.torchserve.ready import lacking
+from deploy.torchserve.ready import models_without_worker
 from tests.support.checkout import CHECKOUT
 
 
@@ -86,11 +86,11 @@ class Management:
 def test_ready_means_a_ready_worker_for_every_model() -> None:
     management = Management()
     with management as url:
-        assert lacking(url) == ["any model"]
+        assert models_without_worker(url) == ["any model"]
         management.models.update(a=["READY"], b=["UNLOADING", "READY"])
-        assert lacking(url) == []
+        assert models_without_worker(url) == []
         management.models.update(b=["UNLOADING"], c=[])
-        assert lacking(url) == ["b 1.0", "c 1.0"]
+        assert models_without_worker(url) == ["b 1.0", "c 1.0"]
 
 
 def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Path) -> None:

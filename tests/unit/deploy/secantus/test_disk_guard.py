@@ -1,4 +1,4 @@
-"""The database is kept away from a full disk."""
+"""The database stops before its disk is full and starts when there is space."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return free
 
 
-def test_it_starts_at_once_where_there_is_room(tmp_path: Path) -> None:
+def test_it_starts_at_once_where_there_is_space(tmp_path: Path) -> None:
     ran = subprocess.run(
         [
             sys.executable,
@@ -42,7 +42,7 @@ def test_it_starts_at_once_where_there_is_room(tmp_path: Path) -> None:
     assert ran.stdout == "started --now\n"
 
 
-def test_it_waits_for_room_and_says_why_once_a_minute(
+def test_it_waits_for_space_and_says_why_once_a_minute(
     disk: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [1000.0]
@@ -54,17 +54,17 @@ def test_it_waits_for_room_and_says_why_once_a_minute(
 
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(time, "sleep", sleep)
-    disk_guard.until_there_is_room(tmp_path)
+    disk_guard.wait_for_space(tmp_path)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert "0 MB free" in lines[0]
-    assert "Make room" in lines[0]
+    assert "Free some space" in lines[0]
 
 
 def test_it_stops_before_it_could_not_start(disk: list[int], tmp_path: Path) -> None:
     assert disk_guard.STOP_MEGABYTES < disk_guard.START_MEGABYTES
     disk[0] = disk_guard.STOP_MEGABYTES
-    assert not disk_guard.lacking_space(tmp_path, disk_guard.STOP_MEGABYTES)
-    assert disk_guard.lacking_space(tmp_path, disk_guard.START_MEGABYTES)
+    assert not disk_guard.missing_space(tmp_path, disk_guard.STOP_MEGABYTES)
+    assert disk_guard.missing_space(tmp_path, disk_guard.START_MEGABYTES)
     disk[0] -= 1
-    assert disk_guard.lacking_space(tmp_path, disk_guard.STOP_MEGABYTES)
+    assert disk_guard.missing_space(tmp_path, disk_guard.STOP_MEGABYTES)
