@@ -121,7 +121,7 @@ class Measured:
                 for held, done in zip(claims, progress, strict=True)
             ]
             taken["fetching"] = [_milliseconds(self.front.fetch, each.id) for each in made]
-            taken["fetching a picture"] = [_milliseconds(self.front.picture, each.id, INPUT_NAME) for each in made]
+            taken["fetching a picture"] = [_milliseconds(self.front.image, each.id, INPUT_NAME) for each in made]
         taken["a sweep's look, nothing due"] = [_milliseconds(self.back.due, 500) for _ in range(TURN)]
         with self.queued(DUE) as made:
             for each in made:

@@ -17,6 +17,7 @@ from pymongo import MongoClient
 
 from bench.measuring import CHECKOUT, cluster_settings, line, machine, parser, picture_of
 from contracts.submissions.documents import Submission, from_document
+from runtime.mongo import Document
 
 PATIENCE_SECONDS = 60
 BOUNDARY = "showcase-bench-boundary"
@@ -61,14 +62,14 @@ class Measured:
     def __init__(self, home: Path) -> None:
         settings = cluster_settings(home)
         self.address = (settings["SHOWCASE_HOST"], int(settings["SHOWCASE_PORT"]))
-        client: MongoClient = MongoClient(settings["SHOWCASE_MONGO_URL"], tz_aware=True, serverMonitoringMode="poll")
+        client = MongoClient[Document](settings["SHOWCASE_MONGO_URL"], tz_aware=True, serverMonitoringMode="poll")
         self.submissions = client[settings["SHOWCASE_MONGO_DATABASE"]]["submissions"]
 
     def finished(self, identifier: str) -> Submission:
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
-            record = from_document(self.submissions.find_one({"_id": identifier}))
-            if record.state.terminal:
+            document = self.submissions.find_one({"_id": identifier})
+            if document and (record := from_document(document)).state.terminal:
                 return record
             time.sleep(0.02)
         raise SystemExit(f"{identifier} did not end within {PATIENCE_SECONDS} s")

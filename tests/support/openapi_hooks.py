@@ -11,7 +11,7 @@ import schemathesis
 from hypothesis import strategies as st
 from PIL import Image
 
-from gateway.submissions.listing import Place
+from gateway.adapters.mongo.secantus_windows import Place
 
 
 def _picture(form: str, side: int) -> bytes:
@@ -30,7 +30,7 @@ schemathesis.openapi.format("cursor", st.integers(0, 2**41).map(lambda at: Place
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
     """Give each request a key of its own: one that came before with another body is refused, as it should be."""
     mode = case.meta.generation.mode if case.meta else None
     if mode is schemathesis.GenerationMode.POSITIVE and case.headers and case.headers.get("Idempotency-Key"):
@@ -45,6 +45,6 @@ def map_body(context: schemathesis.HookContext, body: Any) -> Any:
     counts as wrong then.
     """
     retention = body.get("retention_days") if isinstance(body, dict) else None
-    if type(retention) in (int, float) and 0 < retention < 1:
+    if isinstance(retention, int | float) and not isinstance(retention, bool) and 0 < retention < 1:
         return body | {"retention_days": 1}
     return body
