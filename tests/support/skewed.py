@@ -17,13 +17,13 @@ def skew(seconds: float) -> None:
 
     class Skewed(REAL):
         @classmethod
-        def now(cls, tz=None):
+        def now(cls, tz: datetime.tzinfo | None = None) -> Skewed:
             return super().now(tz) + datetime.timedelta(seconds=seconds)
 
     time.time = lambda: told() + seconds
     for name, module in list(sys.modules.items()):
         if name.split(".", maxsplit=1)[0] in OURS and getattr(module, "datetime", None) is REAL:
-            module.datetime = Skewed
+            vars(module)["datetime"] = Skewed
 
 
 def main() -> None:

@@ -85,7 +85,8 @@ class Load:
             files={"image": ("x.png", picture)},
             data={"workflow_name": workflow},
         ).prepare()
-        body = bytes(form.body or b"")
+        body = form.body
+        assert isinstance(body, bytes)  # a form with a file in it
         begun, go_on = threading.Event(), threading.Event()
 
         def halves() -> Iterator[bytes]:
