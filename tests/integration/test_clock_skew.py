@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 import requests
 
-from contracts.submissions.documents import from_document
+from contracts.submissions.documents import Submission, from_document
 from contracts.submissions.states import SubmissionState
-from tests.support.extra_processes import extra
+from tests.support.databases import NamedDatabase
+from tests.support.extra_processes import Extra, extra
 from tests.support.factories import png
 from tests.support.local_cluster import free_ports
+from tests.support.present import present
 
 AHEAD, BEHIND = 3600.0, -3600.0
 PATIENCE_SECONDS = 60.0
@@ -27,7 +32,7 @@ WORKFLOWS = {
 
 
 @pytest.fixture
-def settings(addresses, database, amqp_url, tmp_path):
+def settings(addresses: dict[str, str], database: NamedDatabase, amqp_url: str, tmp_path: Path) -> dict[str, str]:
     for name, text in WORKFLOWS.items():
         (tmp_path / "workflows" / name).mkdir(parents=True)
         head = f"workflow: {name}\nversion: v1.0.0\ninput: {{kind: image}}\n"
@@ -43,12 +48,16 @@ def settings(addresses, database, amqp_url, tmp_path):
     }
 
 
+class Start(Protocol):
+    def __call__(self, program: str, seconds: float, **more: str) -> Extra:
+        """Start a process whose date is off by ``seconds``, with ``more`` settings."""
+
+
 @pytest.fixture
-def started(settings, tmp_path):
-    """Starts a process on a machine whose date is off by so many seconds."""
+def started(settings: dict[str, str], tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
 
-        def start(program, seconds, **more):
+        def start(program: str, seconds: float, **more: str) -> Extra:
             log = tmp_path / f"{program}{seconds:+.0f}.log"
             arguments = (program, str(seconds))
             return stack.enter_context(extra("tests.support.skewed", settings | more, log, arguments=arguments))
@@ -56,7 +65,7 @@ def started(settings, tmp_path):
         yield start
 
 
-def eventually(condition, what):
+def eventually(condition: Callable[[], object], what: str) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -71,27 +80,28 @@ def eventually(condition, what):
 class Front:
     """A gateway on a machine whose date is off."""
 
-    def __init__(self, start, seconds, **more):
+    def __init__(self, start: Start, seconds: float, **more: str) -> None:
         port = free_ports(1)
         self.process = start("gateway", seconds, SHOWCASE_PORT=str(port), **more)
         self.url = f"http://127.0.0.1:{port}"
         eventually(lambda: requests.get(f"{self.url}/health/live", timeout=5).ok, "no gateway")
 
-    def submit(self, workflow):
+    def submit(self, workflow: str) -> str:
         files, fields = {"image": ("x.png", png())}, {"workflow_name": workflow}
         answer = requests.post(f"{self.url}/api/v1/submit_image", files=files, data=fields, timeout=30)
         assert answer.status_code == 200, answer.text
-        return answer.json()["submission_id"]
+        return str(answer.json()["submission_id"])
 
 
-def test_processes_an_hour_ahead_and_behind_date_and_judge_alike(settings, started, database):
+def test_processes_an_hour_ahead_and_behind_date_and_judge_alike(started: Start, database: NamedDatabase) -> None:
     kept = database[0][database[1]]["submissions"]
 
-    def record(submission_id):
-        return from_document(kept.find_one({"_id": submission_id}))
+    def record(submission_id: str) -> Submission:
+        return from_document(present(kept.find_one({"_id": submission_id})))
 
-    def told():
-        return database[0].admin.command("hello")["localTime"].replace(tzinfo=UTC)
+    def told() -> datetime:
+        time_told: datetime = database[0].admin.command("hello")["localTime"]
+        return time_told.replace(tzinfo=UTC)
 
     begun = told()
     # The first one's broker is nowhere: whoever sweeps has to find what it takes.
@@ -106,11 +116,12 @@ def test_processes_an_hour_ahead_and_behind_date_and_judge_alike(settings, start
     for each in map(record, submitted):
         assert each.state is SubmissionState.SUCCEEDED
         assert each.lost_leases == 0
-        assert begun - NEAR <= each.created_at <= each.started_at + NEAR
-        assert each.started_at <= each.ended_at <= ended
+        started_at, ended_at = present(each.started_at), present(each.ended_at)
+        assert begun - NEAR <= each.created_at <= started_at + NEAR
+        assert started_at <= ended_at <= ended
         assert each.expires_at == each.created_at + timedelta(days=30)
         (attempt,) = each.steps[0].attempts
-        assert each.started_at - NEAR <= attempt.started_at <= attempt.ended_at <= each.ended_at + NEAR
+        assert started_at - NEAR <= attempt.started_at <= attempt.ended_at <= ended_at + NEAR
     for back in backs:
         assert back.lines("submission succeeded"), "one of the two did nothing"
 
@@ -118,4 +129,4 @@ def test_processes_an_hour_ahead_and_behind_date_and_judge_alike(settings, start
     eventually(lambda: all(record(each).not_before for each in waiting), "they were not set aside")
     for each in map(record, waiting):
         assert each.state in {SubmissionState.QUEUED, SubmissionState.RUNNING}, each.reason
-        assert each.not_before < told() + timedelta(seconds=60)
+        assert present(each.not_before) < told() + timedelta(seconds=60)

@@ -4,49 +4,55 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 import gateway.adapters.mongo.listing
 import gateway.adapters.mongo.tombstones
 import orchestrator.adapters.mongo.expiry
 from contracts.errors import StoreUnavailable
 from contracts.storage import layout, secantus
-from contracts.submissions.documents import SCHEMA, to_document
+from contracts.submissions.documents import SCHEMA, Submission, to_document
 from contracts.submissions.states import SubmissionState
 from contracts.submissions.tombstones import KEPT, GoneReason, Tombstone
 from gateway.adapters.mongo import submissions as gateway_submissions
-from gateway.submissions.listing import Filters, milliseconds, moment, read_all, read_cursor, read_page
+from gateway.adapters.mongo.secantus_windows import milliseconds, moment, read_all, read_cursor, read_page
+from gateway.submissions.listing import Filters
 from orchestrator.maintenance.expiry import Expiry
-from runtime.mongo import Database, connect
+from runtime.mongo import Database, Document, connect
+from tests.support.databases import NamedDatabase
 from tests.support.factories import NOW, make_submission
 from tests.support.fake_data import MemoryListing, MemoryTombstones
 from tests.support.fakes import FakeClock, MemoryStore
 from tests.support.local_cluster import free_ports
+from tests.support.present import present
 
 SAMPLE_OF = secantus.SAMPLE_OF
 
 
 class Memory:
-    def __init__(self):
+    def __init__(self) -> None:
         self.store = MemoryStore()
         self.listing = MemoryListing(self.store)
         self.tombstones = self.expiry_store = MemoryTombstones(self.store)
 
-    def add(self, submissions):
+    def add(self, submissions: Iterable[Submission]) -> None:
         for each in submissions:
             self.store.documents[each.id] = to_document(each)
 
-    def drop(self, submission):
+    def drop(self, submission: Submission) -> None:
         self.store.documents.pop(submission.id)
 
-    def stored(self):
+    def stored(self) -> set[str]:
         return set(self.store.documents)
 
 
 class Mongo:
-    def __init__(self, client, name):
+    def __init__(self, client: MongoClient[Document], name: str) -> None:
         self.database = client[name]
         self.store = gateway_submissions.MongoSubmissions(Database(client, name))
         self.store.ping()
@@ -55,27 +61,31 @@ class Mongo:
         self.expiry_store = orchestrator.adapters.mongo.expiry.MongoExpiryStore(Database(client, name))
         self.expiry_store.prepare()
 
-    def add(self, submissions):
-        if submissions:
-            self.database[layout.SUBMISSIONS].insert_many([to_document(each) for each in submissions])
+    def add(self, submissions: Iterable[Submission]) -> None:
+        documents = [to_document(each) for each in submissions]
+        if documents:
+            self.database[layout.SUBMISSIONS].insert_many(documents)
 
-    def drop(self, submission):
+    def drop(self, submission: Submission) -> None:
         self.database[layout.SUBMISSIONS].delete_one({"_id": submission.id})
 
-    def stored(self):
+    def stored(self) -> set[str]:
         return {each["_id"] for each in self.database[layout.SUBMISSIONS].find({}, {"_id": 1})}
 
 
+Stores = Memory | Mongo
+
+
 @pytest.fixture(params=["memory", "mongo"])
-def kept(request):
+def kept(request: pytest.FixtureRequest) -> Stores:
     if request.param == "memory":
         return Memory()
     return Mongo(*request.getfixturevalue("database"))
 
 
-def made(rng, age, **changes):
+def made(rng: random.Random, age: int, **changes: Any) -> Submission:
     """One of ``age`` milliseconds, with something to filter by."""
-    values = {
+    values: dict[str, Any] = {
         "id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
         "created_at": NOW - timedelta(milliseconds=age),
         "state": rng.choice([SubmissionState.QUEUED, SubmissionState.FAILED]),
@@ -84,23 +94,26 @@ def made(rng, age, **changes):
     return make_submission(**(values | changes))
 
 
-def newest_first(submissions):
+def newest_first(submissions: Iterable[Submission]) -> list[str]:
     return [each.id for each in sorted(submissions, key=lambda each: (each.created_at, each.id), reverse=True)]
 
 
-def page_through(kept, filters, limit, between_pages=lambda: None):
-    place, shown = None, []
+def page_through(
+    kept: Stores, filters: Filters, limit: int, between_pages: Callable[[], None] = lambda: None
+) -> list[str]:
+    place = None
+    shown: list[str] = []
     for _ in range(500):
-        page = read_page(kept.listing, filters, place, limit, NOW, SAMPLE_OF)
-        shown += [each.id for each in page.items]
-        if page.next is None:
+        items, following = read_page(kept.listing, filters, place, limit, NOW, SAMPLE_OF)
+        shown += [each.id for each in items]
+        if following is None:
             return shown
-        place = read_cursor(page.next.cursor())
+        place = read_cursor(following.cursor())
         between_pages()
     raise AssertionError("the pages never end")
 
 
-def crowd(rng, count=300):
+def crowd(rng: random.Random, count: int = 300) -> list[Submission]:
     """Ties, a dense stretch, gaps of hours and of years."""
     ages = [rng.choice([rng.randrange(5), rng.randrange(3000), rng.randrange(10**8), 10**11]) for _ in range(count)]
     return [made(rng, age) for age in ages]
@@ -121,7 +134,9 @@ def crowd(rng, count=300):
     ],
     ids=["all", "state", "metadata", "both", "nothing", "times"],
 )
-def test_pages_show_all_that_match_once_and_in_order(kept, filters, matches):
+def test_pages_show_all_that_match_once_and_in_order(
+    kept: Stores, filters: Filters, matches: Callable[[Submission], bool]
+) -> None:
     submissions = crowd(random.Random(1))
     kept.add(submissions)
     assert page_through(kept, filters, 30) == newest_first(filter(matches, submissions))
@@ -129,13 +144,13 @@ def test_pages_show_all_that_match_once_and_in_order(kept, filters, matches):
     assert [each.id for each in found] == newest_first(filter(matches, submissions))
 
 
-def test_what_comes_and_goes_while_one_pages_neither_doubles_nor_hides_another(kept):
+def test_what_comes_and_goes_while_one_pages_neither_doubles_nor_hides_another(kept: Stores) -> None:
     rng = random.Random(2)
     first = crowd(rng, 150)
     kept.add(first)
     going = first[::7]
 
-    def meanwhile():
+    def meanwhile() -> None:
         kept.add([made(rng, rng.randrange(10**7)) for _ in range(5)])
         if going:
             kept.drop(going.pop())
@@ -147,7 +162,7 @@ def test_what_comes_and_goes_while_one_pages_neither_doubles_nor_hides_another(k
     assert [key for key in shown if key in ours] == newest_first(stays)
 
 
-def test_the_rows_of_one_millisecond_come_by_their_ids(kept):
+def test_the_rows_of_one_millisecond_come_by_their_ids(kept: Stores) -> None:
     rng = random.Random(3)
     tied = [made(rng, 5) for _ in range(40)]
     kept.add(tied)
@@ -157,7 +172,7 @@ def test_the_rows_of_one_millisecond_come_by_their_ids(kept):
     assert [row.id for row in rows] == newest_first(tied)[21:26]
 
 
-def test_the_sample_is_of_the_window_and_its_newest(kept):
+def test_the_sample_is_of_the_window_and_its_newest(kept: Stores) -> None:
     inside = [made(random.Random(n), n * 1000, id="00" + str(uuid.uuid4())[2:]) for n in (3, 5, 7)]
     others = [made(random.Random(n), n * 1000, id="f0" + str(uuid.uuid4())[2:]) for n in (2, 4, 6)]
     kept.add([*inside, *others])
@@ -168,13 +183,13 @@ def test_the_sample_is_of_the_window_and_its_newest(kept):
     assert moment(now) == NOW
 
 
-def test_what_cannot_be_read_has_its_place_and_no_submission(kept):
+def test_what_cannot_be_read_has_its_place_and_no_submission(kept: Stores) -> None:
     kept.add([made(random.Random(4), 1, schema_version=SCHEMA + 1), made(random.Random(5), 2)])
     rows = kept.listing.between(0, milliseconds(NOW), Filters(), 10)
     assert [row.submission is None for row in rows] == [True, False]
 
 
-def test_a_tombstone_is_found_until_it_is_replaced_or_tidied(kept):
+def test_a_tombstone_is_found_until_it_is_replaced_or_tidied(kept: Stores) -> None:
     key, at = str(uuid.uuid4()), NOW
     assert kept.tombstones.find(key) is None
     kept.expiry_store.write_tombstones([Tombstone.of(key, GoneReason.EXPIRED, at)])
@@ -183,14 +198,14 @@ def test_a_tombstone_is_found_until_it_is_replaced_or_tidied(kept):
         [Tombstone.of(key, GoneReason.EXPIRED, at), Tombstone.of("other", GoneReason.EXPIRED, at)]
     )
     assert kept.tombstones.find(key) == Tombstone.of(key, GoneReason.DELETED, at)
-    assert kept.tombstones.find("other").reason is GoneReason.EXPIRED
+    assert present(kept.tombstones.find("other")).reason is GoneReason.EXPIRED
     kept.expiry_store.tidy(at + KEPT - timedelta(seconds=1))
     assert kept.tombstones.find(key) is not None
     kept.expiry_store.tidy(at + KEPT)
     assert kept.tombstones.find(key) is None
 
 
-def test_what_has_expired_is_deleted_and_leaves_its_tombstone(kept):
+def test_what_has_expired_is_deleted_and_leaves_its_tombstone(kept: Stores) -> None:
     now = kept.expiry_store.now()
     gone, soon, later, ever = (
         made(random.Random(seconds), 0, expires_at=end)
@@ -205,27 +220,29 @@ def test_what_has_expired_is_deleted_and_leaves_its_tombstone(kept):
     expiry = Expiry(kept.expiry_store, FakeClock())
     assert expiry.once() == 1
     assert kept.stored() == {soon.id, later.id, ever.id}
-    assert abs(kept.tombstones.find(gone.id).at - gone.expires_at) < timedelta(milliseconds=1)
+    assert abs(present(kept.tombstones.find(gone.id)).at - present(gone.expires_at)) < timedelta(milliseconds=1)
     assert kept.tombstones.find(soon.id) is not None
     assert kept.tombstones.find(later.id) is None
     assert expiry.once() == 0
 
 
-def test_pictures_and_keys_go_with_their_time(database):
+def test_pictures_and_keys_go_with_their_time(database: NamedDatabase) -> None:
     client, name = database
     kept = Mongo(client, name)
     now = kept.expiry_store.now()
     for collection in (layout.IMAGES, layout.TOMBSTONES):
-        kept.database[collection].insert_many(
-            [{"_id": "old", "expires_at": now - timedelta(seconds=1)}, {"_id": "ever"}]
-            + [{"_id": "young", "expires_at": now + timedelta(hours=1)}]
-        )
+        documents: list[Document] = [
+            {"_id": "old", "expires_at": now - timedelta(seconds=1)},
+            {"_id": "ever"},
+            {"_id": "young", "expires_at": now + timedelta(hours=1)},
+        ]
+        kept.database[collection].insert_many(documents)
     kept.expiry_store.tidy(now)
     for collection in (layout.IMAGES, layout.TOMBSTONES):
         assert {each["_id"] for each in kept.database[collection].find()} == {"ever", "young"}
 
 
-def test_every_query_of_a_list_is_served_by_an_index(database):
+def test_every_query_of_a_list_is_served_by_an_index(database: NamedDatabase) -> None:
     """A plan that scans is a fault on any path: whoever changes an index learns of it here.
 
     Without the filters: SecantusDB takes the window from the index with them too, and explains it as a scan.
@@ -244,7 +261,7 @@ def test_every_query_of_a_list_is_served_by_an_index(database):
         assert f"'{index}'" in str(query.explain()["queryPlanner"]["winningPlan"])
 
 
-def test_a_database_that_is_not_there_is_told_in_time():
+def test_a_database_that_is_not_there_is_told_in_time() -> None:
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
     listing = gateway.adapters.mongo.listing.MongoListing(Database(client, "test"))
     tombstones = gateway.adapters.mongo.tombstones.MongoTombstones(Database(client, "test"))
