@@ -1,4 +1,4 @@
-"""A real broker, a real database and a TorchServe with models that misbehave; everything throwaway a test."""
+"""A real broker, a real database and a TorchServe with models that misbehave. Each test has a database of its own."""
 
 from __future__ import annotations
 

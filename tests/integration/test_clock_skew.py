@@ -1,4 +1,4 @@
-"""Machines whose dates are an hour off, either way: what is stored is dated, and judged, by the database's clock."""
+"""Machines whose dates are an hour off, either way: the database's clock dates and judges what is stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.present import present
 AHEAD, BEHIND = 3600.0, -3600.0
 PATIENCE_SECONDS = 60.0
 NEAR = timedelta(seconds=1)
-"""How far the followed time may be off: by what the database's answer took."""
+"""How far a process's copy of the database's time may be off: by the time that the database's answer took."""
 
 WORKFLOWS = {
     "bright": "steps: {brightness: {model: image_brightness@1.0.0}}\noutput: {bright: brightness.bright}\n",
@@ -37,12 +37,12 @@ def settings(addresses: dict[str, str], database: NamedDatabase, amqp_url: str, 
         (tmp_path / "workflows" / name).mkdir(parents=True)
         head = f"workflow: {name}\nversion: v1.0.0\ninput: {{kind: image}}\n"
         (tmp_path / "workflows" / name / "v1.0.0.yaml").write_text(head + text)
-    nobody = f"http://127.0.0.1:{free_ports(1)}"
+    unserved = f"http://127.0.0.1:{free_ports(1)}"
     return addresses | {
         "SHOWCASE_MONGO_DATABASE": database[1],
         "SHOWCASE_AMQP_URL": amqp_url,
         "SHOWCASE_WORKFLOWS": str(tmp_path / "workflows"),
-        "SHOWCASE_MODEL_SERVERS": f"{addresses['SHOWCASE_MODEL_SERVERS']},away={nobody}",
+        "SHOWCASE_MODEL_SERVERS": f"{addresses['SHOWCASE_MODEL_SERVERS']},away={unserved}",
         "SHOWCASE_PATIENCE_SECONDS": "600",
         "SHOWCASE_RETRY_BUDGET_SECONDS": "0.5",
     }
@@ -93,25 +93,25 @@ class Front:
         return str(answer.json()["submission_id"])
 
 
-def test_processes_an_hour_ahead_and_behind_date_and_judge_alike(started: Start, database: NamedDatabase) -> None:
-    kept = database[0][database[1]]["submissions"]
+def test_processes_an_hour_ahead_and_behind_use_the_databases_time(started: Start, database: NamedDatabase) -> None:
+    submissions = database[0][database[1]]["submissions"]
 
     def record(submission_id: str) -> Submission:
-        return from_document(present(kept.find_one({"_id": submission_id})))
+        return from_document(present(submissions.find_one({"_id": submission_id})))
 
-    def told() -> datetime:
-        time_told: datetime = database[0].admin.command("hello")["localTime"]
-        return time_told.replace(tzinfo=UTC)
+    def database_time() -> datetime:
+        local_time: datetime = database[0].admin.command("hello")["localTime"]
+        return local_time.replace(tzinfo=UTC)
 
-    begun = told()
-    # The first one's broker is nowhere: whoever sweeps has to find what it takes.
+    begun = database_time()
+    # The first one's broker is nowhere: a sweep has to find what it accepts.
     nowhere = f"amqp://nobody:none@127.0.0.1:{free_ports(1)}/"
     fronts = [Front(started, AHEAD, SHOWCASE_AMQP_URL=nowhere), Front(started, BEHIND)]
     backs = [started("orchestrator", AHEAD), started("orchestrator", BEHIND)]
     submitted = [front.submit("bright") for front in fronts for _ in range(12)]
     waiting = [front.submit("away") for front in fronts for _ in range(4)]
     eventually(lambda: all(record(each).state.terminal for each in submitted), "they did not end")
-    ended = told()
+    ended = database_time()
 
     for each in map(record, submitted):
         assert each.state is SubmissionState.SUCCEEDED
@@ -125,8 +125,8 @@ def test_processes_an_hour_ahead_and_behind_date_and_judge_alike(started: Start,
     for back in backs:
         assert back.lines("submission succeeded"), "one of the two did nothing"
 
-    # Patience is ten minutes: whoever took an hour for passed would fail what has just come.
-    eventually(lambda: all(record(each).not_before for each in waiting), "they were not set aside")
+    # Patience is ten minutes: an orchestrator that judged by its own date would fail what has just been accepted.
+    eventually(lambda: all(record(each).not_before for each in waiting), "they were not deferred")
     for each in map(record, waiting):
         assert each.state in {SubmissionState.QUEUED, SubmissionState.RUNNING}, each.reason
-        assert present(each.not_before) < told() + timedelta(seconds=60)
+        assert present(each.not_before) < database_time() + timedelta(seconds=60)

@@ -34,7 +34,7 @@ from tests.support.present import present
 SAMPLE_OF = secantus.SAMPLE_OF
 
 
-class Memory:
+class MemoryStores:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.listing = MemoryListing(self.store)
@@ -51,7 +51,7 @@ class Memory:
         return set(self.store.documents)
 
 
-class Mongo:
+class MongoStores:
     def __init__(self, client: MongoClient[Document], name: str) -> None:
         self.database = client[name]
         self.store = gateway_submissions.MongoSubmissions(Database(client, name))
@@ -73,18 +73,18 @@ class Mongo:
         return {each["_id"] for each in self.database[layout.SUBMISSIONS].find({}, {"_id": 1})}
 
 
-Stores = Memory | Mongo
+Stores = MemoryStores | MongoStores
 
 
 @pytest.fixture(params=["memory", "mongo"])
-def kept(request: pytest.FixtureRequest) -> Stores:
+def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "memory":
-        return Memory()
-    return Mongo(*request.getfixturevalue("database"))
+        return MemoryStores()
+    return MongoStores(*request.getfixturevalue("database"))
 
 
-def made(rng: random.Random, age: int, **changes: Any) -> Submission:
-    """One of ``age`` milliseconds, with something to filter by."""
+def make(rng: random.Random, age: int, **changes: Any) -> Submission:
+    """A submission that is ``age`` milliseconds old, with a random state and metadata."""
     values: dict[str, Any] = {
         "id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
         "created_at": NOW - timedelta(milliseconds=age),
@@ -99,12 +99,12 @@ def newest_first(submissions: Iterable[Submission]) -> list[str]:
 
 
 def page_through(
-    kept: Stores, filters: Filters, limit: int, between_pages: Callable[[], None] = lambda: None
+    stores: Stores, filters: Filters, limit: int, between_pages: Callable[[], None] = lambda: None
 ) -> list[str]:
     place = None
     shown: list[str] = []
     for _ in range(500):
-        items, following = read_page(kept.listing, filters, place, limit, NOW, SAMPLE_OF)
+        items, following = read_page(stores.listing, filters, place, limit, NOW, SAMPLE_OF)
         shown += [each.id for each in items]
         if following is None:
             return shown
@@ -114,9 +114,9 @@ def page_through(
 
 
 def crowd(rng: random.Random, count: int = 300) -> list[Submission]:
-    """Ties, a dense stretch, gaps of hours and of years."""
+    """Submissions with ties, a dense stretch, and gaps of hours and of years."""
     ages = [rng.choice([rng.randrange(5), rng.randrange(3000), rng.randrange(10**8), 10**11]) for _ in range(count)]
-    return [made(rng, age) for age in ages]
+    return [make(rng, age) for age in ages]
 
 
 @pytest.mark.parametrize(
@@ -135,80 +135,80 @@ def crowd(rng: random.Random, count: int = 300) -> list[Submission]:
     ids=["all", "state", "metadata", "both", "nothing", "times"],
 )
 def test_pages_show_all_that_match_once_and_in_order(
-    kept: Stores, filters: Filters, matches: Callable[[Submission], bool]
+    stores: Stores, filters: Filters, matches: Callable[[Submission], bool]
 ) -> None:
     submissions = crowd(random.Random(1))
-    kept.add(submissions)
-    assert page_through(kept, filters, 30) == newest_first(filter(matches, submissions))
-    found = read_all(kept.listing, filters, 40, NOW, SAMPLE_OF)
+    stores.add(submissions)
+    assert page_through(stores, filters, 30) == newest_first(filter(matches, submissions))
+    found = read_all(stores.listing, filters, 40, NOW, SAMPLE_OF)
     assert [each.id for each in found] == newest_first(filter(matches, submissions))
 
 
-def test_what_comes_and_goes_while_one_pages_neither_doubles_nor_hides_another(kept: Stores) -> None:
+def test_changes_between_pages_neither_repeat_nor_hide_a_submission(stores: Stores) -> None:
     rng = random.Random(2)
     first = crowd(rng, 150)
-    kept.add(first)
+    stores.add(first)
     going = first[::7]
 
     def meanwhile() -> None:
-        kept.add([made(rng, rng.randrange(10**7)) for _ in range(5)])
+        stores.add([make(rng, rng.randrange(10**7)) for _ in range(5)])
         if going:
-            kept.drop(going.pop())
+            stores.drop(going.pop())
 
     stays = [each for number, each in enumerate(first) if number % 7]
-    shown = page_through(kept, Filters(), 10, meanwhile)
+    shown = page_through(stores, Filters(), 10, meanwhile)
     assert len(set(shown)) == len(shown)
     ours = {each.id for each in stays}
     assert [key for key in shown if key in ours] == newest_first(stays)
 
 
-def test_the_rows_of_one_millisecond_come_by_their_ids(kept: Stores) -> None:
+def test_the_rows_of_one_millisecond_are_ordered_by_id(stores: Stores) -> None:
     rng = random.Random(3)
-    tied = [made(rng, 5) for _ in range(40)]
-    kept.add(tied)
-    assert page_through(kept, Filters(), 7) == newest_first(tied)
+    tied = [make(rng, 5) for _ in range(40)]
+    stores.add(tied)
+    assert page_through(stores, Filters(), 7) == newest_first(tied)
     middle = newest_first(tied)[20]
-    rows = kept.listing.at(milliseconds(NOW) - 5, middle, Filters(), 5)
+    rows = stores.listing.at(milliseconds(NOW) - 5, middle, Filters(), 5)
     assert [row.id for row in rows] == newest_first(tied)[21:26]
 
 
-def test_the_sample_is_of_the_window_and_its_newest(kept: Stores) -> None:
-    inside = [made(random.Random(n), n * 1000, id="00" + str(uuid.uuid4())[2:]) for n in (3, 5, 7)]
-    others = [made(random.Random(n), n * 1000, id="f0" + str(uuid.uuid4())[2:]) for n in (2, 4, 6)]
-    kept.add([*inside, *others])
+def test_the_sample_is_of_the_window_and_its_newest(stores: Stores) -> None:
+    inside = [make(random.Random(n), n * 1000, id="00" + str(uuid.uuid4())[2:]) for n in (3, 5, 7)]
+    others = [make(random.Random(n), n * 1000, id="f0" + str(uuid.uuid4())[2:]) for n in (2, 4, 6)]
+    stores.add([*inside, *others])
     now = milliseconds(NOW)
-    assert kept.listing.sampled(0, now) == now - 3000
-    assert kept.listing.sampled(now - 6000, now - 3000) == now - 5000
-    assert kept.listing.sampled(now - 2500, now) is None
+    assert stores.listing.sampled(0, now) == now - 3000
+    assert stores.listing.sampled(now - 6000, now - 3000) == now - 5000
+    assert stores.listing.sampled(now - 2500, now) is None
     assert moment(now) == NOW
 
 
-def test_what_cannot_be_read_has_its_place_and_no_submission(kept: Stores) -> None:
-    kept.add([made(random.Random(4), 1, schema_version=SCHEMA + 1), made(random.Random(5), 2)])
-    rows = kept.listing.between(0, milliseconds(NOW), Filters(), 10)
+def test_an_unreadable_submission_is_a_row_without_a_submission(stores: Stores) -> None:
+    stores.add([make(random.Random(4), 1, schema_version=SCHEMA + 1), make(random.Random(5), 2)])
+    rows = stores.listing.between(0, milliseconds(NOW), Filters(), 10)
     assert [row.submission is None for row in rows] == [True, False]
 
 
-def test_a_tombstone_is_found_until_it_is_replaced_or_tidied(kept: Stores) -> None:
+def test_a_tombstone_is_found_until_it_is_replaced_or_tidied(stores: Stores) -> None:
     key, at = str(uuid.uuid4()), NOW
-    assert kept.tombstones.find(key) is None
-    kept.expiry_store.write_tombstones([Tombstone.of(key, GoneReason.EXPIRED, at)])
-    kept.tombstones.write_tombstone(Tombstone.of(key, GoneReason.DELETED, at))
-    kept.expiry_store.write_tombstones(
+    assert stores.tombstones.find(key) is None
+    stores.expiry_store.write_tombstones([Tombstone.of(key, GoneReason.EXPIRED, at)])
+    stores.tombstones.write_tombstone(Tombstone.of(key, GoneReason.DELETED, at))
+    stores.expiry_store.write_tombstones(
         [Tombstone.of(key, GoneReason.EXPIRED, at), Tombstone.of("other", GoneReason.EXPIRED, at)]
     )
-    assert kept.tombstones.find(key) == Tombstone.of(key, GoneReason.DELETED, at)
-    assert present(kept.tombstones.find("other")).reason is GoneReason.EXPIRED
-    kept.expiry_store.tidy(at + KEPT - timedelta(seconds=1))
-    assert kept.tombstones.find(key) is not None
-    kept.expiry_store.tidy(at + KEPT)
-    assert kept.tombstones.find(key) is None
+    assert stores.tombstones.find(key) == Tombstone.of(key, GoneReason.DELETED, at)
+    assert present(stores.tombstones.find("other")).reason is GoneReason.EXPIRED
+    stores.expiry_store.tidy(at + KEPT - timedelta(seconds=1))
+    assert stores.tombstones.find(key) is not None
+    stores.expiry_store.tidy(at + KEPT)
+    assert stores.tombstones.find(key) is None
 
 
-def test_what_has_expired_is_deleted_and_leaves_its_tombstone(kept: Stores) -> None:
-    now = kept.expiry_store.now()
+def test_an_expired_submission_is_deleted_and_leaves_its_tombstone(stores: Stores) -> None:
+    now = stores.expiry_store.now()
     gone, soon, later, ever = (
-        made(random.Random(seconds), 0, expires_at=end)
+        make(random.Random(seconds), 0, expires_at=end)
         for seconds, end in [
             (1, now - timedelta(days=3)),
             (2, now + timedelta(seconds=40)),
@@ -216,41 +216,41 @@ def test_what_has_expired_is_deleted_and_leaves_its_tombstone(kept: Stores) -> N
             (4, None),
         ]
     )
-    kept.add([gone, soon, later, ever])
-    expiry = Expiry(kept.expiry_store, FakeClock())
+    stores.add([gone, soon, later, ever])
+    expiry = Expiry(stores.expiry_store, FakeClock())
     assert expiry.once() == 1
-    assert kept.stored() == {soon.id, later.id, ever.id}
-    assert abs(present(kept.tombstones.find(gone.id)).at - present(gone.expires_at)) < timedelta(milliseconds=1)
-    assert kept.tombstones.find(soon.id) is not None
-    assert kept.tombstones.find(later.id) is None
+    assert stores.stored() == {soon.id, later.id, ever.id}
+    assert abs(present(stores.tombstones.find(gone.id)).at - present(gone.expires_at)) < timedelta(milliseconds=1)
+    assert stores.tombstones.find(soon.id) is not None
+    assert stores.tombstones.find(later.id) is None
     assert expiry.once() == 0
 
 
-def test_pictures_and_keys_go_with_their_time(database: NamedDatabase) -> None:
+def test_expired_images_and_tombstones_are_deleted(database: NamedDatabase) -> None:
     client, name = database
-    kept = Mongo(client, name)
-    now = kept.expiry_store.now()
+    stores = MongoStores(client, name)
+    now = stores.expiry_store.now()
     for collection in (layout.IMAGES, layout.TOMBSTONES):
         documents: list[Document] = [
             {"_id": "old", "expires_at": now - timedelta(seconds=1)},
             {"_id": "ever"},
             {"_id": "young", "expires_at": now + timedelta(hours=1)},
         ]
-        kept.database[collection].insert_many(documents)
-    kept.expiry_store.tidy(now)
+        stores.database[collection].insert_many(documents)
+    stores.expiry_store.tidy(now)
     for collection in (layout.IMAGES, layout.TOMBSTONES):
-        assert {each["_id"] for each in kept.database[collection].find()} == {"ever", "young"}
+        assert {each["_id"] for each in stores.database[collection].find()} == {"ever", "young"}
 
 
 def test_every_query_of_a_list_is_served_by_an_index(database: NamedDatabase) -> None:
-    """A plan that scans is a fault on any path: whoever changes an index learns of it here.
+    """A plan that scans is a fault on any path: a change of an index that causes one fails here.
 
     Without the filters: SecantusDB takes the window from the index with them too, and explains it as a scan.
     """
     client, name = database
-    kept = Mongo(client, name)
-    kept.add(crowd(random.Random(6), 20))
-    submissions = kept.database[layout.SUBMISSIONS]
+    stores = MongoStores(client, name)
+    stores.add(crowd(random.Random(6), 20))
+    submissions = stores.database[layout.SUBMISSIONS]
     window = {layout.CREATED: {"$gte": moment(0), "$lt": NOW}}
     newest = gateway.adapters.mongo.listing.NEWEST_FIRST
     for query, index in [
@@ -261,7 +261,7 @@ def test_every_query_of_a_list_is_served_by_an_index(database: NamedDatabase) ->
         assert f"'{index}'" in str(query.explain()["queryPlanner"]["winningPlan"])
 
 
-def test_a_database_that_is_not_there_is_told_in_time() -> None:
+def test_a_database_that_is_down_is_reported_in_time() -> None:
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
     listing = gateway.adapters.mongo.listing.MongoListing(Database(client, "test"))
     tombstones = gateway.adapters.mongo.tombstones.MongoTombstones(Database(client, "test"))

@@ -1,4 +1,4 @@
-"""The same behaviour of the lifecycle's and the keys' stores in memory and of the real ones."""
+"""The lifecycle's and the idempotency keys' stores in memory and the real ones behave alike."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     )
 
 
-def test_a_queued_one_is_canceled_and_is_never_due(stores: Stores) -> None:
+def test_a_canceled_submission_is_never_due(stores: Stores) -> None:
     submission = stores.accepted()
     assert stores.lifecycle.cancel(submission, REASON, stores.front.now())
     after = stores.read(submission)
@@ -108,7 +108,7 @@ def test_a_queued_one_is_canceled_and_is_never_due(stores: Stores) -> None:
     assert stores.back.claim(submission, "late", 60, Progress(submission.steps)) is None
 
 
-def test_whoever_works_on_a_canceled_one_can_write_nothing(stores: Stores) -> None:
+def test_the_owner_of_a_canceled_submission_can_write_nothing(stores: Stores) -> None:
     submission, claim = stores.claimed()
     assert stores.lifecycle.cancel(submission, REASON, stores.front.now())
     before = stores.read(submission)
@@ -130,7 +130,7 @@ def test_whoever_works_on_a_canceled_one_can_write_nothing(stores: Stores) -> No
     assert stores.read(submission) == before
 
 
-def test_a_cancel_keeps_what_was_checkpointed_since_the_look(stores: Stores) -> None:
+def test_a_cancel_keeps_a_checkpoint_that_came_after_the_read(stores: Stores) -> None:
     submission, claim = stores.claimed()
     steps = [step.model_copy(deep=True) for step in submission.steps]
     steps[1].state, steps[1].output = StepState.SUCCEEDED, {"area": 1}
@@ -140,7 +140,7 @@ def test_a_cancel_keeps_what_was_checkpointed_since_the_look(stores: Stores) -> 
     assert (after.steps[1].state, after.artifacts) == (StepState.SUCCEEDED, [MASK])
 
 
-def test_who_looked_before_another_moved_it_moves_nothing(stores: Stores) -> None:
+def test_a_move_of_an_outdated_submission_does_nothing(stores: Stores) -> None:
     submission = stores.accepted()
     stores.back.claim(submission, "owner", 60, Progress(submission.steps))
     assert not stores.lifecycle.cancel(submission, REASON, stores.front.now())
@@ -161,7 +161,7 @@ def test_of_many_moves_at_once_one_is_made(stores: Stores) -> None:
 
 
 @pytest.mark.parametrize("state", [SubmissionState.FAILED, SubmissionState.CANCELED])
-def test_a_retried_one_is_queued_anew_from_its_checkpoints(stores: Stores, state: SubmissionState) -> None:
+def test_a_retried_submission_is_queued_with_its_checkpoints(stores: Stores, state: SubmissionState) -> None:
     before = stores.ended(state)
     assert stores.lifecycle.retry(before, 9, -1, stores.front.now())
     after = stores.read(before)
@@ -186,7 +186,7 @@ def test_a_retried_one_is_queued_anew_from_its_checkpoints(stores: Stores, state
     assert stores.read(before).state is SubmissionState.SUCCEEDED
 
 
-def test_what_the_states_forbid_is_refused(stores: Stores) -> None:
+def test_an_illegal_move_is_refused(stores: Stores) -> None:
     succeeded = stores.ended(SubmissionState.SUCCEEDED)
     with pytest.raises(IllegalMove):
         stores.lifecycle.cancel(succeeded, REASON, stores.front.now())
@@ -195,7 +195,7 @@ def test_what_the_states_forbid_is_refused(stores: Stores) -> None:
     assert stores.read(succeeded) == succeeded
 
 
-def test_who_asked_to_be_told_is_told_of_a_cancel_and_of_the_end_after_a_retry(stores: Stores) -> None:
+def test_a_webhook_is_due_after_a_cancel_and_after_a_retried_run(stores: Stores) -> None:
     submission = stores.accepted(webhook=Webhook(url="https://example.org/"))
     assert stores.lifecycle.cancel(submission, REASON, stores.front.now())
     canceled = stores.read(submission)
@@ -209,7 +209,7 @@ def test_who_asked_to_be_told_is_told_of_a_cancel_and_of_the_end_after_a_retry(s
     assert stores.webhook(submission).due_at is not None
 
 
-def test_a_deleted_one_leaves_a_tombstone_and_no_picture(stores: Stores) -> None:
+def test_a_deleted_submission_leaves_a_tombstone_and_no_image(stores: Stores) -> None:
     submission, claim = stores.claimed()
     stores.back.save_artifact(claim, submission, MASK, b"png")
     stores.back.checkpoint(claim, Progress(submission.steps, [MASK]))
@@ -231,7 +231,7 @@ def test_a_deleted_one_leaves_a_tombstone_and_no_picture(stores: Stores) -> None
         stores.back.checkpoint(claim, Progress(submission.steps))
 
 
-def test_a_picture_that_comes_after_the_deletion_is_discarded(stores: Stores) -> None:
+def test_an_artifact_that_is_saved_after_the_deletion_is_discarded(stores: Stores) -> None:
     submission, claim = stores.claimed()
     stores.lifecycle.cancel(submission, REASON, stores.front.now())
     stores.lifecycle.remove(stores.read(submission))
@@ -240,7 +240,7 @@ def test_a_picture_that_comes_after_the_deletion_is_discarded(stores: Stores) ->
     assert stores.back.image(submission.id, "mask.png") is None
 
 
-def test_a_picture_that_is_named_or_a_later_owners_is_not_discarded(stores: Stores) -> None:
+def test_a_checkpointed_or_later_owners_artifact_is_not_discarded(stores: Stores) -> None:
     submission, first = stores.claimed()
     stores.back.save_artifact(first, submission, MASK, b"first")
     stores.back.checkpoint(first, Progress(submission.steps, [MASK]))
@@ -255,7 +255,7 @@ def test_a_picture_that_is_named_or_a_later_owners_is_not_discarded(stores: Stor
 
 def test_of_many_claims_of_a_key_one_wins_and_can_be_read(stores: Stores) -> None:
     end = stores.front.now() + timedelta(hours=1)
-    keys = [RequestKey("k", f"print-{number}", f"id-{number}", end) for number in range(16)]
+    keys = [RequestKey("k", f"fingerprint-{number}", f"id-{number}", end) for number in range(16)]
     assert stores.keys.find("k") is None
     with ThreadPoolExecutor(8) as pool:
         won = list(pool.map(stores.keys.claim, keys))
@@ -270,7 +270,7 @@ def test_of_many_claims_of_a_key_one_wins_and_can_be_read(stores: Stores) -> Non
     assert stores.keys.find("k") is None
 
 
-def test_of_many_that_store_one_submission_one_does(stores: Stores) -> None:
+def test_of_many_writers_of_one_submission_one_stores_it(stores: Stores) -> None:
     submission = make_submission(make_workflow(GATED))
     with ThreadPoolExecutor(8) as pool:
         stored = list(pool.map(lambda _: stores.keys.accept_once(submission, b"image"), range(16)))
@@ -279,7 +279,7 @@ def test_of_many_that_store_one_submission_one_does(stores: Stores) -> None:
     assert present(stores.back.image(submission.id, "input")).data == b"image"
 
 
-def test_a_database_that_is_not_there_is_told(stores: Stores) -> None:
+def test_a_database_that_is_down_is_reported(stores: Stores) -> None:
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
     submission = make_submission()
     with client:

@@ -1,4 +1,4 @@
-"""Doorbell and broker over a real RabbitMQ: what is rung for arrives, is acknowledged once, and survives reconnects."""
+"""The job publisher and the broker on a real RabbitMQ: a job arrives, is acknowledged once and survives reconnects."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def job_publisher(amqp_url: str, confirmed: Confirmed) -> Iterator[RabbitJobPubl
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    """Wait for what another process will do, up to a bound."""
+    """Wait until the condition holds. Fails after ``LONG`` seconds."""
     end = time.monotonic() + LONG
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -111,7 +111,7 @@ def test_a_job_arrives_and_is_confirmed(
     eventually(lambda: listener.broker.waiting("workflow_000") == 0)
 
 
-def test_rings_before_the_broker_is_there_are_kept(amqp_url: str, listen: Listen) -> None:
+def test_jobs_that_are_published_before_the_broker_starts_are_kept(amqp_url: str, listen: Listen) -> None:
     confirmed: Confirmed = queue.Queue()
     job_publisher = RabbitJobPublisher(amqp_url, topology(WORKFLOWS), WORKFLOWS, confirmed.put)
     for number in range(250):
@@ -127,42 +127,42 @@ def test_rings_before_the_broker_is_there_are_kept(amqp_url: str, listen: Listen
     assert sorted(ids, key=int) == [str(number) for number in range(250)]
 
 
-def test_what_the_doorbell_announces_is_heard_and_hinders_no_ring(
+def test_a_published_event_arrives_and_delays_no_job(
     listen: Listen, job_publisher: RabbitJobPublisher, confirmed: Confirmed, amqp_url: str
 ) -> None:
     listen()
     broadcaster = EventBroadcaster(10)
-    heard: queue.Queue[SubmissionChanged] = queue.Queue()
-    broadcaster.subscribe("a", heard.put)
+    changes: queue.Queue[SubmissionChanged] = queue.Queue()
+    broadcaster.subscribe("a", changes.put)
     listener = RabbitEventSubscriber(amqp_url, broadcaster)
     listener.start()
     eventually(lambda: broadcaster.listening and job_publisher._events is not None)
     change = SubmissionChanged("a", "workflow_000", SubmissionState.CANCELED, None)
     job_publisher.publish_event(change)
     job_publisher.publish(job("a"))
-    assert heard.get(timeout=LONG) == change
+    assert changes.get(timeout=LONG) == change
     assert confirmed.get(timeout=LONG) == ["a"]
     listener.stop()
 
 
-def test_the_doorbell_knows_whether_somebody_listens(job_publisher: RabbitJobPublisher, listen: Listen) -> None:
+def test_the_publisher_knows_whether_a_queue_is_consumed(job_publisher: RabbitJobPublisher, listen: Listen) -> None:
     eventually(lambda: job_publisher.connected)
     assert not job_publisher.answered
     listen()
     eventually(lambda: job_publisher.answered)
 
 
-def test_the_doorbell_knows_what_waits(job_publisher: RabbitJobPublisher, listen: Listen) -> None:
+def test_the_publisher_knows_the_backlog(job_publisher: RabbitJobPublisher, listen: Listen) -> None:
     listener = listen(prefetch=1)
     for number in range(4):
         job_publisher.publish(job(str(number)))
     listener.next()
-    listener.broker.publish(job("set aside"), 60)
+    listener.broker.publish(job("deferred"), 60)
     eventually(lambda: job_publisher.backlog("workflow_000").waiting == 3 + 1)
     assert job_publisher.backlog("workflow_001").waiting == 0
 
 
-def test_the_doorbell_remembers_what_waits_when_it_is_cut_off(job_publisher: RabbitJobPublisher) -> None:
+def test_the_publisher_remembers_the_backlog_while_disconnected(job_publisher: RabbitJobPublisher) -> None:
     eventually(lambda: job_publisher.connected)
     for number in range(4):
         job_publisher.publish(job(str(number)))
@@ -174,7 +174,7 @@ def test_the_doorbell_remembers_what_waits_when_it_is_cut_off(job_publisher: Rab
     assert job_publisher.backlog("workflow_000").waiting == 5
 
 
-def test_a_delayed_ring_comes_back_later(listen: Listen) -> None:
+def test_a_delayed_job_arrives_later(listen: Listen) -> None:
     listener = listen()
     begun = time.monotonic()
     listener.broker.publish(job("later", "workflow_001"), 1.5)
@@ -184,7 +184,7 @@ def test_a_delayed_ring_comes_back_later(listen: Listen) -> None:
     delivery.acknowledge()
 
 
-def test_no_more_than_the_prefetch_is_in_hand(listen: Listen) -> None:
+def test_no_more_than_the_prefetch_is_delivered(listen: Listen) -> None:
     listener = listen(prefetch=2)
     for number in range(5):
         listener.broker.publish(job(str(number)))
@@ -195,7 +195,7 @@ def test_no_more_than_the_prefetch_is_in_hand(listen: Listen) -> None:
     assert {decode_job(listener.next().body).submission_id for _ in range(2)} <= {"1", "2", "3"}
 
 
-def test_what_cannot_be_read_goes_to_the_dead_letters(listen: Listen, parts: LocalCluster, amqp_url: str) -> None:
+def test_unreadable_and_poison_jobs_become_dead_letters(listen: Listen, parts: LocalCluster, amqp_url: str) -> None:
     listener = listen()
     listener.broker.publish(job("garbage"))
     listener.next().dead_letter()
@@ -204,7 +204,7 @@ def test_what_cannot_be_read_goes_to_the_dead_letters(listen: Listen, parts: Loc
     eventually(lambda: f"{DEAD_QUEUE}\t2" in parts.rabbitmqctl("list_queues", "-q", "-p", vhost, "name", "messages"))
 
 
-def test_what_is_passed_on_comes_back_as_it_is_and_later_each_time(listen: Listen) -> None:
+def test_a_passed_on_message_returns_unchanged_and_later_each_time(listen: Listen) -> None:
     listener = listen()
     listener.broker.publish_as_is("workflow_001", b'{"schema": 2}', "newer", 2, 0)
     for passes, seconds in enumerate(DELAYS_SECONDS[:2]):
@@ -220,7 +220,7 @@ def test_what_is_passed_on_comes_back_as_it_is_and_later_each_time(listen: Liste
     eventually(lambda: listener.broker.waiting("workflow_001") == 0)
 
 
-def test_what_cannot_be_passed_on_is_given_back(listen: Listen) -> None:
+def test_a_message_that_cannot_be_passed_on_is_redelivered(listen: Listen) -> None:
     first = listen()
     first.broker.publish(job("a"))
     delivery = first.next()
@@ -246,7 +246,7 @@ def test_a_lost_connection_loses_no_message(
     eventually(lambda: listener.broker.waiting("workflow_000") == 0)
 
 
-def test_draining_takes_nothing_more(listen: Listen) -> None:
+def test_a_draining_broker_consumes_no_more(listen: Listen) -> None:
     listener = listen()
     listener.broker.publish(job("before"))
     held = listener.next()
@@ -257,7 +257,7 @@ def test_draining_takes_nothing_more(listen: Listen) -> None:
     assert listener.received.empty()
 
 
-def test_without_a_broker_ringing_says_so() -> None:
+def test_a_broker_that_is_down_is_reported() -> None:
     broker = Broker(f"amqp://x:y@127.0.0.1:{free_ports(1)}/x", topology(WORKFLOWS), WORKFLOWS, 1)
     with pytest.raises(BrokerUnavailable):
         broker.publish(job("a"))

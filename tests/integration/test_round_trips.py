@@ -60,13 +60,13 @@ class Calls(CommandListener):
     def failed(self, event: CommandFailedEvent) -> None:
         pass
 
-    def taken(self) -> list[str]:
+    def take(self) -> list[str]:
         made, self.made = self.made, []
         return made
 
 
 class Platform:
-    """Gateway and orchestrator with their real stores over one database, each on a client that is listened to."""
+    """Gateway and orchestrator with their real stores over one database, each on a client whose calls are recorded."""
 
     def __init__(self, url: str, name: str, calls: Calls) -> None:
         self.calls = calls
@@ -92,7 +92,7 @@ class Platform:
             step_threads=self.threads,
             event_publisher=FakeEventPublisher(),
         )
-        calls.taken()
+        calls.take()
 
     def submit(self, workflow: str) -> str:
         form = {"image": (io.BytesIO(png()), "x.png"), "workflow_name": workflow}
@@ -136,7 +136,7 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform: Plat
         what: str, work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
     ) -> Result:
         done = work(*arguments, **options)
-        counted[what] = platform.calls.taken()
+        counted[what] = platform.calls.take()
         return done
 
     digit = count("accepting", platform.submit, "workflow_000")
@@ -144,10 +144,10 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform: Plat
     count("running workflow_000", platform.run, digit, "workflow_000", {"digit_recognizer": DIGIT})
     count("fetching a result", platform.fetch, digit)
     slice_ = platform.submit("workflow_001")
-    platform.calls.taken()
+    platform.calls.take()
     count("running workflow_001, normal", platform.run, slice_, "workflow_001", {CLASSIFIER: NORMAL})
     slice_ = platform.submit("workflow_001")
-    platform.calls.taken()
+    platform.calls.take()
     answers = {CLASSIFIER: ABNORMAL, SEGMENTER: MASK}
     count("running workflow_001, abnormal", platform.run, slice_, "workflow_001", answers)
     shown = count("fetching a result with a mask", platform.fetch, slice_)
@@ -156,7 +156,7 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform: Plat
     held = present(platform.front.fetch(platform.submit("workflow_000")))
     claim = present(platform.back.claim(held, "counted", 60, Progress(held.steps)))
     platform.held.add(claim, WorkflowRun(held, platform.catalogue.stable("workflow_000")))
-    platform.calls.taken()
+    platform.calls.take()
     clock = SystemClock(platform.back.now)
     keeper = LeaseKeeper(platform.back, platform.held, clock, 60)
     count("renewing a lease, every 2 s of a run", keeper.once)

@@ -1,4 +1,4 @@
-"""The same behaviour of the stores in memory and of the real ones: claims, fences, leases, what is due."""
+"""The stores in memory and the real ones behave alike: claims, fences, leases, due submissions."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Stores:
         return submission, claim
 
     def change(self, submission: Submission, **changes: Any) -> None:
-        """Write as a newer release, or a careless hand, would."""
+        """Write what a newer release, or no release, would."""
         if isinstance(self.back, MemoryStore):
             self.back.documents[submission.id] |= changes
         else:
@@ -111,25 +111,25 @@ def test_aliases_are_set_moved_and_removed_one_by_one(stores: Stores) -> None:
     assert stores.catalogue.aliases(["gated"]) == stores.aliases.aliases(["gated"]) == {"gated": {"a-b": "v1.1.0"}}
 
 
-def test_where_models_are_served_is_told_and_kept_by_who_knows(stores: Stores) -> None:
+def test_a_served_models_known_state_outlives_untried_reports(stores: Stores) -> None:
     pin = ModelRef(name="classifier", version="1.2.0")
     assert stores.catalogue.served([pin]) == []
     now = stores.served.now()
 
-    def told(state: ServedState, seconds: float) -> ServedState:
+    def reported(state: ServedState, seconds: float) -> ServedState:
         at = now + timedelta(seconds=seconds)
         stores.served.report([ServedModel(pin, "http://server:8080", state, at)])
         (found,) = stores.catalogue.served([pin, ModelRef(name="other", version="1")])
         assert (found.model, found.address, found.seen_at) == (pin, "http://server:8080", at)
         return found.state
 
-    assert told(ServedState.UNTRIED, 0) is ServedState.UNTRIED
-    assert told(ServedState.FAILING, 1) is ServedState.FAILING
-    assert told(ServedState.UNTRIED, 2) is ServedState.FAILING, "who has not called it knows no better"
-    assert told(ServedState.ANSWERING, 3) is ServedState.ANSWERING
+    assert reported(ServedState.UNTRIED, 0) is ServedState.UNTRIED
+    assert reported(ServedState.FAILING, 1) is ServedState.FAILING
+    assert reported(ServedState.UNTRIED, 2) is ServedState.FAILING, "a report without a call changes no known state"
+    assert reported(ServedState.ANSWERING, 3) is ServedState.ANSWERING
 
 
-def test_what_is_accepted_is_read_back_whole(stores: Stores) -> None:
+def test_an_accepted_submission_is_read_back_whole(stores: Stores) -> None:
     submission = stores.accepted(metadata={"$where": "a.b"})
     dated = {"created_at", "due_at"}
     assert stores.read(submission).model_dump(exclude=dated) == submission.model_dump(exclude=dated)
@@ -139,7 +139,7 @@ def test_what_is_accepted_is_read_back_whole(stores: Stores) -> None:
     assert stores.front.fetch("nothing") is None
 
 
-def test_a_claim_starts_it_under_a_lease(stores: Stores) -> None:
+def test_a_claim_starts_the_submission_under_a_lease(stores: Stores) -> None:
     submission, claim = stores.claimed()
     stored = stores.read(submission)
     assert (stored.state, stored.fence, claim.fence) == (SubmissionState.RUNNING, 1, 1)
@@ -158,7 +158,7 @@ def test_of_many_claims_one_wins(stores: Stores) -> None:
     assert len([claim for claim in claims if claim]) == 1
 
 
-def test_a_finished_one_has_its_result_and_is_never_due(stores: Stores) -> None:
+def test_a_finished_submission_has_its_result_and_is_never_due(stores: Stores) -> None:
     submission, claim = stores.claimed()
     stores.back.succeed(claim, Progress(submission.steps), {"label": "$NOW", "a": [1, {"b": None}]})
     stored = stores.fetch(submission)
@@ -168,7 +168,7 @@ def test_a_finished_one_has_its_result_and_is_never_due(stores: Stores) -> None:
     assert stores.back.due(10) == []
 
 
-def test_a_failed_one_has_its_reason(stores: Stores) -> None:
+def test_a_failed_submission_has_its_reason(stores: Stores) -> None:
     submission, claim = stores.claimed()
     stores.back.fail(claim, Progress(submission.steps), "$because")
     assert stores.fetch(submission).reason == "$because"
@@ -192,7 +192,7 @@ def test_an_old_fence_writes_nothing(stores: Stores) -> None:
     assert stores.read(submission).state is SubmissionState.QUEUED
 
 
-def test_a_finished_one_cannot_be_written_again(stores: Stores) -> None:
+def test_a_finished_submission_cannot_be_written_again(stores: Stores) -> None:
     submission, claim = stores.claimed()
     stores.back.succeed(claim, Progress(submission.steps), {"x": 1})
     with pytest.raises(LeaseLost):
@@ -205,7 +205,7 @@ def test_a_checkpoint_keeps_steps_and_artifacts(stores: Stores) -> None:
     step = submission.steps[0]
     step.state, step.output = StepState.SUCCEEDED, {"label": "$x.y", "mask": {"artifact": "mask.png"}}
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=3)
-    for _ in range(2):  # whoever goes on after a crash saves the same artifact again
+    for _ in range(2):  # an owner that goes on after a crash saves the same artifact again
         stores.back.save_artifact(claim, submission, artifact, b"png")
     stores.back.checkpoint(claim, Progress(submission.steps, [artifact]))
     stored = stores.read(submission)
@@ -214,7 +214,7 @@ def test_a_checkpoint_keeps_steps_and_artifacts(stores: Stores) -> None:
     assert stores.image(submission, "mask.png") == b"png"
 
 
-def test_a_later_owners_picture_is_not_replaced(stores: Stores) -> None:
+def test_a_later_owners_artifact_is_not_replaced(stores: Stores) -> None:
     submission, first = stores.claimed()
     stores.back.defer(first, Progress(submission.steps), "away", 0)
     stored = stores.read(submission)
@@ -227,7 +227,7 @@ def test_a_later_owners_picture_is_not_replaced(stores: Stores) -> None:
     assert stores.image(submission, "mask.png") == b"new"
 
 
-def test_what_is_set_aside_is_due_again_and_rests(stores: Stores) -> None:
+def test_a_deferred_submission_is_queued_and_due_again(stores: Stores) -> None:
     submission, claim = stores.claimed()
     submission.steps[0].state = StepState.RUNNING
     stores.back.defer(claim, Progress(submission.steps), "away", 5)
@@ -264,7 +264,7 @@ def test_lost_leases_are_counted(stores: Stores) -> None:
     assert stores.fetch(submission).state is SubmissionState.FAILED
 
 
-def test_what_was_rung_for_is_due_later(stores: Stores) -> None:
+def test_a_published_submission_is_due_later(stores: Stores) -> None:
     first, second = stores.accepted(), stores.accepted()
     stores.front.mark_published([first.id])
     assert [submission.id for submission in stores.back.due(10)] == [second.id]
@@ -273,38 +273,38 @@ def test_what_was_rung_for_is_due_later(stores: Stores) -> None:
     assert stores.read(second).published_at is not None
 
 
-def test_a_late_ring_does_not_touch_what_is_claimed(stores: Stores) -> None:
+def test_a_late_mark_published_does_not_change_a_claimed_submission(stores: Stores) -> None:
     submission, _ = stores.claimed()
     before = stores.read(submission).due_at
     stores.front.mark_published([submission.id])
     assert stores.read(submission).due_at == before
 
 
-def test_what_is_postponed_is_due_later(stores: Stores) -> None:
+def test_a_postponed_submission_is_due_later(stores: Stores) -> None:
     submission = stores.accepted()
     stores.back.postpone(submission, 60)
     assert stores.back.due(10) == []
 
 
-def test_a_pile_is_looked_at_piece_by_piece_and_as_a_whole(stores: Stores) -> None:
+def test_a_backlog_is_swept_in_batches_and_completely(stores: Stores) -> None:
     now = stores.front.now()
-    pile = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 2, 2, 3, 60, 300, 9000)}
-    looked = []
+    backlog = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 2, 2, 3, 60, 300, 9000)}
+    swept = []
     while batch := stores.back.due(2):
-        looked += [each.id for each in batch]
+        swept += [each.id for each in batch]
         stores.back.postpone_all(batch, 60)
-    assert sorted(looked) == sorted(pile)
+    assert sorted(swept) == sorted(backlog)
 
 
-def test_what_is_left_of_a_pile_is_found_again(stores: Stores) -> None:
+def test_the_rest_of_a_backlog_is_found_again(stores: Stores) -> None:
     now = stores.front.now()
-    pile = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 20, 400)}
-    stores.back.postpone_all(stores.back.due(2)[:1], 60)  # and one of the two was not dealt with
+    backlog = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 20, 400)}
+    stores.back.postpone_all(stores.back.due(2)[:1], 60)  # the other of the two was not processed
     found = [each.id for _ in range(4) for each in stores.back.due(2)]
-    assert len(pile & set(found)) == 2
+    assert len(backlog & set(found)) == 2
 
 
-def test_what_is_claimed_or_was_put_off_meanwhile_is_not_put_off(stores: Stores) -> None:
+def test_a_submission_that_has_changed_since_is_not_postponed(stores: Stores) -> None:
     claimed, later = stores.accepted(), stores.accepted()
     due = stores.back.due(10)
     stores.back.claim(claimed, "owner", 600, Progress(claimed.steps))
@@ -314,13 +314,13 @@ def test_what_is_claimed_or_was_put_off_meanwhile_is_not_put_off(stores: Stores)
     assert [stores.due_at(each) for each in (claimed, later)] == before
 
 
-def test_what_is_due_is_bounded(stores: Stores) -> None:
+def test_the_due_submissions_are_bounded(stores: Stores) -> None:
     for _ in range(5):
         stores.accepted()
     assert len(stores.back.due(3)) == 3
 
 
-def test_what_a_newer_release_wrote_is_left_to_it(stores: Stores) -> None:
+def test_a_newer_releases_submission_is_left_alone(stores: Stores) -> None:
     submission = stores.accepted(schema_version=SCHEMA + 1)
     with pytest.raises(UnknownSchema):
         stores.read(submission)
@@ -329,7 +329,7 @@ def test_what_a_newer_release_wrote_is_left_to_it(stores: Stores) -> None:
     assert stores.due_at(submission) == before
 
 
-def test_newer_ones_do_not_stand_before_the_others_for_ever(stores: Stores) -> None:
+def test_newer_releases_submissions_do_not_crowd_out_the_others(stores: Stores) -> None:
     now = stores.front.now()
     for _ in range(3):
         stores.accepted(schema_version=SCHEMA + 1, due_at=now - timedelta(seconds=9))
@@ -338,7 +338,7 @@ def test_newer_ones_do_not_stand_before_the_others_for_ever(stores: Stores) -> N
     assert [each.id for each in stores.back.due(3)] == [ours.id]
 
 
-def test_one_that_nobody_can_read_does_not_stop_the_others(stores: Stores) -> None:
+def test_an_unreadable_submission_does_not_stop_the_others(stores: Stores) -> None:
     broken, ours = stores.accepted(), stores.accepted()
     stores.change(broken, state="odd")
     assert [each.id for each in stores.back.due(10)] == [ours.id]
@@ -361,7 +361,7 @@ def test_a_published_version_never_changes(stores: Stores) -> None:
         orchestrator_submissions.MongoSubmissions,
     ],
 )
-def test_a_database_that_is_not_there_is_told_in_time(
+def test_a_database_that_is_down_is_reported_in_time(
     store_of: type[gateway_submissions.MongoSubmissions | orchestrator_submissions.MongoSubmissions],
 ) -> None:
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
@@ -372,7 +372,7 @@ def test_a_database_that_is_not_there_is_told_in_time(
 
 
 def _wait_until_due(stores: Stores) -> None:
-    """A lease of no seconds has run out as soon as the clock has moved on."""
+    """A lease of zero seconds has expired as soon as the clock has moved on."""
     if isinstance(stores.back, MemoryStore):
         stores.back.clock.advance(0.001)
         return

@@ -25,13 +25,13 @@ def ask(
     return models.predict(ModelRef(name=name, version=version), StoredImage("image/png", body.encode()), timeout)
 
 
-def test_an_answer_comes_with_its_server(models: TorchServeModels, addresses: dict[str, str]) -> None:
+def test_an_answer_names_its_server(models: TorchServeModels, addresses: dict[str, str]) -> None:
     answer, server = ask(models, "refuses", "answer")
     assert answer == {"digit": 7, "score": 0.5}
     assert addresses["SHOWCASE_MODEL_SERVERS"] == f"*={server}"
 
 
-def test_a_refusal_keeps_the_models_sentence(models: TorchServeModels) -> None:
+def test_a_refusal_carries_the_models_message(models: TorchServeModels) -> None:
     with pytest.raises(ModelRefused) as caught:
         ask(models, "refuses", "refuse")
     assert caught.value.message == "The image is damaged."
@@ -42,12 +42,12 @@ def test_a_broken_handler_is_a_crash(models: TorchServeModels) -> None:
         ask(models, "refuses", "raise")
 
 
-def test_a_dying_worker_is_a_crash_or_a_shortage(models: TorchServeModels) -> None:
+def test_a_dying_worker_is_a_crash_or_an_unavailable_model(models: TorchServeModels) -> None:
     with pytest.raises((ModelCrashed, ModelUnavailable)):
         ask(models, "crashes", "x")
 
 
-def test_a_hanging_model_is_given_up_in_time(models: TorchServeModels) -> None:
+def test_a_hanging_model_times_out(models: TorchServeModels) -> None:
     begun = time.monotonic()
     with pytest.raises(ModelTimeout):
         ask(models, "hangs", "x", timeout=1.0)
@@ -62,18 +62,18 @@ def test_an_unknown_model_or_version_is_not_loaded(models: TorchServeModels) -> 
 
 
 @pytest.mark.parametrize("kind", ["list", "text", "nan", "deep", "media", "base64", "long"])
-def test_nonsense_is_refused(models: TorchServeModels, kind: str) -> None:
+def test_an_invalid_answer_is_refused(models: TorchServeModels, kind: str) -> None:
     with pytest.raises(ModelRefused):
         read_answer(ask(models, "garbles", kind)[0])
 
 
-def test_nobody_there_is_unavailable() -> None:
+def test_a_server_that_is_down_is_unavailable() -> None:
     models = TorchServeModels({"*": f"http://127.0.0.1:{free_ports(1)}"})
     with pytest.raises(ModelUnavailable):
         ask(models, "refuses", "answer")
 
 
-def test_a_server_for_one_model_leaves_the_others_without() -> None:
+def test_a_model_without_a_server_is_refused() -> None:
     models = TorchServeModels({"other": "http://127.0.0.1:1"})
     with pytest.raises(ModelRefused, match="SHOWCASE_MODEL_SERVERS"):
         ask(models, "refuses", "answer")
