@@ -89,7 +89,7 @@ class Measured:
 
     @contextmanager
     def queued(self, count: int) -> Iterator[list[Submission]]:
-        """Accept so many, and take them away again."""
+        """Accept ``count`` submissions, and delete them at the end."""
         now = self.front.now()
         made = [self.submission(f"f{number}", now) for number in range(count)]
         for each in made:

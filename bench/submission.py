@@ -24,7 +24,7 @@ BOUNDARY = "showcase-bench-boundary"
 
 
 class Client:
-    """A submitter on one kept-open connection. Leaner than ``requests``, whose own work would be half of the figure."""
+    """A submitter on one kept-open connection. ``requests`` would add half of the figure by its own work."""
 
     def __init__(self, host: str, port: int) -> None:
         self._connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
@@ -48,7 +48,7 @@ class Client:
         return str(json.loads(answer)["submission_id"]), taken
 
     def wait(self, identifier: str) -> None:
-        """Return when it has succeeded, as the gateway tells who prefers to wait. Leaves when it does not."""
+        """Return when it has succeeded, by ``Prefer: wait``. Exits if it does not succeed."""
         seconds = PATIENCE_SECONDS // 2
         self._connection.request("GET", f"/api/v2/submissions/{identifier}", headers={"Prefer": f"wait={seconds}"})
         state = json.loads(self._connection.getresponse().read()).get("state")
@@ -95,10 +95,11 @@ def _submit_many(address: tuple[str, int], image: bytes, each: int, patient: boo
 def accepting(
     measured: Measured, clients: int, each: int, image: bytes, *, patient: bool = False
 ) -> tuple[list[float], float]:
-    """Return the milliseconds that each took, and how many were taken a second.
+    """Return the milliseconds that each took, and how many were accepted a second.
 
-    Each client is a process of its own. A patient one has its result before it sends the next: so many are sent as the
-    models can work off, on processors that the models keep busy. Others send the next as soon as the last is accepted.
+    Each client is a process of its own. A patient one has its result before it sends the next: it sends as many
+    as the models can process, on processors that the models keep busy. Others send the next one once the last
+    is accepted.
     """
     with ProcessPoolExecutor(clients, mp_context=get_context("spawn")) as pool:
         list(pool.map(time.sleep, [0.2] * clients))  # until each has started and found its modules

@@ -1,4 +1,4 @@
-"""A model that does not answer in any time that a caller would wait."""
+"""A model that does not answer within any caller's timeout."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A model that breaks, refuses or answers: the request's body says which. Each item of a batch for itself."""
+"""A model that breaks, refuses or answers: the request's body says which. It treats each item of a batch alone."""
 
 import json
 from collections.abc import Mapping, Sequence
