@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 300
 def _set_workers(management: str, count: int) -> None:
     response = requests.put(
         f"{management}/models/{AWAY}/{VERSION}",
-        params={"min_worker": count, "max_worker": count, "synchronous": "true"},
+        params={"min_worker": str(count), "max_worker": str(count), "synchronous": "true"},
         timeout=60,
     )
     response.raise_for_status()
@@ -68,8 +68,8 @@ def main() -> None:
         time.sleep(10)
         beside = _rate(measured, client, digit, given.count)
         print(f"digits while {given.waiting} slices wait for a model:    {beside:6.1f} a second ({beside / alone:.0%})")
-        record = measured.submissions.find_one({"_id": waiting[-1]})
-        print(f"one that waits: {record['state']}, next try {record.get('not_before')}, {record.get('reason')}")
+        record = measured.submissions.find_one({"_id": waiting[-1]}) or {}
+        print(f"one that waits: {record.get('state')}, next try {record.get('not_before')}, {record.get('reason')}")
     finally:
         _set_workers(management, 1)
     back = time.perf_counter()

@@ -89,7 +89,7 @@ class Measured:
 
     @contextmanager
     def queued(self, count: int) -> Iterator[list[Submission]]:
-        """Accept so many, and take them away again."""
+        """Accept ``count`` submissions, and delete them at the end."""
         now = self.front.now()
         made = [self.submission(f"f{number}", now) for number in range(count)]
         for each in made:
@@ -121,7 +121,7 @@ class Measured:
                 for held, done in zip(claims, progress, strict=True)
             ]
             taken["fetching"] = [_milliseconds(self.front.fetch, each.id) for each in made]
-            taken["fetching a picture"] = [_milliseconds(self.front.picture, each.id, INPUT_NAME) for each in made]
+            taken["fetching a picture"] = [_milliseconds(self.front.image, each.id, INPUT_NAME) for each in made]
         taken["a sweep's look, nothing due"] = [_milliseconds(self.back.due, 500) for _ in range(TURN)]
         with self.queued(DUE) as made:
             for each in made:

@@ -17,13 +17,14 @@ from pymongo import MongoClient
 
 from bench.measuring import CHECKOUT, cluster_settings, line, machine, parser, picture_of
 from contracts.submissions.documents import Submission, from_document
+from runtime.mongo import Document
 
 PATIENCE_SECONDS = 60
 BOUNDARY = "showcase-bench-boundary"
 
 
 class Client:
-    """A submitter on one kept-open connection. Leaner than ``requests``, whose own work would be half of the figure."""
+    """A submitter on one kept-open connection. ``requests`` would add half of the figure by its own work."""
 
     def __init__(self, host: str, port: int) -> None:
         self._connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
@@ -47,7 +48,7 @@ class Client:
         return str(json.loads(answer)["submission_id"]), taken
 
     def wait(self, identifier: str) -> None:
-        """Return when it has succeeded, as the gateway tells who prefers to wait. Leaves when it does not."""
+        """Return when it has succeeded, by ``Prefer: wait``. Exits if it does not succeed."""
         seconds = PATIENCE_SECONDS // 2
         self._connection.request("GET", f"/api/v2/submissions/{identifier}", headers={"Prefer": f"wait={seconds}"})
         state = json.loads(self._connection.getresponse().read()).get("state")
@@ -61,14 +62,14 @@ class Measured:
     def __init__(self, home: Path) -> None:
         settings = cluster_settings(home)
         self.address = (settings["SHOWCASE_HOST"], int(settings["SHOWCASE_PORT"]))
-        client: MongoClient = MongoClient(settings["SHOWCASE_MONGO_URL"], tz_aware=True, serverMonitoringMode="poll")
+        client = MongoClient[Document](settings["SHOWCASE_MONGO_URL"], tz_aware=True, serverMonitoringMode="poll")
         self.submissions = client[settings["SHOWCASE_MONGO_DATABASE"]]["submissions"]
 
     def finished(self, identifier: str) -> Submission:
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
-            record = from_document(self.submissions.find_one({"_id": identifier}))
-            if record.state.terminal:
+            document = self.submissions.find_one({"_id": identifier})
+            if document and (record := from_document(document)).state.terminal:
                 return record
             time.sleep(0.02)
         raise SystemExit(f"{identifier} did not end within {PATIENCE_SECONDS} s")
@@ -94,10 +95,11 @@ def _submit_many(address: tuple[str, int], image: bytes, each: int, patient: boo
 def accepting(
     measured: Measured, clients: int, each: int, image: bytes, *, patient: bool = False
 ) -> tuple[list[float], float]:
-    """Return the milliseconds that each took, and how many were taken a second.
+    """Return the milliseconds that each took, and how many were accepted a second.
 
-    Each client is a process of its own. A patient one has its result before it sends the next: so many are sent as the
-    models can work off, on processors that the models keep busy. Others send the next as soon as the last is accepted.
+    Each client is a process of its own. A patient one has its result before it sends the next: it sends as many
+    as the models can process, on processors that the models keep busy. Others send the next one once the last
+    is accepted.
     """
     with ProcessPoolExecutor(clients, mp_context=get_context("spawn")) as pool:
         list(pool.map(time.sleep, [0.2] * clients))  # until each has started and found its modules

@@ -1,6 +1,6 @@
 """Each part is killed at each moment, and stopped for half a minute, under a steady load: nothing accepted is lost.
 
-The table that this prints is kept in docs/faults.md; `make test-faults` writes it anew.
+The table is docs/faults.md; `make test-faults` writes it.
 """
 
 from __future__ import annotations

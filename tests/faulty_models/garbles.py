@@ -1,5 +1,7 @@
 """A model that answers nonsense: the request's body says which."""
 
+from collections.abc import Mapping, Sequence
+
 NONSENSE = {
     "list": "[1, 2, 3]",
     "text": "not json at all",
@@ -11,5 +13,5 @@ NONSENSE = {
 }
 
 
-def handle(data, context):
+def handle(data: Sequence[Mapping[str, bytes]] | None, context: object) -> list[str]:
     return [NONSENSE[bytes(item["body"]).decode()] for item in data or []]

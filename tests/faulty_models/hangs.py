@@ -1,9 +1,10 @@
-"""A model that does not answer in any time that a caller would wait."""
+"""A model that does not answer within any caller's timeout."""
 
 import time
+from collections.abc import Sequence
 
 
-def handle(data, context):
+def handle(data: Sequence[object] | None, context: object) -> list[str]:
     if data:
         time.sleep(600)
     return []

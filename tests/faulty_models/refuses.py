@@ -1,9 +1,17 @@
-"""A model that breaks, refuses or answers: the request's body says which. Each item of a batch for itself."""
+"""A model that breaks, refuses or answers: the request's body says which. It treats each item of a batch alone."""
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 
-def handle(data, context):
+class Context(Protocol):
+    """The part of TorchServe's context that this handler uses."""
+
+    def set_response_status(self, code: int, phrase: str, idx: int) -> None: ...
+
+
+def handle(data: Sequence[Mapping[str, bytes]] | None, context: Context) -> list[str]:
     answers = []
     for index, item in enumerate(data or []):
         wish = bytes(item["body"]).decode()

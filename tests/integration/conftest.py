@@ -1,4 +1,4 @@
-"""A real broker, a real database and a TorchServe with models that misbehave; everything throwaway a test."""
+"""A real broker, a real database and a TorchServe with models that misbehave. Each test has a database of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
+from runtime.mongo import Document
 from tests.support.checkout import CHECKOUT
+from tests.support.databases import NamedDatabase
 from tests.support.example_model import archive_example
 from tests.support.local_cluster import LocalCluster, running
 
@@ -40,10 +42,10 @@ def addresses(parts: LocalCluster) -> dict[str, str]:
 
 
 @pytest.fixture
-def database(addresses: dict[str, str]) -> Iterator[tuple[MongoClient, str]]:
+def database(addresses: dict[str, str]) -> Iterator[NamedDatabase]:
     """A client and the name of a database that is dropped at the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with MongoClient(addresses["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000) as client:
+    with MongoClient[Document](addresses["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000) as client:
         yield client, name
         client.drop_database(name)
 

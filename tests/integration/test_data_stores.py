@@ -4,49 +4,55 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 import gateway.adapters.mongo.listing
 import gateway.adapters.mongo.tombstones
 import orchestrator.adapters.mongo.expiry
 from contracts.errors import StoreUnavailable
 from contracts.storage import layout, secantus
-from contracts.submissions.documents import SCHEMA, to_document
+from contracts.submissions.documents import SCHEMA, Submission, to_document
 from contracts.submissions.states import SubmissionState
 from contracts.submissions.tombstones import KEPT, GoneReason, Tombstone
 from gateway.adapters.mongo import submissions as gateway_submissions
-from gateway.submissions.listing import Filters, milliseconds, moment, read_all, read_cursor, read_page
+from gateway.adapters.mongo.secantus_windows import milliseconds, moment, read_all, read_cursor, read_page
+from gateway.submissions.listing import Filters
 from orchestrator.maintenance.expiry import Expiry
-from runtime.mongo import Database, connect
+from runtime.mongo import Database, Document, connect
+from tests.support.databases import NamedDatabase
 from tests.support.factories import NOW, make_submission
 from tests.support.fake_data import MemoryListing, MemoryTombstones
 from tests.support.fakes import FakeClock, MemoryStore
 from tests.support.local_cluster import free_ports
+from tests.support.present import present
 
 SAMPLE_OF = secantus.SAMPLE_OF
 
 
-class Memory:
-    def __init__(self):
+class MemoryStores:
+    def __init__(self) -> None:
         self.store = MemoryStore()
         self.listing = MemoryListing(self.store)
         self.tombstones = self.expiry_store = MemoryTombstones(self.store)
 
-    def add(self, submissions):
+    def add(self, submissions: Iterable[Submission]) -> None:
         for each in submissions:
             self.store.documents[each.id] = to_document(each)
 
-    def drop(self, submission):
+    def drop(self, submission: Submission) -> None:
         self.store.documents.pop(submission.id)
 
-    def stored(self):
+    def stored(self) -> set[str]:
         return set(self.store.documents)
 
 
-class Mongo:
-    def __init__(self, client, name):
+class MongoStores:
+    def __init__(self, client: MongoClient[Document], name: str) -> None:
         self.database = client[name]
         self.store = gateway_submissions.MongoSubmissions(Database(client, name))
         self.store.ping()
@@ -55,27 +61,31 @@ class Mongo:
         self.expiry_store = orchestrator.adapters.mongo.expiry.MongoExpiryStore(Database(client, name))
         self.expiry_store.prepare()
 
-    def add(self, submissions):
-        if submissions:
-            self.database[layout.SUBMISSIONS].insert_many([to_document(each) for each in submissions])
+    def add(self, submissions: Iterable[Submission]) -> None:
+        documents = [to_document(each) for each in submissions]
+        if documents:
+            self.database[layout.SUBMISSIONS].insert_many(documents)
 
-    def drop(self, submission):
+    def drop(self, submission: Submission) -> None:
         self.database[layout.SUBMISSIONS].delete_one({"_id": submission.id})
 
-    def stored(self):
+    def stored(self) -> set[str]:
         return {each["_id"] for each in self.database[layout.SUBMISSIONS].find({}, {"_id": 1})}
 
 
+Stores = MemoryStores | MongoStores
+
+
 @pytest.fixture(params=["memory", "mongo"])
-def kept(request):
+def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "memory":
-        return Memory()
-    return Mongo(*request.getfixturevalue("database"))
+        return MemoryStores()
+    return MongoStores(*request.getfixturevalue("database"))
 
 
-def made(rng, age, **changes):
-    """One of ``age`` milliseconds, with something to filter by."""
-    values = {
+def make(rng: random.Random, age: int, **changes: Any) -> Submission:
+    """A submission that is ``age`` milliseconds old, with a random state and metadata."""
+    values: dict[str, Any] = {
         "id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
         "created_at": NOW - timedelta(milliseconds=age),
         "state": rng.choice([SubmissionState.QUEUED, SubmissionState.FAILED]),
@@ -84,26 +94,29 @@ def made(rng, age, **changes):
     return make_submission(**(values | changes))
 
 
-def newest_first(submissions):
+def newest_first(submissions: Iterable[Submission]) -> list[str]:
     return [each.id for each in sorted(submissions, key=lambda each: (each.created_at, each.id), reverse=True)]
 
 
-def page_through(kept, filters, limit, between_pages=lambda: None):
-    place, shown = None, []
+def page_through(
+    stores: Stores, filters: Filters, limit: int, between_pages: Callable[[], None] = lambda: None
+) -> list[str]:
+    place = None
+    shown: list[str] = []
     for _ in range(500):
-        page = read_page(kept.listing, filters, place, limit, NOW, SAMPLE_OF)
-        shown += [each.id for each in page.items]
-        if page.next is None:
+        items, following = read_page(stores.listing, filters, place, limit, NOW, SAMPLE_OF)
+        shown += [each.id for each in items]
+        if following is None:
             return shown
-        place = read_cursor(page.next.cursor())
+        place = read_cursor(following.cursor())
         between_pages()
     raise AssertionError("the pages never end")
 
 
-def crowd(rng, count=300):
-    """Ties, a dense stretch, gaps of hours and of years."""
+def crowd(rng: random.Random, count: int = 300) -> list[Submission]:
+    """Submissions with ties, a dense stretch, and gaps of hours and of years."""
     ages = [rng.choice([rng.randrange(5), rng.randrange(3000), rng.randrange(10**8), 10**11]) for _ in range(count)]
-    return [made(rng, age) for age in ages]
+    return [make(rng, age) for age in ages]
 
 
 @pytest.mark.parametrize(
@@ -121,79 +134,81 @@ def crowd(rng, count=300):
     ],
     ids=["all", "state", "metadata", "both", "nothing", "times"],
 )
-def test_pages_show_all_that_match_once_and_in_order(kept, filters, matches):
+def test_pages_show_all_that_match_once_and_in_order(
+    stores: Stores, filters: Filters, matches: Callable[[Submission], bool]
+) -> None:
     submissions = crowd(random.Random(1))
-    kept.add(submissions)
-    assert page_through(kept, filters, 30) == newest_first(filter(matches, submissions))
-    found = read_all(kept.listing, filters, 40, NOW, SAMPLE_OF)
+    stores.add(submissions)
+    assert page_through(stores, filters, 30) == newest_first(filter(matches, submissions))
+    found = read_all(stores.listing, filters, 40, NOW, SAMPLE_OF)
     assert [each.id for each in found] == newest_first(filter(matches, submissions))
 
 
-def test_what_comes_and_goes_while_one_pages_neither_doubles_nor_hides_another(kept):
+def test_changes_between_pages_neither_repeat_nor_hide_a_submission(stores: Stores) -> None:
     rng = random.Random(2)
     first = crowd(rng, 150)
-    kept.add(first)
+    stores.add(first)
     going = first[::7]
 
-    def meanwhile():
-        kept.add([made(rng, rng.randrange(10**7)) for _ in range(5)])
+    def meanwhile() -> None:
+        stores.add([make(rng, rng.randrange(10**7)) for _ in range(5)])
         if going:
-            kept.drop(going.pop())
+            stores.drop(going.pop())
 
     stays = [each for number, each in enumerate(first) if number % 7]
-    shown = page_through(kept, Filters(), 10, meanwhile)
+    shown = page_through(stores, Filters(), 10, meanwhile)
     assert len(set(shown)) == len(shown)
     ours = {each.id for each in stays}
     assert [key for key in shown if key in ours] == newest_first(stays)
 
 
-def test_the_rows_of_one_millisecond_come_by_their_ids(kept):
+def test_the_rows_of_one_millisecond_are_ordered_by_id(stores: Stores) -> None:
     rng = random.Random(3)
-    tied = [made(rng, 5) for _ in range(40)]
-    kept.add(tied)
-    assert page_through(kept, Filters(), 7) == newest_first(tied)
+    tied = [make(rng, 5) for _ in range(40)]
+    stores.add(tied)
+    assert page_through(stores, Filters(), 7) == newest_first(tied)
     middle = newest_first(tied)[20]
-    rows = kept.listing.at(milliseconds(NOW) - 5, middle, Filters(), 5)
+    rows = stores.listing.at(milliseconds(NOW) - 5, middle, Filters(), 5)
     assert [row.id for row in rows] == newest_first(tied)[21:26]
 
 
-def test_the_sample_is_of_the_window_and_its_newest(kept):
-    inside = [made(random.Random(n), n * 1000, id="00" + str(uuid.uuid4())[2:]) for n in (3, 5, 7)]
-    others = [made(random.Random(n), n * 1000, id="f0" + str(uuid.uuid4())[2:]) for n in (2, 4, 6)]
-    kept.add([*inside, *others])
+def test_the_sample_is_of_the_window_and_its_newest(stores: Stores) -> None:
+    inside = [make(random.Random(n), n * 1000, id="00" + str(uuid.uuid4())[2:]) for n in (3, 5, 7)]
+    others = [make(random.Random(n), n * 1000, id="f0" + str(uuid.uuid4())[2:]) for n in (2, 4, 6)]
+    stores.add([*inside, *others])
     now = milliseconds(NOW)
-    assert kept.listing.sampled(0, now) == now - 3000
-    assert kept.listing.sampled(now - 6000, now - 3000) == now - 5000
-    assert kept.listing.sampled(now - 2500, now) is None
+    assert stores.listing.sampled(0, now) == now - 3000
+    assert stores.listing.sampled(now - 6000, now - 3000) == now - 5000
+    assert stores.listing.sampled(now - 2500, now) is None
     assert moment(now) == NOW
 
 
-def test_what_cannot_be_read_has_its_place_and_no_submission(kept):
-    kept.add([made(random.Random(4), 1, schema_version=SCHEMA + 1), made(random.Random(5), 2)])
-    rows = kept.listing.between(0, milliseconds(NOW), Filters(), 10)
+def test_an_unreadable_submission_is_a_row_without_a_submission(stores: Stores) -> None:
+    stores.add([make(random.Random(4), 1, schema_version=SCHEMA + 1), make(random.Random(5), 2)])
+    rows = stores.listing.between(0, milliseconds(NOW), Filters(), 10)
     assert [row.submission is None for row in rows] == [True, False]
 
 
-def test_a_tombstone_is_found_until_it_is_replaced_or_tidied(kept):
+def test_a_tombstone_is_found_until_it_is_replaced_or_tidied(stores: Stores) -> None:
     key, at = str(uuid.uuid4()), NOW
-    assert kept.tombstones.find(key) is None
-    kept.expiry_store.write_tombstones([Tombstone.of(key, GoneReason.EXPIRED, at)])
-    kept.tombstones.write_tombstone(Tombstone.of(key, GoneReason.DELETED, at))
-    kept.expiry_store.write_tombstones(
+    assert stores.tombstones.find(key) is None
+    stores.expiry_store.write_tombstones([Tombstone.of(key, GoneReason.EXPIRED, at)])
+    stores.tombstones.write_tombstone(Tombstone.of(key, GoneReason.DELETED, at))
+    stores.expiry_store.write_tombstones(
         [Tombstone.of(key, GoneReason.EXPIRED, at), Tombstone.of("other", GoneReason.EXPIRED, at)]
     )
-    assert kept.tombstones.find(key) == Tombstone.of(key, GoneReason.DELETED, at)
-    assert kept.tombstones.find("other").reason is GoneReason.EXPIRED
-    kept.expiry_store.tidy(at + KEPT - timedelta(seconds=1))
-    assert kept.tombstones.find(key) is not None
-    kept.expiry_store.tidy(at + KEPT)
-    assert kept.tombstones.find(key) is None
+    assert stores.tombstones.find(key) == Tombstone.of(key, GoneReason.DELETED, at)
+    assert present(stores.tombstones.find("other")).reason is GoneReason.EXPIRED
+    stores.expiry_store.tidy(at + KEPT - timedelta(seconds=1))
+    assert stores.tombstones.find(key) is not None
+    stores.expiry_store.tidy(at + KEPT)
+    assert stores.tombstones.find(key) is None
 
 
-def test_what_has_expired_is_deleted_and_leaves_its_tombstone(kept):
-    now = kept.expiry_store.now()
+def test_an_expired_submission_is_deleted_and_leaves_its_tombstone(stores: Stores) -> None:
+    now = stores.expiry_store.now()
     gone, soon, later, ever = (
-        made(random.Random(seconds), 0, expires_at=end)
+        make(random.Random(seconds), 0, expires_at=end)
         for seconds, end in [
             (1, now - timedelta(days=3)),
             (2, now + timedelta(seconds=40)),
@@ -201,39 +216,41 @@ def test_what_has_expired_is_deleted_and_leaves_its_tombstone(kept):
             (4, None),
         ]
     )
-    kept.add([gone, soon, later, ever])
-    expiry = Expiry(kept.expiry_store, FakeClock())
+    stores.add([gone, soon, later, ever])
+    expiry = Expiry(stores.expiry_store, FakeClock())
     assert expiry.once() == 1
-    assert kept.stored() == {soon.id, later.id, ever.id}
-    assert abs(kept.tombstones.find(gone.id).at - gone.expires_at) < timedelta(milliseconds=1)
-    assert kept.tombstones.find(soon.id) is not None
-    assert kept.tombstones.find(later.id) is None
+    assert stores.stored() == {soon.id, later.id, ever.id}
+    assert abs(present(stores.tombstones.find(gone.id)).at - present(gone.expires_at)) < timedelta(milliseconds=1)
+    assert stores.tombstones.find(soon.id) is not None
+    assert stores.tombstones.find(later.id) is None
     assert expiry.once() == 0
 
 
-def test_pictures_and_keys_go_with_their_time(database):
+def test_expired_images_and_tombstones_are_deleted(database: NamedDatabase) -> None:
     client, name = database
-    kept = Mongo(client, name)
-    now = kept.expiry_store.now()
+    stores = MongoStores(client, name)
+    now = stores.expiry_store.now()
     for collection in (layout.IMAGES, layout.TOMBSTONES):
-        kept.database[collection].insert_many(
-            [{"_id": "old", "expires_at": now - timedelta(seconds=1)}, {"_id": "ever"}]
-            + [{"_id": "young", "expires_at": now + timedelta(hours=1)}]
-        )
-    kept.expiry_store.tidy(now)
+        documents: list[Document] = [
+            {"_id": "old", "expires_at": now - timedelta(seconds=1)},
+            {"_id": "ever"},
+            {"_id": "young", "expires_at": now + timedelta(hours=1)},
+        ]
+        stores.database[collection].insert_many(documents)
+    stores.expiry_store.tidy(now)
     for collection in (layout.IMAGES, layout.TOMBSTONES):
-        assert {each["_id"] for each in kept.database[collection].find()} == {"ever", "young"}
+        assert {each["_id"] for each in stores.database[collection].find()} == {"ever", "young"}
 
 
-def test_every_query_of_a_list_is_served_by_an_index(database):
-    """A plan that scans is a fault on any path: whoever changes an index learns of it here.
+def test_every_query_of_a_list_is_served_by_an_index(database: NamedDatabase) -> None:
+    """A plan that scans is a fault on any path: a change of an index that causes one fails here.
 
     Without the filters: SecantusDB takes the window from the index with them too, and explains it as a scan.
     """
     client, name = database
-    kept = Mongo(client, name)
-    kept.add(crowd(random.Random(6), 20))
-    submissions = kept.database[layout.SUBMISSIONS]
+    stores = MongoStores(client, name)
+    stores.add(crowd(random.Random(6), 20))
+    submissions = stores.database[layout.SUBMISSIONS]
     window = {layout.CREATED: {"$gte": moment(0), "$lt": NOW}}
     newest = gateway.adapters.mongo.listing.NEWEST_FIRST
     for query, index in [
@@ -244,7 +261,7 @@ def test_every_query_of_a_list_is_served_by_an_index(database):
         assert f"'{index}'" in str(query.explain()["queryPlanner"]["winningPlan"])
 
 
-def test_a_database_that_is_not_there_is_told_in_time():
+def test_a_database_that_is_down_is_reported_in_time() -> None:
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
     listing = gateway.adapters.mongo.listing.MongoListing(Database(client, "test"))
     tombstones = gateway.adapters.mongo.tombstones.MongoTombstones(Database(client, "test"))

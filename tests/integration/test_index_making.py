@@ -47,7 +47,7 @@ def test_what_an_older_release_wrote_is_refused(database: tuple[MongoClient[Docu
         Database(client, name).prepare()
 
 
-def test_a_newer_releases_schema_stops_nobody(database: tuple[MongoClient[Document], str]) -> None:
+def test_a_newer_releases_schema_stops_no_process(database: tuple[MongoClient[Document], str]) -> None:
     """During a rolling upgrade both releases run; each leaves alone what it cannot read."""
     client, name = database
     client[name][layout.SCHEMA_VERSIONS].insert_one({"_id": layout.SUBMISSIONS, "version": SCHEMA + 1})

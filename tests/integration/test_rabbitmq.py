@@ -1,10 +1,12 @@
-"""Doorbell and broker over a real RabbitMQ: what is rung for arrives, is acknowledged once, and survives reconnects."""
+"""The job publisher and the broker on a real RabbitMQ: a job arrives, is acknowledged once and survives reconnects."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import pytest
 
@@ -16,8 +18,8 @@ from contracts.submissions.states import SubmissionState
 from gateway.adapters.rabbitmq.event_subscriber import RabbitEventSubscriber
 from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
 from gateway.events.subscriptions import EventBroadcaster
-from orchestrator.adapters.rabbitmq.broker import Broker
-from tests.support.local_cluster import free_ports
+from orchestrator.adapters.rabbitmq.broker import Broker, Delivery
+from tests.support.local_cluster import LocalCluster, free_ports
 
 WORKFLOWS = ["workflow_000", "workflow_001"]
 LONG = 20.0
@@ -32,11 +34,11 @@ class Listener:
 
     def __init__(self, url: str, prefetch: int = 4) -> None:
         self.broker = Broker(url, topology(WORKFLOWS), WORKFLOWS, prefetch)
-        self.received: queue.Queue = queue.Queue()
+        self.received: queue.Queue[Delivery] = queue.Queue()
         self.thread = threading.Thread(target=self.broker.run, args=(self.received.put,))
         self.thread.start()
 
-    def next(self):
+    def next(self) -> Delivery:
         return self.received.get(timeout=LONG)
 
     def close(self) -> None:
@@ -45,12 +47,17 @@ class Listener:
         assert not self.thread.is_alive()
 
 
-@pytest.fixture
-def listen(amqp_url):
-    made = []
+class Listen(Protocol):
+    def __call__(self, prefetch: int = 4) -> Listener:
+        """Start a listener that stops when the test ends."""
 
-    def make(**options):
-        made.append(Listener(amqp_url, **options))
+
+@pytest.fixture
+def listen(amqp_url: str) -> Iterator[Listen]:
+    made: list[Listener] = []
+
+    def make(prefetch: int = 4) -> Listener:
+        made.append(Listener(amqp_url, prefetch))
         eventually(lambda: publishing_works(made[-1].broker))
         return made[-1]
 
@@ -59,18 +66,25 @@ def listen(amqp_url):
         each.close()
 
 
+Confirmed = queue.Queue[list[str]]
+
+
 @pytest.fixture
-def job_publisher(amqp_url):
-    confirmed: queue.Queue = queue.Queue()
+def confirmed() -> Confirmed:
+    """The batches of submission ids that ``job_publisher`` reports as confirmed."""
+    return queue.Queue()
+
+
+@pytest.fixture
+def job_publisher(amqp_url: str, confirmed: Confirmed) -> Iterator[RabbitJobPublisher]:
     job_publisher = RabbitJobPublisher(amqp_url, topology(WORKFLOWS), WORKFLOWS, confirmed.put)
-    job_publisher.confirmed = confirmed
     job_publisher.start()
     yield job_publisher
     job_publisher.stop()
 
 
-def eventually(condition) -> None:
-    """Wait for what another process will do, up to a bound."""
+def eventually(condition: Callable[[], object]) -> None:
+    """Wait until the condition holds. Fails after ``LONG`` seconds."""
     end = time.monotonic() + LONG
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -85,18 +99,20 @@ def publishing_works(broker: Broker) -> bool:
     return True
 
 
-def test_a_ring_arrives_and_is_confirmed(listen, job_publisher):
+def test_a_job_arrives_and_is_confirmed(
+    listen: Listen, job_publisher: RabbitJobPublisher, confirmed: Confirmed
+) -> None:
     listener = listen()
     job_publisher.publish(job("a"))
     delivery = listener.next()
     assert decode_job(delivery.body) == job("a")
-    assert job_publisher.confirmed.get(timeout=LONG) == ["a"]
+    assert confirmed.get(timeout=LONG) == ["a"]
     delivery.acknowledge()
     eventually(lambda: listener.broker.waiting("workflow_000") == 0)
 
 
-def test_rings_before_the_broker_is_there_are_kept(amqp_url, listen):
-    confirmed: queue.Queue = queue.Queue()
+def test_jobs_that_are_published_before_the_broker_starts_are_kept(amqp_url: str, listen: Listen) -> None:
+    confirmed: Confirmed = queue.Queue()
     job_publisher = RabbitJobPublisher(amqp_url, topology(WORKFLOWS), WORKFLOWS, confirmed.put)
     for number in range(250):
         job_publisher.publish(job(str(number)))
@@ -111,40 +127,42 @@ def test_rings_before_the_broker_is_there_are_kept(amqp_url, listen):
     assert sorted(ids, key=int) == [str(number) for number in range(250)]
 
 
-def test_what_the_doorbell_announces_is_heard_and_hinders_no_ring(listen, job_publisher, amqp_url):
+def test_a_published_event_arrives_and_delays_no_job(
+    listen: Listen, job_publisher: RabbitJobPublisher, confirmed: Confirmed, amqp_url: str
+) -> None:
     listen()
     broadcaster = EventBroadcaster(10)
-    heard: queue.Queue = queue.Queue()
-    broadcaster.subscribe("a", heard.put)
+    changes: queue.Queue[SubmissionChanged] = queue.Queue()
+    broadcaster.subscribe("a", changes.put)
     listener = RabbitEventSubscriber(amqp_url, broadcaster)
     listener.start()
     eventually(lambda: broadcaster.listening and job_publisher._events is not None)
     change = SubmissionChanged("a", "workflow_000", SubmissionState.CANCELED, None)
     job_publisher.publish_event(change)
     job_publisher.publish(job("a"))
-    assert heard.get(timeout=LONG) == change
-    assert job_publisher.confirmed.get(timeout=LONG) == ["a"]
+    assert changes.get(timeout=LONG) == change
+    assert confirmed.get(timeout=LONG) == ["a"]
     listener.stop()
 
 
-def test_the_doorbell_knows_whether_somebody_listens(job_publisher, listen):
+def test_the_publisher_knows_whether_a_queue_is_consumed(job_publisher: RabbitJobPublisher, listen: Listen) -> None:
     eventually(lambda: job_publisher.connected)
     assert not job_publisher.answered
     listen()
     eventually(lambda: job_publisher.answered)
 
 
-def test_the_doorbell_knows_what_waits(job_publisher, listen):
+def test_the_publisher_knows_the_backlog(job_publisher: RabbitJobPublisher, listen: Listen) -> None:
     listener = listen(prefetch=1)
     for number in range(4):
         job_publisher.publish(job(str(number)))
     listener.next()
-    listener.broker.publish(job("set aside"), 60)
+    listener.broker.publish(job("deferred"), 60)
     eventually(lambda: job_publisher.backlog("workflow_000").waiting == 3 + 1)
     assert job_publisher.backlog("workflow_001").waiting == 0
 
 
-def test_the_doorbell_remembers_what_waits_when_it_is_cut_off(job_publisher):
+def test_the_publisher_remembers_the_backlog_while_disconnected(job_publisher: RabbitJobPublisher) -> None:
     eventually(lambda: job_publisher.connected)
     for number in range(4):
         job_publisher.publish(job(str(number)))
@@ -156,7 +174,7 @@ def test_the_doorbell_remembers_what_waits_when_it_is_cut_off(job_publisher):
     assert job_publisher.backlog("workflow_000").waiting == 5
 
 
-def test_a_delayed_ring_comes_back_later(listen):
+def test_a_delayed_job_arrives_later(listen: Listen) -> None:
     listener = listen()
     begun = time.monotonic()
     listener.broker.publish(job("later", "workflow_001"), 1.5)
@@ -166,7 +184,7 @@ def test_a_delayed_ring_comes_back_later(listen):
     delivery.acknowledge()
 
 
-def test_no_more_than_the_prefetch_is_in_hand(listen):
+def test_no_more_than_the_prefetch_is_delivered(listen: Listen) -> None:
     listener = listen(prefetch=2)
     for number in range(5):
         listener.broker.publish(job(str(number)))
@@ -177,7 +195,7 @@ def test_no_more_than_the_prefetch_is_in_hand(listen):
     assert {decode_job(listener.next().body).submission_id for _ in range(2)} <= {"1", "2", "3"}
 
 
-def test_what_cannot_be_read_goes_to_the_dead_letters(listen, parts, amqp_url):
+def test_unreadable_and_poison_jobs_become_dead_letters(listen: Listen, parts: LocalCluster, amqp_url: str) -> None:
     listener = listen()
     listener.broker.publish(job("garbage"))
     listener.next().dead_letter()
@@ -186,7 +204,7 @@ def test_what_cannot_be_read_goes_to_the_dead_letters(listen, parts, amqp_url):
     eventually(lambda: f"{DEAD_QUEUE}\t2" in parts.rabbitmqctl("list_queues", "-q", "-p", vhost, "name", "messages"))
 
 
-def test_what_is_passed_on_comes_back_as_it_is_and_later_each_time(listen):
+def test_a_passed_on_message_returns_unchanged_and_later_each_time(listen: Listen) -> None:
     listener = listen()
     listener.broker.publish_as_is("workflow_001", b'{"schema": 2}', "newer", 2, 0)
     for passes, seconds in enumerate(DELAYS_SECONDS[:2]):
@@ -202,7 +220,7 @@ def test_what_is_passed_on_comes_back_as_it_is_and_later_each_time(listen):
     eventually(lambda: listener.broker.waiting("workflow_001") == 0)
 
 
-def test_what_cannot_be_passed_on_is_given_back(listen):
+def test_a_message_that_cannot_be_passed_on_is_redelivered(listen: Listen) -> None:
     first = listen()
     first.broker.publish(job("a"))
     delivery = first.next()
@@ -211,7 +229,9 @@ def test_what_cannot_be_passed_on_is_given_back(listen):
     assert decode_job(listen().next().body) == job("a")
 
 
-def test_a_lost_connection_loses_no_message(listen, job_publisher, parts, amqp_url):
+def test_a_lost_connection_loses_no_message(
+    listen: Listen, job_publisher: RabbitJobPublisher, parts: LocalCluster, amqp_url: str
+) -> None:
     listener = listen()
     eventually(lambda: job_publisher.connected)
     job_publisher.publish(job("held"))
@@ -226,7 +246,7 @@ def test_a_lost_connection_loses_no_message(listen, job_publisher, parts, amqp_u
     eventually(lambda: listener.broker.waiting("workflow_000") == 0)
 
 
-def test_draining_takes_nothing_more(listen):
+def test_a_draining_broker_consumes_no_more(listen: Listen) -> None:
     listener = listen()
     listener.broker.publish(job("before"))
     held = listener.next()
@@ -237,7 +257,7 @@ def test_draining_takes_nothing_more(listen):
     assert listener.received.empty()
 
 
-def test_without_a_broker_ringing_says_so():
+def test_a_broker_that_is_down_is_reported() -> None:
     broker = Broker(f"amqp://x:y@127.0.0.1:{free_ports(1)}/x", topology(WORKFLOWS), WORKFLOWS, 1)
     with pytest.raises(BrokerUnavailable):
         broker.publish(job("a"))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 from pymongo import MongoClient
-from pymongo.monitoring import CommandListener
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from contracts.messaging.jobs import Job
 from contracts.workflows.catalogue import load_catalogue
@@ -23,11 +25,16 @@ from orchestrator.maintenance.sweep import Sweep
 from orchestrator.planning.retries import Policy
 from orchestrator.ports import Progress
 from runtime.clock import SystemClock
-from runtime.mongo import Database
+from runtime.mongo import Database, Document
 from tests.support.checkout import CHECKOUT
+from tests.support.databases import NamedDatabase
 from tests.support.factories import png
 from tests.support.fakes import FakeEventPublisher, FakeJobPublisher, FakeModels
 from tests.support.gateway_app import make_app
+from tests.support.present import present
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 PAGE = CHECKOUT / "docs" / "how-it-works.md"
 
@@ -40,30 +47,30 @@ DIGIT = {"digit": 7, "score": 0.99}
 class Calls(CommandListener):
     """The calls that a client makes, as "<command> <collection>"."""
 
-    def __init__(self):
-        self.made = []
+    def __init__(self) -> None:
+        self.made: list[str] = []
 
-    def started(self, event):
+    def started(self, event: CommandStartedEvent) -> None:
         target = event.command.get(event.command_name)
         self.made.append(f"{event.command_name} {target}" if isinstance(target, str) else event.command_name)
 
-    def succeeded(self, event):
+    def succeeded(self, event: CommandSucceededEvent) -> None:
         pass
 
-    def failed(self, event):
+    def failed(self, event: CommandFailedEvent) -> None:
         pass
 
-    def taken(self):
+    def take(self) -> list[str]:
         made, self.made = self.made, []
         return made
 
 
 class Platform:
-    """Gateway and orchestrator with their real stores over one database, each on a client that is listened to."""
+    """Gateway and orchestrator with their real stores over one database, each on a client whose calls are recorded."""
 
-    def __init__(self, url, name, calls):
+    def __init__(self, url: str, name: str, calls: Calls) -> None:
         self.calls = calls
-        self.client = MongoClient(url, tz_aware=True, timeoutMS=10_000, event_listeners=[calls])
+        self.client = MongoClient[Document](url, tz_aware=True, timeoutMS=10_000, event_listeners=[calls])
         self.catalogue = load_catalogue(CHECKOUT / "workflows")
         self.front = gateway_submissions.MongoSubmissions(Database(self.client, name))
         self.back = orchestrator_submissions.MongoSubmissions(Database(self.client, name))
@@ -85,33 +92,34 @@ class Platform:
             step_threads=self.threads,
             event_publisher=FakeEventPublisher(),
         )
-        calls.taken()
+        calls.take()
 
-    def submit(self, workflow):
+    def submit(self, workflow: str) -> str:
         form = {"image": (io.BytesIO(png()), "x.png"), "workflow_name": workflow}
         answer = self.user.post("/api/v1/submit_image", data=form)
         assert answer.status_code == 200, answer.text
-        return answer.json["submission_id"]
+        return str(present(answer.json)["submission_id"])
 
-    def fetch(self, submission_id):
+    def fetch(self, submission_id: str) -> dict[str, Any]:
         answer = self.user.get(f"/api/v1/fetch_result/{submission_id}")
-        assert answer.json["status"] == "Success", answer.text
-        return answer.json
+        content: dict[str, Any] = present(answer.json)
+        assert content["status"] == "Success", answer.text
+        return content
 
-    def run(self, submission_id, workflow, answers):
+    def run(self, submission_id: str, workflow: str, answers: dict[str, Any]) -> None:
         self.models.answers = answers
         assert self.engine.process(Job(submission_id, workflow, "v1.0.0")) == Done()
 
 
 @pytest.fixture
-def platform(addresses, database):
+def platform(addresses: dict[str, str], database: NamedDatabase) -> Iterator[Platform]:
     made = Platform(addresses["SHOWCASE_MONGO_URL"], database[1], Calls())
     yield made
     made.threads.shutdown()
     made.client.close()
 
 
-def documented():
+def documented() -> dict[str, list[str]]:
     """Return the page's table: what for -> the calls, in order."""
     (table,) = re.findall(r"^\| for \| calls, in order \|.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE.read_text(), re.MULTILINE)
     rows = [[cell.strip() for cell in row.strip("| ").split("|")] for row in table.splitlines()]
@@ -121,12 +129,14 @@ def documented():
 CLASSIFIER, SEGMENTER = "bms_flair_abnormality_classification", "bms_flair_abnormality_segmentation"
 
 
-def test_one_submission_costs_the_round_trips_that_the_page_lists(platform):
-    counted = {}
+def test_one_submission_costs_the_round_trips_that_the_page_lists(platform: Platform) -> None:
+    counted: dict[str, list[str]] = {}
 
-    def count(what, work, *arguments):
-        done = work(*arguments)
-        counted[what] = platform.calls.taken()
+    def count(
+        what: str, work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
+    ) -> Result:
+        done = work(*arguments, **options)
+        counted[what] = platform.calls.take()
         return done
 
     digit = count("accepting", platform.submit, "workflow_000")
@@ -134,19 +144,19 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform):
     count("running workflow_000", platform.run, digit, "workflow_000", {"digit_recognizer": DIGIT})
     count("fetching a result", platform.fetch, digit)
     slice_ = platform.submit("workflow_001")
-    platform.calls.taken()
+    platform.calls.take()
     count("running workflow_001, normal", platform.run, slice_, "workflow_001", {CLASSIFIER: NORMAL})
     slice_ = platform.submit("workflow_001")
-    platform.calls.taken()
+    platform.calls.take()
     answers = {CLASSIFIER: ABNORMAL, SEGMENTER: MASK}
     count("running workflow_001, abnormal", platform.run, slice_, "workflow_001", answers)
     shown = count("fetching a result with a mask", platform.fetch, slice_)
     assert len(shown["prediction"]["image"]) == 256
 
-    held = platform.front.fetch(platform.submit("workflow_000"))
-    claim = platform.back.claim(held, "counted", 60, Progress(held.steps))
+    held = present(platform.front.fetch(platform.submit("workflow_000")))
+    claim = present(platform.back.claim(held, "counted", 60, Progress(held.steps)))
     platform.held.add(claim, WorkflowRun(held, platform.catalogue.stable("workflow_000")))
-    platform.calls.taken()
+    platform.calls.take()
     clock = SystemClock(platform.back.now)
     keeper = LeaseKeeper(platform.back, platform.held, clock, 60)
     count("renewing a lease, every 2 s of a run", keeper.once)

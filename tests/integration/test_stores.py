@@ -1,16 +1,18 @@
-"""The same behaviour of the stores in memory and of the real ones: claims, fences, leases, what is due."""
+"""The stores in memory and the real ones behave alike: claims, fences, leases, due submissions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from admin.adapters.mongo import MongoAliases
 from contracts.errors import InvalidDocument, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownSchema
 from contracts.models.status import ServedModel
-from contracts.submissions.documents import EVENTS_KEPT, SCHEMA, Artifact, ModelRef
+from contracts.submissions.documents import EVENTS_KEPT, SCHEMA, Artifact, ModelRef, Submission
 from contracts.submissions.events import numbered, submission_event
 from contracts.submissions.states import ServedState, StepState, SubmissionState
 from contracts.workflows.catalogue import Catalogue
@@ -18,53 +20,70 @@ from gateway.adapters.mongo import submissions as gateway_submissions
 from gateway.adapters.mongo.catalogue import MongoCatalogue
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.adapters.mongo.model_status import MongoServedModels
-from orchestrator.ports import Progress
+from orchestrator.ports import Claim, Progress
 from runtime.mongo import Database, connect
 from tests.support.factories import GATED, NOW, make_submission, make_workflow
 from tests.support.fake_catalogue import MemoryCatalogue
 from tests.support.fakes import MemoryStore
 from tests.support.local_cluster import free_ports
+from tests.support.present import present
 
 
 class Stores:
     """The stores of both processes and of the operator's commands, over the same documents."""
 
-    def __init__(self, front, back, served, catalogue, aliases):
+    def __init__(
+        self,
+        front: MemoryStore | gateway_submissions.MongoSubmissions,
+        back: MemoryStore | orchestrator_submissions.MongoSubmissions,
+        served: MemoryCatalogue | MongoServedModels,
+        catalogue: MemoryCatalogue | MongoCatalogue,
+        aliases: MemoryCatalogue | MongoAliases,
+    ) -> None:
         self.front, self.back, self.served, self.catalogue, self.aliases = front, back, served, catalogue, aliases
         back.prepare()
         front.ping()
 
-    def accepted(self, **changes):
+    def accepted(self, **changes: Any) -> Submission:
         now = self.front.now()
         values = {"created_at": now, "due_at": now - timedelta(seconds=1)} | changes
         submission = make_submission(make_workflow(GATED), **values)
         self.front.accept(submission, b"image bytes")
         return submission
 
-    def claimed(self, lease_seconds=60.0, **changes):
+    def claimed(self, lease_seconds: float = 60.0, **changes: Any) -> tuple[Submission, Claim]:
         submission = self.accepted(**changes)
         claim = self.back.claim(submission, "owner", lease_seconds, Progress(submission.steps))
         assert claim is not None
         return submission, claim
 
-    def change(self, submission, **changes):
-        """Write as a newer release, or a careless hand, would."""
+    def change(self, submission: Submission, **changes: Any) -> None:
+        """Write what a newer release, or no release, would."""
         if isinstance(self.back, MemoryStore):
             self.back.documents[submission.id] |= changes
         else:
             self.back._submissions.update_one({"_id": submission.id}, {"$set": changes})
 
-    def due_at(self, submission):
+    def due_at(self, submission: Submission) -> datetime:
         if isinstance(self.back, MemoryStore):
-            return self.back.documents[submission.id]["due_at"]
-        return self.back._submissions.find_one({"_id": submission.id})["due_at"]
+            document: dict[str, Any] | None = self.back.documents[submission.id]
+        else:
+            document = self.back._submissions.find_one({"_id": submission.id})
+        due_at: datetime = present(document)["due_at"]
+        return due_at
 
-    def state(self, submission):
-        return self.back.read(submission.id).state
+    def read(self, submission: Submission) -> Submission:
+        return present(self.back.read(submission.id))
+
+    def fetch(self, submission: Submission) -> Submission:
+        return present(self.front.fetch(submission.id))
+
+    def image(self, submission: Submission, name: str) -> bytes:
+        return present(self.front.image(submission.id, name)).data
 
 
 @pytest.fixture(params=["memory", "mongo"])
-def stores(request):
+def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "memory":
         store = MemoryStore()
         catalogue = MemoryCatalogue(store)
@@ -80,7 +99,7 @@ def stores(request):
     )
 
 
-def test_aliases_are_set_moved_and_removed_one_by_one(stores):
+def test_aliases_are_set_moved_and_removed_one_by_one(stores: Stores) -> None:
     assert stores.catalogue.aliases(["gated", "nothing"]) == {}
     assert not stores.aliases.remove_alias("gated", "stable")
     stores.aliases.set_alias("gated", "stable", "v1.0.0")
@@ -92,45 +111,45 @@ def test_aliases_are_set_moved_and_removed_one_by_one(stores):
     assert stores.catalogue.aliases(["gated"]) == stores.aliases.aliases(["gated"]) == {"gated": {"a-b": "v1.1.0"}}
 
 
-def test_where_models_are_served_is_told_and_kept_by_who_knows(stores):
+def test_a_served_models_known_state_outlives_untried_reports(stores: Stores) -> None:
     pin = ModelRef(name="classifier", version="1.2.0")
     assert stores.catalogue.served([pin]) == []
     now = stores.served.now()
 
-    def told(state, seconds):
+    def reported(state: ServedState, seconds: float) -> ServedState:
         at = now + timedelta(seconds=seconds)
         stores.served.report([ServedModel(pin, "http://server:8080", state, at)])
         (found,) = stores.catalogue.served([pin, ModelRef(name="other", version="1")])
         assert (found.model, found.address, found.seen_at) == (pin, "http://server:8080", at)
         return found.state
 
-    assert told(ServedState.UNTRIED, 0) is ServedState.UNTRIED
-    assert told(ServedState.FAILING, 1) is ServedState.FAILING
-    assert told(ServedState.UNTRIED, 2) is ServedState.FAILING, "who has not called it knows no better"
-    assert told(ServedState.ANSWERING, 3) is ServedState.ANSWERING
+    assert reported(ServedState.UNTRIED, 0) is ServedState.UNTRIED
+    assert reported(ServedState.FAILING, 1) is ServedState.FAILING
+    assert reported(ServedState.UNTRIED, 2) is ServedState.FAILING, "a report without a call changes no known state"
+    assert reported(ServedState.ANSWERING, 3) is ServedState.ANSWERING
 
 
-def test_what_is_accepted_is_read_back_whole(stores):
+def test_an_accepted_submission_is_read_back_whole(stores: Stores) -> None:
     submission = stores.accepted(metadata={"$where": "a.b"})
-    assert stores.back.read(submission.id).model_dump(exclude={"created_at", "due_at"}) == submission.model_dump(
-        exclude={"created_at", "due_at"}
-    )
-    assert stores.front.fetch(submission.id).state is SubmissionState.QUEUED
-    assert stores.back.image(submission.id, "input").data == b"image bytes"
+    dated = {"created_at", "due_at"}
+    assert stores.read(submission).model_dump(exclude=dated) == submission.model_dump(exclude=dated)
+    assert stores.fetch(submission).state is SubmissionState.QUEUED
+    assert present(stores.back.image(submission.id, "input")).data == b"image bytes"
     assert stores.front.image(submission.id, "nothing") is None
     assert stores.front.fetch("nothing") is None
 
 
-def test_a_claim_starts_it_under_a_lease(stores):
+def test_a_claim_starts_the_submission_under_a_lease(stores: Stores) -> None:
     submission, claim = stores.claimed()
-    stored = stores.back.read(submission.id)
+    stored = stores.read(submission)
     assert (stored.state, stored.fence, claim.fence) == (SubmissionState.RUNNING, 1, 1)
-    assert stored.lease.owner == "owner"
-    assert stored.due_at == stored.lease.until
+    lease = present(stored.lease)
+    assert lease.owner == "owner"
+    assert stored.due_at == lease.until
     assert stored.started_at is not None
 
 
-def test_of_many_claims_one_wins(stores):
+def test_of_many_claims_one_wins(stores: Stores) -> None:
     submission = stores.accepted()
     with ThreadPoolExecutor(8) as pool:
         claims = list(
@@ -139,152 +158,153 @@ def test_of_many_claims_one_wins(stores):
     assert len([claim for claim in claims if claim]) == 1
 
 
-def test_a_finished_one_has_its_result_and_is_never_due(stores):
+def test_a_finished_submission_has_its_result_and_is_never_due(stores: Stores) -> None:
     submission, claim = stores.claimed()
     stores.back.succeed(claim, Progress(submission.steps), {"label": "$NOW", "a": [1, {"b": None}]})
-    stored = stores.front.fetch(submission.id)
+    stored = stores.fetch(submission)
     assert stored.result == {"label": "$NOW", "a": [1, {"b": None}]}
     assert (stored.state, stored.lease, stored.due_at) == (SubmissionState.SUCCEEDED, None, None)
-    assert stored.ended_at >= stored.started_at
+    assert present(stored.ended_at) >= present(stored.started_at)
     assert stores.back.due(10) == []
 
 
-def test_a_failed_one_has_its_reason(stores):
+def test_a_failed_submission_has_its_reason(stores: Stores) -> None:
     submission, claim = stores.claimed()
     stores.back.fail(claim, Progress(submission.steps), "$because")
-    assert stores.front.fetch(submission.id).reason == "$because"
+    assert stores.fetch(submission).reason == "$because"
 
 
-def test_an_old_fence_writes_nothing(stores):
+def test_an_old_fence_writes_nothing(stores: Stores) -> None:
     submission, claim = stores.claimed(lease_seconds=0.0)
     _wait_until_due(stores)
     (due,) = stores.back.due(10)
     assert stores.back.take_back(due, 30)
-    for write in (
+    writes: list[Callable[[], None]] = [
         lambda: stores.back.checkpoint(claim, Progress(submission.steps)),
         lambda: stores.back.succeed(claim, Progress(submission.steps), {}),
         lambda: stores.back.fail(claim, Progress(submission.steps), "x"),
         lambda: stores.back.defer(claim, Progress(submission.steps), "x", 1),
         lambda: stores.back.renew(claim, 10),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(LeaseLost):
             write()
-    assert stores.state(submission) is SubmissionState.QUEUED
+    assert stores.read(submission).state is SubmissionState.QUEUED
 
 
-def test_a_finished_one_cannot_be_written_again(stores):
+def test_a_finished_submission_cannot_be_written_again(stores: Stores) -> None:
     submission, claim = stores.claimed()
     stores.back.succeed(claim, Progress(submission.steps), {"x": 1})
     with pytest.raises(LeaseLost):
         stores.back.fail(claim, Progress(submission.steps), "late")
-    assert stores.front.fetch(submission.id).result == {"x": 1}
+    assert stores.fetch(submission).result == {"x": 1}
 
 
-def test_a_checkpoint_keeps_steps_and_artifacts(stores):
+def test_a_checkpoint_keeps_steps_and_artifacts(stores: Stores) -> None:
     submission, claim = stores.claimed()
     step = submission.steps[0]
     step.state, step.output = StepState.SUCCEEDED, {"label": "$x.y", "mask": {"artifact": "mask.png"}}
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=3)
-    for _ in range(2):  # whoever goes on after a crash saves the same artifact again
+    for _ in range(2):  # an owner that goes on after a crash saves the same artifact again
         stores.back.save_artifact(claim, submission, artifact, b"png")
     stores.back.checkpoint(claim, Progress(submission.steps, [artifact]))
-    stored = stores.back.read(submission.id)
+    stored = stores.read(submission)
     assert stored.step("classification").output == step.output
     assert stored.artifacts == [artifact]
-    assert stores.front.image(submission.id, "mask.png").data == b"png"
+    assert stores.image(submission, "mask.png") == b"png"
 
 
-def test_a_later_owners_picture_is_not_replaced(stores):
+def test_a_later_owners_artifact_is_not_replaced(stores: Stores) -> None:
     submission, first = stores.claimed()
     stores.back.defer(first, Progress(submission.steps), "away", 0)
-    stored = stores.back.read(submission.id)
-    second = stores.back.claim(stored, "other", 60, Progress(stored.steps))
+    stored = stores.read(submission)
+    second = present(stores.back.claim(stored, "other", 60, Progress(stored.steps)))
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=3)
     stores.back.save_artifact(first, submission, artifact, b"old")
     stores.back.save_artifact(second, stored, artifact, b"new")
     with pytest.raises(LeaseLost):
         stores.back.save_artifact(first, submission, artifact, b"late")
-    assert stores.front.image(submission.id, "mask.png").data == b"new"
+    assert stores.image(submission, "mask.png") == b"new"
 
 
-def test_what_is_set_aside_is_due_again_and_rests(stores):
+def test_a_deferred_submission_is_queued_and_due_again(stores: Stores) -> None:
     submission, claim = stores.claimed()
     submission.steps[0].state = StepState.RUNNING
     stores.back.defer(claim, Progress(submission.steps), "away", 5)
-    stored = stores.back.read(submission.id)
+    stored = stores.read(submission)
     assert (stored.state, stored.reason, stored.lease) == (SubmissionState.QUEUED, "away", None)
     assert stored.steps[0].state is StepState.PENDING
-    assert stored.not_before < stored.due_at
-    again = stores.back.claim(stored, "other", 10, Progress(stored.steps))
+    assert present(stored.not_before) < present(stored.due_at)
+    again = present(stores.back.claim(stored, "other", 10, Progress(stored.steps)))
     assert again.fence == 2
-    assert stores.back.read(submission.id).reason is None
+    assert stores.read(submission).reason is None
 
 
-def test_a_renewed_lease_is_not_taken_back(stores):
+def test_a_renewed_lease_is_not_taken_back(stores: Stores) -> None:
     submission, claim = stores.claimed(lease_seconds=0.0)
     _wait_until_due(stores)
     (due,) = stores.back.due(10)
     stores.back.renew(claim, 60)
     assert stores.back.take_back(due, 30) is False
     assert stores.back.fail_as_poison(due, "poison") is False
-    assert stores.state(submission) is SubmissionState.RUNNING
+    assert stores.read(submission).state is SubmissionState.RUNNING
 
 
-def test_lost_leases_are_counted(stores):
+def test_lost_leases_are_counted(stores: Stores) -> None:
     submission, _ = stores.claimed(lease_seconds=0.0)
     _wait_until_due(stores)
     (due,) = stores.back.due(10)
     stores.back.take_back(due, -1)
-    stored = stores.back.read(submission.id)
+    stored = stores.read(submission)
     assert (stored.lost_leases, stored.fence) == (1, 2)
     stores.back.claim(stored, "other", 0.0, Progress(stored.steps))
     _wait_until_due(stores)
     (due,) = stores.back.due(10)
     assert stores.back.fail_as_poison(due, "poison")
-    assert stores.front.fetch(submission.id).state is SubmissionState.FAILED
+    assert stores.fetch(submission).state is SubmissionState.FAILED
 
 
-def test_what_was_rung_for_is_due_later(stores):
+def test_a_published_submission_is_due_later(stores: Stores) -> None:
     first, second = stores.accepted(), stores.accepted()
     stores.front.mark_published([first.id])
     assert [submission.id for submission in stores.back.due(10)] == [second.id]
     stores.back.mark_republished(second, 30)
     assert stores.back.due(10) == []
-    assert stores.back.read(second.id).published_at is not None
+    assert stores.read(second).published_at is not None
 
 
-def test_a_late_ring_does_not_touch_what_is_claimed(stores):
+def test_a_late_mark_published_does_not_change_a_claimed_submission(stores: Stores) -> None:
     submission, _ = stores.claimed()
-    before = stores.back.read(submission.id).due_at
+    before = stores.read(submission).due_at
     stores.front.mark_published([submission.id])
-    assert stores.back.read(submission.id).due_at == before
+    assert stores.read(submission).due_at == before
 
 
-def test_what_is_postponed_is_due_later(stores):
+def test_a_postponed_submission_is_due_later(stores: Stores) -> None:
     submission = stores.accepted()
     stores.back.postpone(submission, 60)
     assert stores.back.due(10) == []
 
 
-def test_a_pile_is_looked_at_piece_by_piece_and_as_a_whole(stores):
+def test_a_backlog_is_swept_in_batches_and_completely(stores: Stores) -> None:
     now = stores.front.now()
-    pile = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 2, 2, 3, 60, 300, 9000)}
-    looked = []
+    backlog = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 2, 2, 3, 60, 300, 9000)}
+    swept = []
     while batch := stores.back.due(2):
-        looked += [each.id for each in batch]
+        swept += [each.id for each in batch]
         stores.back.postpone_all(batch, 60)
-    assert sorted(looked) == sorted(pile)
+    assert sorted(swept) == sorted(backlog)
 
 
-def test_what_is_left_of_a_pile_is_found_again(stores):
+def test_the_rest_of_a_backlog_is_found_again(stores: Stores) -> None:
     now = stores.front.now()
-    pile = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 20, 400)}
-    stores.back.postpone_all(stores.back.due(2)[:1], 60)  # and one of the two was not dealt with
+    backlog = {stores.accepted(due_at=now - timedelta(seconds=seconds)).id for seconds in (1, 20, 400)}
+    stores.back.postpone_all(stores.back.due(2)[:1], 60)  # the other of the two was not processed
     found = [each.id for _ in range(4) for each in stores.back.due(2)]
-    assert len(pile & set(found)) == 2
+    assert len(backlog & set(found)) == 2
 
 
-def test_what_is_claimed_or_was_put_off_meanwhile_is_not_put_off(stores):
+def test_a_submission_that_has_changed_since_is_not_postponed(stores: Stores) -> None:
     claimed, later = stores.accepted(), stores.accepted()
     due = stores.back.due(10)
     stores.back.claim(claimed, "owner", 600, Progress(claimed.steps))
@@ -294,22 +314,22 @@ def test_what_is_claimed_or_was_put_off_meanwhile_is_not_put_off(stores):
     assert [stores.due_at(each) for each in (claimed, later)] == before
 
 
-def test_what_is_due_is_bounded(stores):
+def test_the_due_submissions_are_bounded(stores: Stores) -> None:
     for _ in range(5):
         stores.accepted()
     assert len(stores.back.due(3)) == 3
 
 
-def test_what_a_newer_release_wrote_is_left_to_it(stores):
+def test_a_newer_releases_submission_is_left_alone(stores: Stores) -> None:
     submission = stores.accepted(schema_version=SCHEMA + 1)
     with pytest.raises(UnknownSchema):
-        stores.back.read(submission.id)
+        stores.read(submission)
     before = stores.due_at(submission)
     assert stores.back.due(10) == []
     assert stores.due_at(submission) == before
 
 
-def test_newer_ones_do_not_stand_before_the_others_for_ever(stores):
+def test_newer_releases_submissions_do_not_crowd_out_the_others(stores: Stores) -> None:
     now = stores.front.now()
     for _ in range(3):
         stores.accepted(schema_version=SCHEMA + 1, due_at=now - timedelta(seconds=9))
@@ -318,7 +338,7 @@ def test_newer_ones_do_not_stand_before_the_others_for_ever(stores):
     assert [each.id for each in stores.back.due(3)] == [ours.id]
 
 
-def test_one_that_nobody_can_read_does_not_stop_the_others(stores):
+def test_an_unreadable_submission_does_not_stop_the_others(stores: Stores) -> None:
     broken, ours = stores.accepted(), stores.accepted()
     stores.change(broken, state="odd")
     assert [each.id for each in stores.back.due(10)] == [ours.id]
@@ -327,7 +347,7 @@ def test_one_that_nobody_can_read_does_not_stop_the_others(stores):
         stores.back.read(broken.id)
 
 
-def test_a_published_version_never_changes(stores):
+def test_a_published_version_never_changes(stores: Stores) -> None:
     stores.catalogue.publish(Catalogue([make_workflow(GATED)]).all())
     stores.catalogue.publish(Catalogue([make_workflow(GATED)]).all())
     with pytest.raises(InvalidWorkflow, match=r"gated/v1\.0\.0"):
@@ -341,7 +361,9 @@ def test_a_published_version_never_changes(stores):
         orchestrator_submissions.MongoSubmissions,
     ],
 )
-def test_a_database_that_is_not_there_is_told_in_time(store_of):
+def test_a_database_that_is_down_is_reported_in_time(
+    store_of: type[gateway_submissions.MongoSubmissions | orchestrator_submissions.MongoSubmissions],
+) -> None:
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
     store = store_of(Database(client, "test"))
     with pytest.raises(StoreUnavailable):
@@ -349,8 +371,8 @@ def test_a_database_that_is_not_there_is_told_in_time(store_of):
     client.close()
 
 
-def _wait_until_due(stores):
-    """A lease of no seconds has run out as soon as the clock has moved on."""
+def _wait_until_due(stores: Stores) -> None:
+    """A lease of zero seconds has expired as soon as the clock has moved on."""
     if isinstance(stores.back, MemoryStore):
         stores.back.clock.advance(0.001)
         return
@@ -359,27 +381,27 @@ def _wait_until_due(stores):
         pass
 
 
-def test_events_are_appended_counted_and_bounded(stores):
+def test_events_are_appended_counted_and_bounded(stores: Stores) -> None:
     submission, claim = stores.claimed()
     event_count = [submission_event(SubmissionState.RUNNING, NOW, f"${number}") for number in range(EVENTS_KEPT)]
     stores.back.checkpoint(claim, Progress(submission.steps, [], event_count[:3]))
-    assert [event.reason for event in stores.back.read(submission.id).events] == ["$0", "$1", "$2"]
+    assert [event.reason for event in stores.read(submission).events] == ["$0", "$1", "$2"]
     stores.back.checkpoint(claim, Progress(submission.steps, [], event_count))
     stores.back.checkpoint(claim, Progress(submission.steps))
-    stored = stores.back.read(submission.id)
+    stored = stores.read(submission)
     assert stored.event_count == EVENTS_KEPT + 3
     assert stored.events == event_count
     assert numbered(stored)[0].number == 4
 
 
-def test_an_expired_lease_leaves_an_event(stores):
+def test_an_expired_lease_leaves_an_event(stores: Stores) -> None:
     submission, _ = stores.claimed(lease_seconds=-1.0)
     (due,) = stores.back.due(10)
     stores.back.take_back(due, -1)
-    stored = stores.back.read(submission.id)
+    stored = stores.read(submission)
     assert (stored.events[-1].type, stored.events[-1].reason) == ("submission.queued", stored.reason)
     stores.back.claim(stored, "other", -1.0, Progress(stored.steps))
     (due,) = stores.back.due(10)
     stores.back.fail_as_poison(due, "poison")
-    stored = stores.back.read(submission.id)
+    stored = stores.read(submission)
     assert (stored.events[-1].type, stored.event_count) == ("submission.failed", 2)

@@ -1,4 +1,4 @@
-"""The sender against real web servers: what arrives, what is never called, and that nobody can hold it for long."""
+"""The sender against real web servers: what arrives, which addresses are never called, how long a call may last."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ def test_a_post_arrives_whole(http: Receiver) -> None:
     assert received.headers["Content-Type"] == "application/json"
 
 
-def test_what_is_not_allowed_is_never_called(http: Receiver) -> None:
+def test_a_forbidden_address_is_never_called(http: Receiver) -> None:
     for host in ("127.0.0.1", "localhost"):
         answer = HttpSender(NOTHING).post(f"http://{host}:{http.port}/", HEADERS, BODY)
         assert answer.status is None
@@ -56,14 +56,14 @@ def test_what_is_not_allowed_is_never_called(http: Receiver) -> None:
     assert http.connections == []
 
 
-def test_a_name_that_leads_inside_is_never_called(http: Receiver) -> None:
+def test_a_name_of_an_internal_address_is_never_called(http: Receiver) -> None:
     sender = HttpSender(parse_allowed("10.9.0.0/16"), resolve_name=lambda *_: ["127.0.0.1", "::1"])
     answer = sender.post(f"http://innocent.example:{http.port}/", HEADERS, BODY)
     assert answer.error == "innocent.example leads to a loopback address; a webhook goes to a public one."
     assert http.connections == []
 
 
-def test_of_many_addresses_only_those_that_may_be_are_called(http: Receiver) -> None:
+def test_of_many_addresses_only_the_allowed_ones_are_called(http: Receiver) -> None:
     sender = HttpSender(LOOPBACK, resolve_name=lambda *_: ["127.0.0.2", "10.0.0.1", "127.0.0.1"])
     assert sender.post(f"http://innocent.example:{http.port}/", HEADERS, BODY).status == 204
     assert http.received[0].headers["Host"] == f"innocent.example:{http.port}"
@@ -74,12 +74,12 @@ def test_the_address_that_was_checked_is_the_one_that_is_called(
 ) -> None:
     """A name server that answers something harmless first and our own network afterwards is asked once."""
     rebinding = itertools.chain([["127.0.0.1"]], itertools.repeat(["127.0.0.9"]))
-    called: list[object] = []
+    called: list[tuple[str, int]] = []
     connect = socket.socket.connect
 
-    def watched(self: socket.socket, address: object) -> None:
+    def watched(self: socket.socket, address: tuple[str, int]) -> None:
         called.append(address)
-        connect(self, address)  # type: ignore[arg-type]  # as it came
+        connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", watched)
     monkeypatch.setattr(socket, "getaddrinfo", no_names)
@@ -91,12 +91,12 @@ def test_the_address_that_was_checked_is_the_one_that_is_called(
     assert len(called) == 1
 
 
-def test_a_name_that_the_operator_allows_may_lead_anywhere(http: Receiver) -> None:
+def test_an_allowed_name_may_have_any_address(http: Receiver) -> None:
     sender = HttpSender(parse_allowed("localhost"))
     assert sender.post(f"http://localhost:{http.port}/", HEADERS, BODY).status == 204
 
 
-def test_a_name_that_leads_nowhere_is_told() -> None:
+def test_an_unknown_name_is_reported() -> None:
     def unknown(*_: object) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -124,7 +124,7 @@ def test_a_receiver_that_refuses_is_quoted_by_its_status_alone(http: Receiver) -
     assert (answer.status, answer.error, answer.retry_after_seconds) == (503, "The receiver answered 503.", 120)
 
 
-def test_no_proxy_of_the_environment_is_asked(http: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_proxy_is_not_used(http: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_ports(1)}")
     assert HttpSender(LOOPBACK).post(f"http://127.0.0.1:{http.port}/", HEADERS, BODY).status == 204
@@ -144,7 +144,7 @@ def test_with_tls_the_name_is_what_is_sent_and_checked(certificate: tuple[Path, 
         assert len(https.received) == 1
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(certificate: tuple[Path, Path]) -> None:
+def test_a_self_signed_certificate_is_not_trusted(certificate: tuple[Path, Path]) -> None:
     with receiver(certificate=certificate) as https:
         sender = HttpSender(LOOPBACK, resolve_name=lambda *_: ["127.0.0.1"])
         answer = sender.post(f"https://{NAME}:{https.port}/", HEADERS, BODY)
@@ -152,52 +152,51 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(certificate: tuple
         assert https.received == []
 
 
-def test_nobody_listens() -> None:
+def test_a_refused_connection_is_reported() -> None:
     answer = HttpSender(LOOPBACK).post(f"http://127.0.0.1:{free_ports(1)}/", HEADERS, BODY)
     assert answer.error == "The receiver could not be reached: Connection refused."
 
 
-def never(_: socket.socket) -> None:
+def never(peer: socket.socket) -> None:
     """Say nothing until the sender hangs up."""
-    _.recv(65536)
-    while _.recv(65536):
+    while peer.recv(65536):
         pass
 
 
-def drip_headers(taken: socket.socket) -> None:
-    taken.sendall(b"HTTP/1.1 200 OK\r\n")
+def drip_headers(peer: socket.socket) -> None:
+    peer.sendall(b"HTTP/1.1 200 OK\r\n")
     pause = threading.Event()
     while True:
-        taken.sendall(b"X-More: a\r\n")
+        peer.sendall(b"X-More: a\r\n")
         pause.wait(0.05)
 
 
-def drip_body(taken: socket.socket) -> None:
-    taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+def drip_body(peer: socket.socket) -> None:
+    peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
     pause = threading.Event()
     while True:
-        taken.sendall(b"x")
+        peer.sendall(b"x")
         pause.wait(0.05)
 
 
-def read_slowly(taken: socket.socket) -> None:
+def read_slowly(peer: socket.socket) -> None:
     pause = threading.Event()
-    while taken.recv(1):
+    while peer.recv(1):
         pause.wait(0.01)
 
 
-def test_a_receiver_that_reads_slowly_is_left() -> None:
+def test_a_receiver_that_reads_slowly_times_out() -> None:
     with raw_server(read_slowly) as port:
         sender = HttpSender(LOOPBACK, delivery_seconds=0.5)
         answer = sender.post(f"http://127.0.0.1:{port}/", HEADERS, b"x" * 32 * 1024 * 1024)
     assert (answer.status, answer.error) == (None, "The receiver did not answer in time.")
 
 
-def test_a_receiver_that_refuses_before_it_has_read_everything_is_heard() -> None:
-    def talk(taken: socket.socket) -> None:
-        taken.recv(1)
-        taken.sendall(b"HTTP/1.1 413 Too Large\r\nretry-AFTER: 7\r\nContent-Length: 0\r\n\r\n")
-        taken.shutdown(socket.SHUT_RDWR)
+def test_a_refusal_before_the_body_was_read_counts() -> None:
+    def talk(peer: socket.socket) -> None:
+        peer.recv(1)
+        peer.sendall(b"HTTP/1.1 413 Too Large\r\nretry-AFTER: 7\r\nContent-Length: 0\r\n\r\n")
+        peer.shutdown(socket.SHUT_RDWR)
 
     with raw_server(talk) as port:
         answer = HttpSender(LOOPBACK).post(f"http://127.0.0.1:{port}/", HEADERS, b"x" * 1024)
@@ -205,25 +204,25 @@ def test_a_receiver_that_refuses_before_it_has_read_everything_is_heard() -> Non
 
 
 @pytest.mark.parametrize("talk", [never, drip_headers])
-def test_a_receiver_that_keeps_it_waiting_is_left(talk: object) -> None:
-    with raw_server(talk) as port:  # type: ignore[arg-type]  # one of the above
+def test_a_receiver_that_answers_slowly_times_out(talk: Callable[[socket.socket], None]) -> None:
+    with raw_server(talk) as port:
         answer = HttpSender(LOOPBACK, delivery_seconds=0.5).post(f"http://127.0.0.1:{port}/", HEADERS, BODY)
     assert (answer.status, answer.error) == (None, "The receiver did not answer in time.")
 
 
-def test_a_status_counts_even_if_the_rest_never_comes() -> None:
+def test_a_status_counts_without_the_rest_of_the_answer() -> None:
     with raw_server(drip_body) as port:
         answer = HttpSender(LOOPBACK, delivery_seconds=0.5).post(f"http://127.0.0.1:{port}/", HEADERS, BODY)
     assert answer.status == 200
 
 
-def test_no_more_of_an_answer_is_read_than_said() -> None:
+def test_an_answer_is_read_up_to_its_bound() -> None:
     sent = []
 
-    def talk(taken: socket.socket) -> None:
-        taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+    def talk(peer: socket.socket) -> None:
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
         while True:
-            sent.append(taken.send(b"x" * 65536))
+            sent.append(peer.send(b"x" * 65536))
 
     with raw_server(talk) as port:
         assert HttpSender(LOOPBACK).post(f"http://127.0.0.1:{port}/", HEADERS, BODY).status == 200
@@ -232,10 +231,10 @@ def test_no_more_of_an_answer_is_read_than_said() -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 999999 OK\r\n\r\n", b"\x16\x03\x01" * 100])
-def test_an_answer_that_is_none_is_told(said: bytes) -> None:
-    def talk(taken: socket.socket) -> None:
-        taken.recv(65536)
-        taken.sendall(said)
+def test_a_malformed_answer_is_reported(said: bytes) -> None:
+    def talk(peer: socket.socket) -> None:
+        peer.recv(65536)
+        peer.sendall(said)
 
     with raw_server(talk) as port:
         answer = HttpSender(LOOPBACK).post(f"http://127.0.0.1:{port}/", HEADERS, BODY)
@@ -243,7 +242,7 @@ def test_an_answer_that_is_none_is_told(said: bytes) -> None:
     assert str(answer.error).startswith("The receiver could not be reached: ")
 
 
-def test_tls_that_never_begins_is_left() -> None:
+def test_a_tls_handshake_that_never_begins_times_out() -> None:
     with raw_server(never) as port:
         answer = HttpSender(LOOPBACK, delivery_seconds=0.5).post(f"https://127.0.0.1:{port}/", HEADERS, BODY)
     assert answer.error == "The receiver did not answer in time."

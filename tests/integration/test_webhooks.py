@@ -1,68 +1,83 @@
-"""The outbox in memory and the real one alike; and an event's whole way to a receiver that verifies it."""
+"""The outbox in memory and the real one behave alike, and an event reaches a receiver that verifies it."""
 
 from __future__ import annotations
 
 import base64
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook as Verifier
 
 from contracts.errors import InvalidDocument, StoreUnavailable
-from contracts.submissions.documents import ATTEMPTS_KEPT, Webhook, WebhookAttempt
+from contracts.submissions.documents import ATTEMPTS_KEPT, Submission, Webhook, WebhookAttempt
 from contracts.submissions.states import SubmissionState
 from contracts.webhooks.policy import event_id
 from contracts.webhooks.targets import parse_allowed
 from gateway.adapters.mongo import submissions as gateway_submissions
 from gateway.adapters.mongo.webhook_replays import MongoWebhookReplays
+from gateway.submissions.ports import WebhookReplays
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.adapters.mongo.webhook_outbox import WINDOWS_SECONDS, MongoOutbox
 from orchestrator.ports import Progress
 from orchestrator.webhooks.delivery import THREADS, Deliverer
+from orchestrator.webhooks.ports import Outbox
 from orchestrator.webhooks.schedule import Delivered, GiveUp, TryAgain
 from orchestrator.webhooks.sender import HttpSender
 from runtime.clock import SystemClock
 from runtime.mongo import Database, connect
+from tests.support.databases import NamedDatabase
 from tests.support.factories import make_submission
 from tests.support.fake_outbox import MemoryOutbox
 from tests.support.fakes import MemoryStore
 from tests.support.local_cluster import free_ports
+from tests.support.present import present
 from tests.support.receivers import receiver
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 URL = "https://receiver.example/$hook"
 
 
-class World:
-    """Both processes' stores over the same documents, and the outbox in them."""
+class Processes:
+    """The gateway's and the orchestrator's stores and the outbox, over the same documents."""
 
-    def __init__(self, front, back, outbox, replays):
+    def __init__(
+        self,
+        front: MemoryStore | gateway_submissions.MongoSubmissions,
+        back: MemoryStore | orchestrator_submissions.MongoSubmissions,
+        outbox: Outbox,
+        replays: WebhookReplays,
+    ) -> None:
         self.front, self.back, self.outbox, self.replays = front, back, outbox, replays
         back.prepare()
         front.ping()
 
-    def accepted(self, url=URL):
+    def accepted(self, url: str | None = URL) -> Submission:
         submission = make_submission(created_at=self.front.now(), webhook=Webhook(url=url) if url else None)
         self.front.accept(submission, b"img")
         return submission
 
-    def ended(self, url=URL):
+    def ended(self, url: str | None = URL) -> Submission:
         submission = self.accepted(url)
-        claim = self.back.claim(submission, "owner", 60, Progress(submission.steps))
+        claim = present(self.back.claim(submission, "owner", 60, Progress(submission.steps)))
         self.back.succeed(claim, Progress(submission.steps), {"digit": 7})
-        return self.back.read(submission.id)
+        return self.read(submission)
 
-    def claimed(self, seconds=60):
+    def claimed(self, seconds: float = 60) -> Submission:
         (due,) = self.outbox.due(10)
-        return self.outbox.claim(due, seconds)
+        return present(self.outbox.claim(due, seconds))
 
-    def webhook(self, submission):
-        return self.back.read(submission.id).webhook
+    def read(self, submission: Submission) -> Submission:
+        return present(self.back.read(submission.id))
 
-    def change(self, submission, **changes):
-        """Write as a careless hand would; dots go into documents."""
+    def webhook(self, submission: Submission) -> Webhook:
+        return present(self.read(submission).webhook)
+
+    def change(self, submission: Submission, **changes: Any) -> None:
+        """Write what no release would; ``__`` in a name goes into a nested document."""
         if isinstance(self.back, MemoryStore):
             document = self.back.documents[submission.id]
             for name, value in changes.items():
@@ -76,187 +91,194 @@ class World:
             self.back._submissions.update_one({"_id": submission.id}, {"$set": named})
 
 
-def attempt(submission, status=500, **changes):
-    now = submission.ended_at
-    return WebhookAttempt(id=event_id(submission), started_at=now, ended_at=now, status=status, **changes)
+def attempt(submission: Submission, status: int | None = 500, error: str | None = None) -> WebhookAttempt:
+    now = present(submission.ended_at)
+    return WebhookAttempt(id=event_id(submission), started_at=now, ended_at=now, status=status, error=error)
 
 
 @pytest.fixture(params=["memory", "mongo"])
-def world(request):
+def processes(request: pytest.FixtureRequest) -> Processes:
     if request.param == "memory":
         store = MemoryStore()
         outbox = MemoryOutbox(store)
-        return World(store, store, outbox, outbox)
+        return Processes(store, store, outbox, outbox)
     return _real(request.getfixturevalue("database"))
 
 
 @pytest.fixture
-def real(database):
+def real(database: NamedDatabase) -> Processes:
     return _real(database)
 
 
-def _real(database):
+def _real(database: NamedDatabase) -> Processes:
     client, name = database
     front, back = (
         gateway_submissions.MongoSubmissions(Database(client, name)),
         orchestrator_submissions.MongoSubmissions(Database(client, name)),
     )
-    return World(front, back, MongoOutbox(Database(client, name)), MongoWebhookReplays(Database(client, name)))
+    return Processes(front, back, MongoOutbox(Database(client, name)), MongoWebhookReplays(Database(client, name)))
 
 
-def test_the_end_makes_it_due_and_nothing_else_does(world):
-    waiting, without = world.accepted(), world.ended(url=None)
-    world.back.claim(waiting, "owner", 60, Progress(waiting.steps))
-    ended = world.ended()
-    (due,) = world.outbox.due(10, recent=True)
+def test_only_a_final_submission_has_a_due_webhook(processes: Processes) -> None:
+    waiting, without = processes.accepted(), processes.ended(url=None)
+    processes.back.claim(waiting, "owner", 60, Progress(waiting.steps))
+    ended = processes.ended()
+    (due,) = processes.outbox.due(10, recent=True)
     assert (due.submission_id, due.url) == (ended.id, URL)
-    assert due.due_at == ended.webhook.due_at == ended.ended_at
-    assert (ended.webhook.tries, ended.webhook.attempts) == (0, [])
-    assert world.back.read(without.id).webhook is None
+    webhook = present(ended.webhook)
+    assert due.due_at == webhook.due_at == ended.ended_at
+    assert (webhook.tries, webhook.attempts) == (0, [])
+    assert processes.read(without).webhook is None
 
 
-def test_failures_and_burials_are_ends(world):
-    first, second = world.accepted(), world.accepted()
-    claim = world.back.claim(first, "owner", 60, Progress(first.steps))
-    world.back.fail(claim, Progress(first.steps), "because")
-    world.back.claim(second, "owner", 60, Progress(second.steps))
-    assert world.back.fail_as_poison(world.back.read(second.id), "poison")
-    assert {due.submission_id for due in world.outbox.due(10)} == {first.id, second.id}
+def test_failed_and_poison_submissions_are_final(processes: Processes) -> None:
+    first, second = processes.accepted(), processes.accepted()
+    claim = present(processes.back.claim(first, "owner", 60, Progress(first.steps)))
+    processes.back.fail(claim, Progress(first.steps), "because")
+    processes.back.claim(second, "owner", 60, Progress(second.steps))
+    assert processes.back.fail_as_poison(processes.read(second), "poison")
+    assert {due.submission_id for due in processes.outbox.due(10)} == {first.id, second.id}
 
 
-def test_of_many_claims_one_wins(world):
-    world.ended()
-    (due,) = world.outbox.due(10)
+def test_of_many_claims_one_wins(processes: Processes) -> None:
+    processes.ended()
+    (due,) = processes.outbox.due(10)
     with ThreadPoolExecutor(8) as pool:
-        claims = list(pool.map(lambda _: world.outbox.claim(due, 60), range(16)))
+        claims = list(pool.map(lambda _: processes.outbox.claim(due, 60), range(16)))
     (claimed,) = [claim for claim in claims if claim]
-    assert claimed.webhook.due_at > due.due_at + timedelta(seconds=59)
-    assert world.outbox.due(10) == []
+    assert present(present(claimed.webhook).due_at) > due.due_at + timedelta(seconds=59)
+    assert processes.outbox.due(10) == []
 
 
-def test_what_is_delivered_is_done(world):
-    submission = world.ended()
-    claimed = world.claimed()
-    world.outbox.record(claimed, attempt(claimed, 200), Delivered())
-    webhook = world.webhook(submission)
+def test_a_delivered_webhook_is_not_due_again(processes: Processes) -> None:
+    submission = processes.ended()
+    claimed = processes.claimed()
+    processes.outbox.record(claimed, attempt(claimed, 200), Delivered())
+    webhook = processes.webhook(submission)
     assert (webhook.due_at, webhook.tries) == (None, 1)
     assert webhook.sent_at is not None
     assert webhook.attempts == [attempt(claimed, 200)]
 
 
-def test_what_failed_is_due_later(world):
-    submission = world.ended()
-    claimed = world.claimed()
-    world.outbox.record(claimed, attempt(claimed, None, error="$NOW"), TryAgain(300))
-    webhook = world.webhook(submission)
-    assert timedelta(seconds=299) < webhook.due_at - submission.ended_at < timedelta(seconds=360)
+def test_a_failed_attempt_makes_it_due_later(processes: Processes) -> None:
+    submission = processes.ended()
+    claimed = processes.claimed()
+    processes.outbox.record(claimed, attempt(claimed, None, error="$NOW"), TryAgain(300))
+    webhook = processes.webhook(submission)
+    assert timedelta(seconds=299) < present(webhook.due_at) - present(submission.ended_at) < timedelta(seconds=360)
     assert webhook.sent_at is None
     assert (webhook.tries, webhook.attempts[0].error) == (1, "$NOW")
-    assert world.outbox.due(10) == []
+    assert processes.outbox.due(10) == []
 
 
-def test_what_is_given_up_is_never_due(world):
-    submission = world.ended()
-    claimed = world.claimed()
-    world.outbox.record(claimed, attempt(claimed, 410), GiveUp("gone"))
-    webhook = world.webhook(submission)
+def test_a_webhook_that_was_given_up_is_never_due(processes: Processes) -> None:
+    submission = processes.ended()
+    claimed = processes.claimed()
+    processes.outbox.record(claimed, attempt(claimed, 410), GiveUp("gone"))
+    webhook = processes.webhook(submission)
     assert (webhook.due_at, webhook.sent_at) == (None, None)
 
 
-def test_the_history_is_bounded(world):
-    submission = world.ended()
+def test_the_stored_attempts_are_bounded(processes: Processes) -> None:
+    submission = processes.ended()
     for status in range(ATTEMPTS_KEPT + 5):
-        claimed = world.claimed(seconds=-1)
-        world.outbox.record(claimed, attempt(claimed, status), TryAgain(-1))
-    webhook = world.webhook(submission)
+        claimed = processes.claimed(seconds=-1)
+        processes.outbox.record(claimed, attempt(claimed, status), TryAgain(-1))
+    webhook = processes.webhook(submission)
     assert [each.status for each in webhook.attempts] == list(range(5, ATTEMPTS_KEPT + 5))
     assert webhook.tries == ATTEMPTS_KEPT + 5
 
 
-def test_a_replay_begins_the_schedule_anew_and_keeps_the_history(world):
-    submission = world.ended()
-    claimed = world.claimed()
-    world.outbox.record(claimed, attempt(claimed, 200), Delivered())
-    assert world.replays.replay(world.back.read(submission.id))
-    webhook = world.webhook(submission)
+def test_a_replay_restarts_the_schedule_and_keeps_the_attempts(processes: Processes) -> None:
+    submission = processes.ended()
+    claimed = processes.claimed()
+    processes.outbox.record(claimed, attempt(claimed, 200), Delivered())
+    assert processes.replays.replay(processes.read(submission))
+    webhook = processes.webhook(submission)
     assert (webhook.tries, webhook.sent_at, len(webhook.attempts)) == (0, None, 1)
-    assert [due.submission_id for due in world.outbox.due(10)] == [submission.id]
+    assert [due.submission_id for due in processes.outbox.due(10)] == [submission.id]
 
 
-def test_a_replay_of_what_has_changed_does_nothing(world):
-    submission = world.ended()
-    world.claimed()
-    assert world.replays.replay(submission.model_copy(update={"fence": 9})) is False
-    assert world.outbox.due(10) == []
+def test_a_replay_of_a_changed_submission_does_nothing(processes: Processes) -> None:
+    submission = processes.ended()
+    processes.claimed()
+    assert processes.replays.replay(submission.model_copy(update={"fence": 9})) is False
+    assert processes.outbox.due(10) == []
 
 
-def test_a_replay_during_a_delivery_is_not_lost(world):
-    submission = world.ended()
-    claimed = world.claimed()
-    assert world.replays.replay(submission)
-    world.outbox.record(claimed, attempt(claimed, 200), Delivered())
-    webhook = world.webhook(submission)
+def test_a_replay_during_a_delivery_is_not_lost(processes: Processes) -> None:
+    submission = processes.ended()
+    claimed = processes.claimed()
+    assert processes.replays.replay(submission)
+    processes.outbox.record(claimed, attempt(claimed, 200), Delivered())
+    webhook = processes.webhook(submission)
     assert webhook.due_at is not None
     assert (webhook.tries, len(webhook.attempts)) == (0, 1)
 
 
-def test_what_has_not_ended_is_dropped(world):
-    submission = world.ended()
-    world.change(submission, state=SubmissionState.QUEUED.value)
-    claimed = world.claimed()
-    world.outbox.drop(claimed)
-    assert world.webhook(submission).due_at is None
-    assert world.outbox.due(10) == []
+def test_a_submission_that_is_not_final_is_dropped(processes: Processes) -> None:
+    submission = processes.ended()
+    processes.change(submission, state=SubmissionState.QUEUED.value)
+    claimed = processes.claimed()
+    processes.outbox.drop(claimed)
+    assert processes.webhook(submission).due_at is None
+    assert processes.outbox.due(10) == []
 
 
-def test_what_is_put_off_is_due_later_unless_somebody_took_it(world):
-    submissions = [world.ended() for _ in range(3)]
-    dues = world.outbox.due(10)
-    taken = world.outbox.claim(dues[0], 60)
-    world.outbox.postpone_all(dues, 30)
-    assert world.outbox.due(10) == []
-    assert world.webhook(taken).due_at == taken.webhook.due_at
-    others = [each for each in submissions if each.id != taken.id]
-    assert all(world.webhook(each).due_at < taken.webhook.due_at for each in others)
-    world.outbox.postpone_all([], 30)
+def test_postponed_webhooks_are_due_later_unless_they_are_claimed(processes: Processes) -> None:
+    submissions = [processes.ended() for _ in range(3)]
+    dues = processes.outbox.due(10)
+    claimed = present(processes.outbox.claim(dues[0], 60))
+    claimed_until = present(present(claimed.webhook).due_at)
+    processes.outbox.postpone_all(dues, 30)
+    assert processes.outbox.due(10) == []
+    assert processes.webhook(claimed).due_at == claimed_until
+    others = [each for each in submissions if each.id != claimed.id]
+    assert all(present(processes.webhook(each).due_at) < claimed_until for each in others)
+    processes.outbox.postpone_all([], 30)
 
 
-def test_what_is_found_is_bounded_and_the_newest_comes_first(world):
-    old, new = world.ended(), [world.ended() for _ in range(3)]
-    world.change(old, webhook__due_at=old.webhook.due_at - timedelta(hours=1))
-    assert {due.submission_id for due in world.outbox.due(3)} == {each.id for each in new}
-    assert old.id in {due.submission_id for due in world.outbox.due(10)}
-    assert old.id not in {due.submission_id for due in world.outbox.due(10, recent=True)}
+def test_due_webhooks_are_bounded_and_the_newest_come_first(processes: Processes) -> None:
+    old, new = processes.ended(), [processes.ended() for _ in range(3)]
+    processes.change(old, webhook__due_at=present(processes.webhook(old).due_at) - timedelta(hours=1))
+    assert {due.submission_id for due in processes.outbox.due(3)} == {each.id for each in new}
+    assert old.id in {due.submission_id for due in processes.outbox.due(10)}
+    assert old.id not in {due.submission_id for due in processes.outbox.due(10, recent=True)}
 
 
 @pytest.mark.parametrize("days", [0.1, 1, 3, 40])
-def test_what_was_left_for_long_is_found(world, days):
-    submission = world.ended()
-    world.change(submission, webhook__due_at=submission.webhook.due_at - timedelta(days=days))
-    assert [due.submission_id for due in world.outbox.due(10)] == [submission.id]
+def test_a_webhook_that_has_long_been_due_is_found(processes: Processes, days: float) -> None:
+    submission = processes.ended()
+    processes.change(submission, webhook__due_at=present(processes.webhook(submission).due_at) - timedelta(days=days))
+    assert [due.submission_id for due in processes.outbox.due(10)] == [submission.id]
     assert days * 86_400 < WINDOWS_SECONDS[-1]
 
 
-def test_one_that_nobody_can_read_is_left_for_a_while(world):
-    submission = world.ended()
-    world.change(submission, state="odd")
-    (due,) = world.outbox.due(10)
+def test_an_unreadable_submission_is_postponed(processes: Processes) -> None:
+    submission = processes.ended()
+    processes.change(submission, state="odd")
+    (due,) = processes.outbox.due(10)
     with pytest.raises(InvalidDocument):
-        world.outbox.claim(due, 60)
-    assert world.outbox.due(10) == []
+        processes.outbox.claim(due, 60)
+    assert processes.outbox.due(10) == []
 
 
-def test_a_database_that_is_not_there_is_told():
+def test_a_database_that_is_down_is_reported() -> None:
     client = connect(f"mongodb://127.0.0.1:{free_ports(1)}", "tests", timeout_seconds=0.3)
     outbox, replays = MongoOutbox(Database(client, "test")), MongoWebhookReplays(Database(client, "test"))
     submission = make_submission(webhook=Webhook(url=URL))
-    for call in (lambda: outbox.due(1), lambda: replays.replay(submission), lambda: outbox.drop(submission)):
+    calls: list[Callable[[], object]] = [
+        lambda: outbox.due(1),
+        lambda: replays.replay(submission),
+        lambda: outbox.drop(submission),
+    ]
+    for call in calls:
         with pytest.raises(StoreUnavailable):
             call()
     client.close()
 
 
-def test_the_index_serves_the_look(real, database):
+def test_a_sparse_index_serves_the_query(real: Processes, database: NamedDatabase) -> None:
     client, name = database
     real.outbox.prepare()
     indexes = client[name]["submissions"].index_information()
@@ -264,8 +286,8 @@ def test_the_index_serves_the_look(real, database):
     assert index["sparse"]
 
 
-def test_an_event_reaches_a_receiver_that_was_down_and_is_verified(real):
-    """Nobody listens at first; then somebody does, and gets the event with the id of the first try."""
+def test_an_event_reaches_a_receiver_that_was_down_and_is_verified(real: Processes) -> None:
+    """The first attempt fails. The receiver then starts and gets the event under the first attempt's id."""
     port = free_ports(1)
     with ThreadPoolExecutor(THREADS) as pool:
         deliverer = Deliverer(
@@ -291,7 +313,7 @@ def test_an_event_reaches_a_receiver_that_was_down_and_is_verified(real):
             assert event["data"]["result"] == {"digit": 7}
             assert received.headers["webhook-id"] == failed.id
             # And once more, on request.
-            assert real.replays.replay(real.back.read(submission.id))
+            assert real.replays.replay(real.read(submission))
             deliverer.ended(submission)
             _until(lambda: len(real.webhook(submission).attempts) == 3)
             again = listening.received[1]
@@ -301,7 +323,7 @@ def test_an_event_reaches_a_receiver_that_was_down_and_is_verified(real):
         loop.join(30)
 
 
-def test_two_orchestrators_send_each_event_once(real):
+def test_two_orchestrators_send_each_event_once(real: Processes) -> None:
     with receiver() as listening, ThreadPoolExecutor(2 * THREADS) as pool:
         sender = HttpSender(parse_allowed("127.0.0.1"))
         deliverers = [Deliverer(real.outbox, sender, SystemClock(real.back.now), [SECRET], pool) for _ in range(2)]
@@ -318,8 +340,8 @@ def test_two_orchestrators_send_each_event_once(real):
         assert sorted(each.path for each in listening.received) == sorted(f"/{n}" for n in range(30))
 
 
-def _until(condition):
-    """Wait for what the threads will do, up to a bound."""
+def _until(condition: Callable[[], object]) -> None:
+    """Wait until the condition holds. Fails after 30 seconds."""
     for _ in range(3000):
         if condition():
             return

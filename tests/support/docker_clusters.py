@@ -44,9 +44,9 @@ import os, sys
 from bson import json_util
 from pymongo import MongoClient
 client = MongoClient(os.environ["SHOWCASE_MONGO_URL"], tz_aware=True)
-kept = client[os.environ.get("SHOWCASE_MONGO_DATABASE", "showcase")].submissions
+submissions = client[os.environ.get("SHOWCASE_MONGO_DATABASE", "showcase")].submissions
 for each in sys.argv[1:]:
-    print(json_util.dumps(kept.find_one({"_id": each})))
+    print(json_util.dumps(submissions.find_one({"_id": each})))
 """
 
 

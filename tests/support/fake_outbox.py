@@ -49,8 +49,8 @@ class MemoryOutbox:
             webhook = self._webhook(submission.id)
             if webhook.get("url") != submission.webhook.url:
                 return
-            kept = attempt.model_dump(exclude_none=True)
-            webhook["attempts"] = [*webhook["attempts"], kept][-ATTEMPTS_KEPT:]
+            stored = attempt.model_dump(exclude_none=True)
+            webhook["attempts"] = [*webhook["attempts"], stored][-ATTEMPTS_KEPT:]
             if webhook.get("due_at") != submission.webhook.due_at:
                 return
             del webhook["due_at"]

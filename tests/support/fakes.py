@@ -38,7 +38,7 @@ from tests.support.factories import NOW
 
 
 class FakeClock:
-    """Time passes only when somebody sleeps, or when a test says so."""
+    """Time passes only when code sleeps, or when a test advances it."""
 
     def __init__(self) -> None:
         self.time = NOW
@@ -272,8 +272,8 @@ class MemoryStore:
         known = self.documents.get(submission_id, {}).get("webhook")
         if not known:
             return {}
-        kept = {"url": known["url"], "attempts": known["attempts"], "tries": 0, "due_at": self.now()}
-        return {"webhook": kept}
+        due = {"url": known["url"], "attempts": known["attempts"], "tries": 0, "due_at": self.now()}
+        return {"webhook": due}
 
     def _later(self, seconds: float) -> datetime:
         return self.now() + timedelta(seconds=seconds)
@@ -353,7 +353,7 @@ class FakeLetters:
 
 
 class FakeEventPublisher:
-    """Remembers what was told."""
+    """Records the published events."""
 
     def __init__(self) -> None:
         self.changes: list[SubmissionChanged] = []
@@ -363,7 +363,7 @@ class FakeEventPublisher:
 
 
 class FakeJobPublisher:
-    """Remembers the rings: (submission id, delay in seconds). ``away`` makes every call fail."""
+    """Records the published jobs: (submission id, delay in seconds). ``away`` makes each call fail."""
 
     def __init__(self) -> None:
         self.published: list[tuple[str, float]] = []

@@ -64,8 +64,8 @@ class LocalCluster:
         """Return those that are stored, as an operator may look at them."""
         known = self.environment()
         with MongoClient[Any](known["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000) as client:
-            kept = client[known["SHOWCASE_MONGO_DATABASE"]][layout.SUBMISSIONS]
-            found = [kept.find_one({"_id": each}) for each in submission_ids]
+            submissions = client[known["SHOWCASE_MONGO_DATABASE"]][layout.SUBMISSIONS]
+            found = [submissions.find_one({"_id": each}) for each in submission_ids]
             return [from_document(each) for each in found if each is not None]
 
     def model_url(self, model: str) -> str:

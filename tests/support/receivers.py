@@ -1,4 +1,4 @@
-"""Web servers that receive webhooks, on loopback: good ones, and every kind that a sender must survive."""
+"""Web servers that receive webhooks, on loopback: good ones, and each kind that a sender must survive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Keeps what it gets. ``answers`` are the statuses of the next ones, then 204; none while it is ``holding``."""
+    """Records each request. ``answers`` are the next statuses, then 204; it does not answer while it is ``holding``."""
 
     port: int
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -44,23 +44,23 @@ def receiver(port: int = 0, certificate: tuple[Path, Path] | None = None) -> Ite
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            kept.connections.append(self.client_address[0])
+            made.connections.append(self.client_address[0])
             length = int(self.headers["Content-Length"])
-            kept.received.append(Received(self.path, dict(self.headers), self.rfile.read(length)))
-            if kept.holding is not None:
-                kept.holding.wait(60)
-            status, headers = kept.answers.pop(0) if kept.answers else (204, {})
+            made.received.append(Received(self.path, dict(self.headers), self.rfile.read(length)))
+            if made.holding is not None:
+                made.holding.wait(60)
+            status, headers = made.answers.pop(0) if made.answers else (204, {})
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             if status != 204:
-                self.send_header("Content-Length", str(kept.answer_bytes))
+                self.send_header("Content-Length", str(made.answer_bytes))
             self.end_headers()
             if status != 204:
                 try:
-                    self.wfile.write(b"x" * kept.answer_bytes)
+                    self.wfile.write(b"x" * made.answer_bytes)
                 except OSError:
-                    self.close_connection = True  # who sent it has read enough
+                    self.close_connection = True  # the sender has read enough
 
         def log_message(self, *_: object) -> None:
             """Nothing."""
@@ -72,16 +72,16 @@ def receiver(port: int = 0, certificate: tuple[Path, Path] | None = None) -> Ite
             """A sender that hangs up, or does not trust us, is what some tests are about."""
 
     server = Server(("127.0.0.1", port), Handler)
-    kept = Receiver(server.server_port)
+    made = Receiver(server.server_port)
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
-        context.sni_callback = lambda _socket, name, _context: kept.server_names.append(name)
+        context.sni_callback = lambda _socket, name, _context: made.server_names.append(name)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     loop = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     loop.start()
     try:
-        yield kept
+        yield made
     finally:
         server.shutdown()
         server.server_close()

@@ -1,4 +1,4 @@
-"""``python -m tests.support.skewed gateway|orchestrator SECONDS`` runs that process with its date so far off."""
+"""``python -m tests.support.skewed gateway|orchestrator SECONDS`` runs that process with its date off by SECONDS."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ OURS = ("gateway", "orchestrator", "contracts")
 
 
 def skew(seconds: float) -> None:
-    """Shift what every module of ours that is loaded, and every library, takes for the date."""
-    told = time.time
+    """Shift the date for each loaded module of ours and for each library."""
+    real_time = time.time
 
     class Skewed(REAL):
         @classmethod
-        def now(cls, tz=None):
+        def now(cls, tz: datetime.tzinfo | None = None) -> Skewed:
             return super().now(tz) + datetime.timedelta(seconds=seconds)
 
-    time.time = lambda: told() + seconds
+    time.time = lambda: real_time() + seconds
     for name, module in list(sys.modules.items()):
         if name.split(".", maxsplit=1)[0] in OURS and getattr(module, "datetime", None) is REAL:
-            module.datetime = Skewed
+            vars(module)["datetime"] = Skewed
 
 
 def main() -> None:

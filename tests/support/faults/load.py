@@ -34,7 +34,7 @@ ANSWER_SECONDS = 60
 
 @dataclass
 class Sent:
-    """One request: when it was sent, the id that came back, or that the client was told to try again."""
+    """One request: when it was sent, and the id that came back or that the gateway asked for a retry."""
 
     sent: datetime
     retryable: bool = False
@@ -85,7 +85,8 @@ class Load:
             files={"image": ("x.png", picture)},
             data={"workflow_name": workflow},
         ).prepare()
-        body = bytes(form.body or b"")
+        body = form.body
+        assert isinstance(body, bytes)  # a form with a file in it
         begun, go_on = threading.Event(), threading.Event()
 
         def halves() -> Iterator[bytes]:
@@ -137,7 +138,7 @@ class Load:
 
 
 def doubled(records: list[Submission]) -> int:
-    """Count steps that succeeded more than once: an effect that somebody could see twice."""
+    """Count steps that succeeded more than once: an effect that a client could see twice."""
     return sum(
         sum(attempt.error is None for attempt in step.attempts) > 1 for record in records for step in record.steps
     )

@@ -91,13 +91,13 @@ def rows_of(faults: list[Fault], sent: list[Sent], records: list[Submission]) ->
     for fault, begin, end in zip(faults, begins, ends, strict=True):
         ours = [each for each in sent if begin <= each.sent < end]
         accepted = [each.submission_id for each in ours if each.submission_id]
-        kept = [known[each] for each in accepted if each in known]
+        stored = [known[each] for each in accepted if each in known]
         rows.append(
             Row(
                 fault=fault,
                 accepted=len(accepted),
-                final=sum(record.state.terminal for record in kept),
-                doubled=doubled(kept),
+                final=sum(record.state.terminal for record in stored),
+                doubled=doubled(stored),
                 refused=sum(each.retryable for each in ours),
                 # Before the last one there is no time to catch up: the next fault comes first.
                 caught_up_seconds=seconds_until_newcomer(records, fault.back) if fault is faults[-1] else None,

@@ -1,7 +1,7 @@
-"""A proxy in front of the database that knows where each submission is, and breaks something just then.
+"""A proxy in front of the database that knows where each submission is, and breaks something at that moment.
 
-What the two processes ask of the database marks every step of a submission's way (docs/how-it-works.md, "Round trips
-to the database"): whoever holds up one call, or its answer, holds a submission at one moment of it.
+The two processes' database calls mark each step of a submission (docs/how-it-works.md, "Round trips
+to the database"): a proxy that holds one call, or its answer, holds a submission at that step.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Tripwire:
             assert here.wait(SPRING_SECONDS), f"no submission came to the moment {moment.name!r}"
             begun = time.monotonic()
             yield
-            assert time.monotonic() - begun < HELD_SECONDS, f"who asked at the moment {moment.name!r} waits no more"
+            assert time.monotonic() - begun < HELD_SECONDS, f"the caller at the moment {moment.name!r} waits no more"
         finally:
             released.set()
 
@@ -98,7 +98,7 @@ class Tripwire:
         time.sleep(INSIDE_SECONDS)
 
     def until_pace(self, per_second: int, seconds: float) -> float:
-        """Return the seconds until so many succeed within one; infinity when that takes longer than ``seconds``."""
+        """Return the seconds until ``per_second`` succeed in one second; infinity if it takes more than ``seconds``."""
         begun = time.monotonic()
 
         def at_pace() -> bool:
@@ -150,7 +150,7 @@ class Tripwire:
                         self._tell_result()
                 target.sendall(message)
         except OSError:
-            pass  # one end has gone; the other one is told
+            pass  # one end has gone; the other one is closed below
         for end in (source, target):
             try:
                 end.shutdown(socket.SHUT_RDWR)

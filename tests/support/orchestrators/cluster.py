@@ -118,7 +118,7 @@ class Cluster:
             self.broken.append(f"threads wait for each other: {[actor.call for actor in self.actors]}")
 
     def look(self) -> None:
-        """Write down what is wrong with what is stored now, whoever wrote it."""
+        """Record each broken promise in what is stored now."""
         for identity, document in self.store.documents.items():
             workflow = self._workflows[document["workflow"]["name"]]
             images = {name: image.data for name, image in self.store.images.items()}
@@ -133,7 +133,7 @@ class Cluster:
             if actor is actor.root and actor.notes.get(WORKING) and claim and self.store.holds(claim):
                 held = [each for each, _ in actor.process.held.all()]
                 if claim not in held:
-                    self.broken.append(f"{claim} is worked on and nobody renews its lease")
+                    self.broken.append(f"{claim} is worked on and no process renews its lease")
 
     def calm_down(self, rounds: int) -> None:
         """End all faults and let time pass; whatever was accepted must then come to an end."""

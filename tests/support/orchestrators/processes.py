@@ -169,7 +169,7 @@ def started(process: Process | Front, work: Callable[[], object]) -> Actor:
             work()
         except (StoreUnavailable, BrokerUnavailable):
             pass  # their loops try again later
-        except Exception as error:  # noqa: BLE001  # told to the test, which runs in another thread
+        except Exception as error:  # noqa: BLE001  # for the test, which runs in another thread
             process.store.broken.append(f"{work} raised {error!r}")
 
     process.actors.append(Actor(process, guarded))

@@ -1,9 +1,9 @@
 """A store and models that watch what is done to them: every broken promise of the state machine is written down.
 
 What is promised about calls: an owner calls a step at most once under one claim (a call's own retries are part of
-it), and only a step that its last accepted write recorded as running. So whoever still owns a submission never
-calls what is settled; whoever lost it, or saw it end, makes at most the calls that were under way or announced by
-then, and begins nothing new.
+it), and only a step that its last accepted write recorded as running. So the owner of a submission never calls a
+settled step; an owner that lost it, or saw it end, makes at most the calls that were under way or announced by then,
+and begins nothing new.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.fakes import FakeClock, MemoryStore
 from tests.support.orchestrators.stage import Actor, current, here
 
 FENCED = {SubmissionState.RUNNING, SubmissionState.CANCELED}
-"""States that nobody enters under the fence of before: whoever had it is to write nothing more."""
+"""States that raise the fence on entry: the owner before may write nothing more."""
 
 Outputs = dict[str, dict[str, Any]]
 """By name, what the steps that succeeded answered."""

@@ -139,7 +139,7 @@ class Gated:
 
 
 class StagedFuture(Future[Any]):
-    """Whoever waits for it stands until it is done."""
+    """A thread that waits for it stands until it is done."""
 
     def result(self, timeout: float | None = None) -> Any:
         here().stand("result", self.done)
@@ -163,7 +163,7 @@ class Threads:
                 actor.notes |= actor.root.notes  # what its root knew when it began
             try:
                 future.set_result(work(*arguments))
-            except Exception as error:  # noqa: BLE001  # a pool hands every error to whoever waits
+            except Exception as error:  # noqa: BLE001  # a pool hands each error to the waiting thread
                 future.set_exception(error)
 
         parent = current()
