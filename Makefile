@@ -3,7 +3,9 @@
 BIN := .venv/bin
 CLUSTER := $(BIN)/python -m deploy.local
 # Packages are checked as strictly as they were written; those of the models only as far as torch has types.
-TYPED := contracts runtime gateway orchestrator admin deploy/local deploy/torchserve client/src
+TYPED := contracts runtime gateway orchestrator admin deploy/local deploy/torchserve client/src \
+	tests/system tests/unit/gateway tests/unit/admin tests/unit/orchestrator tests/unit/client \
+	tests/unit/contracts tests/unit/runtime tests/conftest.py
 ARGS ?=
 
 .PHONY: help

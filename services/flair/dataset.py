@@ -49,7 +49,7 @@ class Slices:
     @property
     def labels(self) -> np.ndarray:
         """(N,) bool: whether the slice shows any abnormality."""
-        return self.masks.any(axis=(1, 2))
+        return np.asarray(self.masks.any(axis=(1, 2)))
 
 
 def patient_folders(data: Path) -> dict[str, Path]:

@@ -10,8 +10,8 @@ import pytest
 from admin.__main__ import run
 from contracts.workflows.catalogue import Catalogue, load_catalogue
 from tests.support.checkout import CHECKOUT
+from tests.support.pages import PAGES
 from tests.unit.admin.conftest import MemorySystem
-from tests.unit.docs.test_docs import PAGES
 
 COMMAND = re.compile(r"^[^`\n]*python -m admin (.+)", re.MULTILINE)
 SHOWN = {command for page in PAGES for command in COMMAND.findall(page.read_text())}

@@ -7,24 +7,23 @@ from html import escape
 from pathlib import Path
 
 import pytest
-from pydantic_settings import BaseSettings
 
 from contracts.submissions.states import SubmissionState
 from contracts.workflows.workflow_file import parse_workflow
 from gateway.settings import GatewaySettings
 from orchestrator.settings import OrchestratorSettings
-from runtime.settings import SharedSettings, describe
+from runtime.settings import ConnectionSettings, SharedSettings, describe
 from tests.faults.test_matrix import NORMAL_PER_SECOND, STOPPED_SECONDS
 from tests.support.checkout import CHECKOUT, DOCS
 from tests.support.faults.load import PER_SECOND
 from tests.support.faults.table import HEAD
 from tests.support.pages import IN_DOCS, PAGES, README, anchors, blocks, name_of, section
-from tests.system.conftest import THIRD_WORKFLOW
+from tests.support.system import THIRD_WORKFLOW
 
 CONFIGURATION = DOCS / "configuration.md"
 
 
-def rows(settings: type[BaseSettings], without: type[BaseSettings] | None = None) -> list[str]:
+def rows(settings: type[ConnectionSettings], without: type[ConnectionSettings] | None = None) -> list[str]:
     left_out = set(describe(without)) if without else set()
     return [
         f"| `{name}` | `{default}` | {escape(meaning, quote=False)} |"
