@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gateway.submissions.results import pixel_rows
-from tests.system.conftest import Client
+from tests.support.system import Client
 
 
 def pictures(samples: Path) -> list[tuple[str, str]]:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.support.checkout import CHECKOUT
-from tests.system.conftest import Client, eventually
+from tests.support.local_cluster import LocalCluster
+from tests.support.system import Client, eventually
 
 WORKFLOW = "workflow_777"
 
@@ -40,9 +41,9 @@ def test_models_are_described_and_seen_to_answer(client: Client, samples: Path) 
 
 
 @pytest.mark.clusters("local")
-def test_an_alias_that_an_operator_sets_is_followed(client: Client, samples: Path) -> None:
+def test_an_alias_that_an_operator_sets_is_followed(client: Client, cluster: LocalCluster, samples: Path) -> None:
     def operator(*words: str) -> str:
-        known = client.cluster.environment()  # type: ignore[attr-defined]  # the local cluster has it
+        known = cluster.environment()
         settings = {name: value for name, value in known.items() if name.startswith("SHOWCASE_")}
         ran = subprocess.run(
             [sys.executable, "-m", "admin", "aliases", *words],

@@ -12,6 +12,9 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,29 +23,33 @@ from PIL import Image
 import showcase
 from showcase import Client as Library
 from tests.support.checkout import CHECKOUT
+from tests.support.local_cluster import LocalCluster
 from tests.support.receivers import receiver
-from tests.system.conftest import eventually
+from tests.support.system import Client, Cluster, eventually
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
-def library(cluster):
+def library(cluster: Cluster) -> Iterator[Library]:
     with Library(cluster.url) as made:
         yield made
 
 
-@pytest.fixture(scope="module")
-def shell(cluster):
-    """Run ``showcase`` as a process of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCASE_")}
-    environment |= {"SHOWCASE_URL": cluster.url, "PYTHONPATH": str(CHECKOUT / "client" / "src")}
+class Shell:
+    """Runs ``showcase`` as a process of its own, against the cluster at ``url``."""
 
-    def run(*arguments, cwd=CHECKOUT, expect=0):
+    def __init__(self, url: str) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCASE_")}
+        self.environment = inherited | {"SHOWCASE_URL": url, "PYTHONPATH": str(CHECKOUT / "client" / "src")}
+
+    def __call__(
+        self, *arguments: str | Path, cwd: Path = CHECKOUT, expect: int = 0
+    ) -> subprocess.CompletedProcess[str]:
         ran = subprocess.run(
             [sys.executable, "-m", "showcase", *map(str, arguments)],
             cwd=cwd,
-            env=environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -53,35 +60,60 @@ def shell(cluster):
         assert "Traceback" not in ran.stderr
         return ran
 
-    run.environment = environment
-    return run
+
+class StoppedModels:
+    """Model servers whose process is stopped until ``resume``, so that submissions stay under way."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self._pid, signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def shell(cluster: Cluster) -> Shell:
+    return Shell(cluster.url)
 
 
 @pytest.fixture
-def mine():
+def stopped_models(cluster: LocalCluster) -> Iterator[StoppedModels]:
+    stopped = StoppedModels(cluster.pid("torchserve"))
+    yield stopped
+    stopped.resume()
+
+
+@pytest.fixture
+def mine() -> dict[str, str]:
     """Metadata that only one test's submissions have."""
     return {"test": uuid.uuid4().hex}
 
 
-def values(ran):
+def result_of(submission: showcase.Submission) -> dict[str, Any]:
+    assert submission.result is not None
+    return submission.result
+
+
+def values(ran: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
-def test_three_lines_read_a_digit(cluster, monkeypatch):
+def test_three_lines_read_a_digit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOWCASE_URL", cluster.url)
     monkeypatch.chdir(CHECKOUT)
     result = Library().submit("samples/digits/digit_7.png", workflow="workflow_000", wait=60)
-    assert result.result["digit"] == 7
+    assert result_of(result)["digit"] == 7
     assert result.succeeded
     assert result.workflow.version == "v1.0.0"
 
 
-def test_everything_about_a_submission_comes_back(library, samples, mine):
+def test_everything_about_a_submission_comes_back(library: Library, samples: Path, mine: dict[str, str]) -> None:
     picture = samples / "flair" / "lesion_1.png"
-    heard = []
+    heard: list[showcase.Event] = []
     submission = library.submit(picture, "workflow_001", "stable", mine)
     ended = library.wait(submission.id, 60, on_event=heard.append)
-    assert ended.result["label"] == "abnormality"
+    assert result_of(ended)["label"] == "abnormality"
     assert ended.metadata == mine
     assert library.input(ended.id) == picture.read_bytes()
     assert [each.name for each in library.artifacts(ended.id)] == ["mask.png", "overlay.png"]
@@ -96,17 +128,19 @@ def test_everything_about_a_submission_comes_back(library, samples, mine):
     assert ("step.succeeded", "segmentation") in moves
     record = library.record(ended.id)
     assert [step.state for step in record.steps] == ["succeeded", "succeeded"]
-    assert record.steps[1].gate.value is True
+    gate = record.steps[1].gate
+    assert gate is not None
+    assert gate.value is True
     assert all(step.attempts for step in record.steps)
     assert [each.id for each in library.list(metadata=mine)] == [ended.id]
 
 
-def test_one_key_is_one_submission_also_at_the_same_time(library, samples, mine):
+def test_one_key_is_one_submission_also_at_the_same_time(library: Library, samples: Path, mine: dict[str, str]) -> None:
     picture = (samples / "digits" / "digit_3.png").read_bytes()
     key = uuid.uuid4().hex
-    made = []
+    made: list[str] = []
 
-    def submit():
+    def submit() -> None:
         made.append(library.submit(picture, "workflow_000", metadata=mine, idempotency_key=key).id)
 
     threads = [threading.Thread(target=submit) for _ in range(8)]
@@ -121,7 +155,7 @@ def test_one_key_is_one_submission_also_at_the_same_time(library, samples, mine)
         library.submit(picture, "workflow_001", metadata=mine, idempotency_key=key)
 
 
-def test_events_are_told_once_in_order_and_go_on_where_they_were_left(library, samples):
+def test_events_are_told_once_in_order_and_go_on_where_they_were_left(library: Library, samples: Path) -> None:
     for _ in range(20):
         submission = library.submit(samples / "digits" / "digit_1.png", "workflow_000")
         numbers = [int(event.id) for event in library.events(submission.id) if event.numbered]
@@ -131,7 +165,7 @@ def test_events_are_told_once_in_order_and_go_on_where_they_were_left(library, s
     assert list(library.events(submission.id, after=str(numbers[-1]))) == []
 
 
-def test_a_stream_of_events_comes_whole_over_the_wire(client, library, samples):
+def test_a_stream_of_events_comes_whole_over_the_wire(client: Client, library: Library, samples: Path) -> None:
     for _ in range(40):
         submission = library.submit(samples / "digits" / "digit_1.png", "workflow_000")
         # This library raises for a body that ends before its last chunk.
@@ -142,12 +176,14 @@ def test_a_stream_of_events_comes_whole_over_the_wire(client, library, samples):
 
 
 @pytest.mark.clusters("local")
-def test_watching_outlives_the_gateway(cluster, library, samples, stopped_models):
+def test_watching_outlives_the_gateway(
+    cluster: LocalCluster, library: Library, samples: Path, stopped_models: StoppedModels
+) -> None:
     submission = library.submit(samples / "digits" / "digit_2.png", "workflow_000")
-    heard = []
+    heard: list[showcase.Event] = []
     reached = threading.Event()
 
-    def watch():
+    def watch() -> None:
         for event in library.events(submission.id):
             heard.append(event)
             reached.set()
@@ -164,25 +200,10 @@ def test_watching_outlives_the_gateway(cluster, library, samples, stopped_models
     assert heard[-1].type == "submission.succeeded"
 
 
-@pytest.fixture
-def stopped_models(cluster):
-    """Model servers that stand still until they are told to go on, so that submissions stay under way."""
-
-    class Stopped:
-        def __init__(self):
-            self.pid = cluster.pid("torchserve")
-            os.kill(self.pid, signal.SIGSTOP)
-
-        def resume(self):
-            os.kill(self.pid, signal.SIGCONT)
-
-    stopped = Stopped()
-    yield stopped
-    stopped.resume()
-
-
 @pytest.mark.clusters("local")
-def test_a_canceled_submission_stays_so_until_it_is_put_to_work_again(library, shell, samples, stopped_models):
+def test_a_canceled_submission_stays_so_until_it_is_put_to_work_again(
+    library: Library, shell: Shell, samples: Path, stopped_models: StoppedModels
+) -> None:
     submission = library.submit(samples / "digits" / "digit_2.png", "workflow_000")
     with pytest.raises(showcase.WaitTimedOut):
         library.wait(submission.id, 0.2)
@@ -194,7 +215,7 @@ def test_a_canceled_submission_stays_so_until_it_is_put_to_work_again(library, s
     assert "submission canceled" in shell("watch", submission.id, expect=1).stdout.splitlines()[-1]
     assert library.cancel(submission.id).state == "canceled"
     assert shell("retry", submission.id).stdout == f"{submission.id}  queued\n"
-    assert library.wait(submission.id, 60).result["digit"] == 2
+    assert result_of(library.wait(submission.id, 60))["digit"] == 2
     history = [event for event in library.events(submission.id) if event.numbered]
     assert [int(event.id) for event in history] == list(range(1, len(history) + 1))
     ends = [event.type for event in history if event.ends]
@@ -207,7 +228,7 @@ def test_a_canceled_submission_stays_so_until_it_is_put_to_work_again(library, s
         library.cancel(submission.id)
 
 
-def test_what_is_refused_is_a_typed_error_with_the_servers_sentence(library, samples):
+def test_what_is_refused_is_a_typed_error_with_the_servers_sentence(library: Library, samples: Path) -> None:
     picture = samples / "digits" / "digit_1.png"
     for attempt, kind in (
         (lambda: library.get(NOWHERE), showcase.NotFound),
@@ -228,7 +249,7 @@ def test_what_is_refused_is_a_typed_error_with_the_servers_sentence(library, sam
         assert caught.value.problem["type"] == f"/problems/{caught.value.code}"
 
 
-def test_a_deleted_submission_is_gone_with_its_images(library, shell, samples):
+def test_a_deleted_submission_is_gone_with_its_images(library: Library, shell: Shell, samples: Path) -> None:
     submission = library.submit(samples / "digits" / "digit_4.png", "workflow_000", wait=60)
     assert shell("delete", "--yes", submission.id).stdout == f"{submission.id}  deleted\n"
     for look in (library.get, library.input, library.record):
@@ -237,7 +258,9 @@ def test_a_deleted_submission_is_gone_with_its_images(library, shell, samples):
     shell("show", submission.id, expect=3)
 
 
-def test_a_list_pages_through_all_that_fits(library, shell, samples, mine):
+def test_a_list_pages_through_all_that_fits(
+    library: Library, shell: Shell, samples: Path, mine: dict[str, str]
+) -> None:
     made = [library.submit(samples / "digits" / f"digit_{n}.png", "workflow_000", metadata=mine).id for n in range(7)]
     found = [each.id for each in library.list(metadata=mine, page_size=3)]
     assert sorted(found) == sorted(made)
@@ -251,7 +274,9 @@ def test_a_list_pages_through_all_that_fits(library, shell, samples, mine):
     assert "No submission matches" in shell("list", "-m", "test=none").stderr
 
 
-def test_an_export_is_lines_or_a_table(library, shell, samples, mine, tmp_path):
+def test_an_export_is_lines_or_a_table(
+    library: Library, shell: Shell, samples: Path, mine: dict[str, str], tmp_path: Path
+) -> None:
     ids = {
         library.submit(samples / "digits" / f"digit_{n}.png", "workflow_000", metadata=mine, wait=60).id for n in (1, 2)
     }
@@ -266,7 +291,7 @@ def test_an_export_is_lines_or_a_table(library, shell, samples, mine, tmp_path):
     assert library.export(io.BytesIO(), "csv", metadata=mine) == file.stat().st_size
 
 
-def test_submit_and_wait_tells_each_step_and_writes_the_pictures(shell, samples, tmp_path):
+def test_submit_and_wait_tells_each_step_and_writes_the_pictures(shell: Shell, samples: Path, tmp_path: Path) -> None:
     picture = samples / "flair" / "lesion_1.png"
     ran = shell("submit", picture, "--workflow", "workflow_001", "--wait", cwd=tmp_path)
     assert re.search(r"^classification succeeded$", ran.stderr, re.MULTILINE)
@@ -277,7 +302,9 @@ def test_submit_and_wait_tells_each_step_and_writes_the_pictures(shell, samples,
     assert set(np.unique(np.array(Image.open(tmp_path / "lesion_1.mask.png")))) == {0, 255}
 
 
-def test_a_skipped_step_is_told_with_its_gate_and_kept_in_the_record(shell, samples, tmp_path):
+def test_a_skipped_step_is_told_with_its_gate_and_kept_in_the_record(
+    shell: Shell, samples: Path, tmp_path: Path
+) -> None:
     ran = shell("submit", samples / "flair" / "normal_1.png", "-w", "workflow_001", "--wait", "--json", "-o", tmp_path)
     gate = "classification.label == 'abnormality' is false (classification.label = no_abnormality)"
     assert f"segmentation skipped: {gate}" in ran.stderr
@@ -292,7 +319,7 @@ def test_a_skipped_step_is_told_with_its_gate_and_kept_in_the_record(shell, samp
     assert [step["state"] for step in record["steps"]] == ["succeeded", "skipped"]
 
 
-def test_images_that_are_refused_do_not_keep_the_others(shell, samples, tmp_path):
+def test_images_that_are_refused_do_not_keep_the_others(shell: Shell, samples: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.png"
     text.write_text("no image")
     out = tmp_path / "out"
@@ -305,7 +332,9 @@ def test_images_that_are_refused_do_not_keep_the_others(shell, samples, tmp_path
     assert ran.stderr.count("showcase: ") == 2
 
 
-def test_download_brings_the_image_and_all_that_was_made_of_it(library, shell, samples, tmp_path):
+def test_download_brings_the_image_and_all_that_was_made_of_it(
+    library: Library, shell: Shell, samples: Path, tmp_path: Path
+) -> None:
     picture = samples / "flair" / "lesion_2.png"
     submission = library.submit(picture, "workflow_001", wait=60)
     files = json.loads(shell("download", submission.id, "--out", tmp_path, "--json").stdout)
@@ -314,7 +343,7 @@ def test_download_brings_the_image_and_all_that_was_made_of_it(library, shell, s
     assert (tmp_path / f"{submission.id}.mask.png").read_bytes() == library.artifact(submission.id, "mask.png")
 
 
-def test_the_catalogue_is_shown_with_graphs_and_where_models_are_served(library, shell):
+def test_the_catalogue_is_shown_with_graphs_and_where_models_are_served(library: Library, shell: Shell) -> None:
     assert {"workflow_000", "workflow_001"} <= {each.name for each in library.workflows()}
     listed = shell("workflows").stdout
     assert re.search(r"^workflow_001 +v1\.0\.0 +v1\.0\.0 +FLAIR abnormality", listed, re.MULTILINE)
@@ -324,10 +353,12 @@ def test_the_catalogue_is_shown_with_graphs_and_where_models_are_served(library,
     models = shell("models").stdout
     assert "digit_recognizer@1.0.0" in models
     assert "workflow_000.recognition" in models
-    assert library.model("digit_recognizer").versions[0].weights.digest.startswith("sha256:")
+    weights = library.model("digit_recognizer").versions[0].weights
+    assert weights is not None
+    assert weights.digest.startswith("sha256:")
 
 
-def test_the_doctor_finds_a_whole_cluster_whole(cluster, shell):
+def test_the_doctor_finds_a_whole_cluster_whole(cluster: Cluster, shell: Shell) -> None:
     told = shell("doctor").stdout
     assert f"{cluster.url} answers" in told
     found = values(shell("doctor", "--json"))
@@ -339,7 +370,9 @@ def test_the_doctor_finds_a_whole_cluster_whole(cluster, shell):
 
 
 @pytest.mark.clusters("local")
-def test_the_doctor_names_what_is_missing_and_how_to_mend_it(cluster, client, shell):
+def test_the_doctor_names_what_is_missing_and_how_to_mend_it(
+    cluster: LocalCluster, client: Client, shell: Shell
+) -> None:
     os.kill(cluster.pid("orchestrator"), signal.SIGSTOP)
     stopped = cluster.pid("orchestrator")
     try:
@@ -352,14 +385,16 @@ def test_the_doctor_names_what_is_missing_and_how_to_mend_it(cluster, client, sh
     client.until_ready()
 
 
-def test_the_doctor_says_how_to_start_what_does_not_run(shell):
+def test_the_doctor_says_how_to_start_what_does_not_run(shell: Shell) -> None:
     ran = shell("doctor", "--url", "http://127.0.0.1:9", expect=4)
     assert "Connection refused" in ran.stdout
     assert "make up" in ran.stdout
 
 
 @pytest.mark.clusters("local")
-def test_ctrl_c_ends_a_wait_at_once_and_says_what_goes_on(shell, samples, stopped_models):
+def test_ctrl_c_ends_a_wait_at_once_and_says_what_goes_on(
+    shell: Shell, samples: Path, stopped_models: StoppedModels
+) -> None:
     arguments = ["submit", str(samples / "digits" / "digit_1.png"), "-w", "workflow_000", "--wait"]
     process = subprocess.Popen(
         [sys.executable, "-m", "showcase", *arguments],
@@ -369,6 +404,7 @@ def test_ctrl_c_ends_a_wait_at_once_and_says_what_goes_on(shell, samples, stoppe
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert process.stderr is not None
     told = [process.stderr.readline()]
     while "running" not in told[-1]:
         assert told[-1], told
@@ -382,7 +418,9 @@ def test_ctrl_c_ends_a_wait_at_once_and_says_what_goes_on(shell, samples, stoppe
     assert re.search(r"[0-9a-f-]{36}  .*digit_1\.png", err)
 
 
-def test_a_reader_who_goes_away_is_no_error(shell, library, samples, mine):
+def test_a_reader_who_goes_away_is_no_error(
+    shell: Shell, library: Library, samples: Path, mine: dict[str, str]
+) -> None:
     library.submit(samples / "digits" / "digit_1.png", "workflow_000", metadata=mine, wait=60)
     command = f"{sys.executable} -m showcase export | head -c 1"
     ran = subprocess.run(
@@ -397,14 +435,14 @@ def test_a_reader_who_goes_away_is_no_error(shell, library, samples, mine):
     assert ran.stderr == ""
 
 
-def test_a_submission_without_a_webhook_says_so(library, shell, samples):
+def test_a_submission_without_a_webhook_says_so(library: Library, shell: Shell, samples: Path) -> None:
     submission = library.submit(samples / "digits" / "digit_1.png", "workflow_000", wait=60)
     assert library.webhook(submission.id).url is None
     assert "The submission has no webhook." in shell("webhook", submission.id).stderr
 
 
 @pytest.mark.clusters("local")  # from the other clusters' networks, a receiver on this machine is not 127.0.0.1
-def test_a_webhooks_deliveries_are_shown_and_sent_again(library, shell, samples):
+def test_a_webhooks_deliveries_are_shown_and_sent_again(library: Library, shell: Shell, samples: Path) -> None:
     picture = samples / "digits" / "digit_1.png"
     with pytest.raises(showcase.Refused, match=r"169\.254"):
         library.submit(picture, "workflow_000", webhook="http://169.254.169.254/")

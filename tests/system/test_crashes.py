@@ -6,30 +6,32 @@ import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
 
 from contracts.submissions.states import StepState
 from deploy.local.errors import ClusterError
-from tests.system.conftest import eventually
+from tests.support.local_cluster import LocalCluster
+from tests.support.system import Client, Cluster, eventually
 
 MANY = 50
 DRAIN_SECONDS = 20
 
 
-def submit_many(client, samples):
+def submit_many(client: Client, samples: Path) -> list[str]:
     lesion = (samples / "flair" / "lesion_1.png").read_bytes()
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(lambda _: client.submit(lesion, "workflow_001"), range(MANY)))
 
 
-def some_are_under_way(client, identifiers):
+def some_are_under_way(client: Client, identifiers: list[str]) -> bool:
     states = [client.fetch(identifier).status_code for identifier in identifiers]
     return 200 in states and 202 in states
 
 
-def assert_all_succeeded_once(client, identifiers):
+def assert_all_succeeded_once(client: Client, identifiers: list[str]) -> None:
     for identifier in identifiers:
         assert client.result(identifier)["status"] == "Success"
     for record in client.cluster.records(identifiers):
@@ -39,7 +41,9 @@ def assert_all_succeeded_once(client, identifiers):
             assert [attempt.error for attempt in step.attempts] == [None]
 
 
-def test_a_killed_orchestrator_loses_nothing_and_repeats_no_finished_step(client, cluster, samples):
+def test_a_killed_orchestrator_loses_nothing_and_repeats_no_finished_step(
+    client: Client, cluster: Cluster, samples: Path
+) -> None:
     identifiers = submit_many(client, samples)
     eventually(lambda: some_are_under_way(client, identifiers))
     cluster.kill("orchestrator")
@@ -48,7 +52,7 @@ def test_a_killed_orchestrator_loses_nothing_and_repeats_no_finished_step(client
     client.until_ready()
 
 
-def test_a_stopped_orchestrator_drains(client, cluster, samples):
+def test_a_stopped_orchestrator_drains(client: Client, cluster: Cluster, samples: Path) -> None:
     identifiers = submit_many(client, samples)
     eventually(lambda: some_are_under_way(client, identifiers))
     process = psutil.Process(cluster.pid("orchestrator"))
@@ -61,7 +65,9 @@ def test_a_stopped_orchestrator_drains(client, cluster, samples):
     client.until_ready()
 
 
-def test_without_a_broker_submissions_are_accepted_and_run_when_it_is_back(client, cluster, samples):
+def test_without_a_broker_submissions_are_accepted_and_run_when_it_is_back(
+    client: Client, cluster: Cluster, samples: Path
+) -> None:
     cluster.kill("rabbitmq")
     eventually(lambda: client.ready().status_code == 503)
     assert client.ready().json()["parts"]["broker"] == "missing"
@@ -72,7 +78,7 @@ def test_without_a_broker_submissions_are_accepted_and_run_when_it_is_back(clien
 
 
 @pytest.mark.clusters("local")  # the others keep the broker's data out of reach
-def test_what_a_wiped_broker_forgot_is_rung_for_again(client, cluster, samples):
+def test_what_a_wiped_broker_forgot_is_rung_for_again(client: Client, cluster: LocalCluster, samples: Path) -> None:
     identifiers = submit_many(client, samples)
     shutil.rmtree(cluster.home / "rabbitmq" / "data")
     cluster.kill("rabbitmq")
@@ -80,7 +86,7 @@ def test_what_a_wiped_broker_forgot_is_rung_for_again(client, cluster, samples):
     client.until_ready()
 
 
-def test_a_killed_database_keeps_what_it_took(client, cluster, samples):
+def test_a_killed_database_keeps_what_it_took(client: Client, cluster: Cluster, samples: Path) -> None:
     identifier = client.submit(samples / "digits" / "digit_6.png", "workflow_000")
     client.result(identifier)
     cluster.kill("database")
@@ -89,24 +95,26 @@ def test_a_killed_database_keeps_what_it_took(client, cluster, samples):
     assert client.run(samples / "digits" / "digit_8.png", "workflow_000")["prediction"]["digit"] == 8
 
 
-def test_a_killed_gateway_is_back(client, cluster, samples):
+def test_a_killed_gateway_is_back(client: Client, cluster: Cluster, samples: Path) -> None:
     identifier = client.submit(samples / "digits" / "digit_9.png", "workflow_000")
     cluster.kill("gateway")
     client.until_ready()
     assert client.result(identifier)["prediction"]["digit"] == 9
 
 
-def test_a_killed_model_server_delays_and_fails_nothing(client, cluster, samples):
+def test_a_killed_model_server_delays_and_fails_nothing(client: Client, cluster: Cluster, samples: Path) -> None:
     cluster.kill("torchserve")
     body = client.run(samples / "flair" / "lesion_2.png", "workflow_001")
     assert body["status"] == "Success", body
 
 
 @pytest.mark.clusters("local", "container")  # the embedded database has a watchdog
-def test_a_database_that_stands_still_is_ended_and_started_again(client, cluster, samples):
+def test_a_database_that_stands_still_is_ended_and_started_again(
+    client: Client, cluster: Cluster, samples: Path
+) -> None:
     before = cluster.pid("database")
 
-    def another_runs():
+    def another_runs() -> bool:
         try:
             return cluster.pid("database") != before
         except (AssertionError, ClusterError):

@@ -13,7 +13,7 @@ import requests
 from PIL import Image
 
 from tests.support.checkout import CHECKOUT
-from tests.system.conftest import Client, eventually
+from tests.support.system import Client, eventually
 
 LESION = CHECKOUT / "samples" / "flair" / "lesion_1.png"
 NORMAL = CHECKOUT / "samples" / "flair" / "normal_1.png"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 import requests
 
-from tests.system.conftest import eventually
+from tests.support.local_cluster import LocalCluster
+from tests.support.system import Client, eventually
 
 pytestmark = pytest.mark.clusters("local")  # the others keep their gateway's process out of reach
 
@@ -19,7 +21,9 @@ KNOCKS = 40
 SAID = '"no file descriptor left"'
 
 
-def test_it_serves_who_is_connected_says_so_once_and_recovers(client, cluster, samples):
+def test_it_serves_who_is_connected_says_so_once_and_recovers(
+    client: Client, cluster: LocalCluster, samples: Path
+) -> None:
     process = psutil.Process(cluster.pid("gateway"))
     client.until_ready()
     limits = process.rlimit(psutil.RLIMIT_NOFILE)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect, sync_playwright
 
 from deploy.local.prerequisites import find_browser
-from tests.system.conftest import Client
+from tests.support.system import Client
 
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 PATIENCE_MILLISECONDS = 60_000

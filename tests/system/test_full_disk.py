@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psutil
 import pytest
+import requests
 
 from contracts.submissions.states import SubmissionState
-from tests.system.conftest import eventually
+from tests.support.local_cluster import LocalCluster
+from tests.support.system import Client, eventually
 
 pytestmark = pytest.mark.clusters("local")  # the others keep their database's process out of reach
 
 
-def test_a_database_that_cannot_write_is_told_and_nothing_is_half_written(client, cluster, samples):
+def test_a_database_that_cannot_write_is_told_and_nothing_is_half_written(
+    client: Client, cluster: LocalCluster, samples: Path
+) -> None:
     """A limit on the size of files stands for a disk without room; unlike a real one it takes no rights to set."""
     digit = samples / "digits" / "digit_5.png"
     accepted = [client.submit(digit, "workflow_000") for _ in range(20)]
     process = psutil.Process(cluster.pid("database"))
     _, most = process.rlimit(psutil.RLIMIT_FSIZE)
     process.rlimit(psutil.RLIMIT_FSIZE, (1, most))
-    refusals = []
+    refusals: list[requests.Response] = []
 
-    def refused():
+    def refused() -> list[requests.Response]:
         answer = client.send(digit, "workflow_000")
         (accepted.append(answer.json()["submission_id"]) if answer.ok else refusals.append(answer))
         return refusals

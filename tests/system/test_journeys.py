@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import requests
 
 from contracts.submissions.states import StepState
+from tests.support.system import Client, Cluster
 
 NORMAL = ["normal_1", "normal_2", "normal_3"]
 LESION = ["lesion_1", "lesion_2", "lesion_3"]
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_a_photo_of_a_digit_is_read(client, samples, digit):
+def test_a_photo_of_a_digit_is_read(client: Client, samples: Path, digit: int) -> None:
     body = client.run(samples / "digits" / f"digit_{digit}.png", "workflow_000")
     assert body["status"] == "Success"
     assert (body["workflow_id"], body["configuration_version"]) == ("workflow_000", "v1.0.0")
@@ -25,7 +27,7 @@ def test_a_photo_of_a_digit_is_read(client, samples, digit):
 
 
 @pytest.mark.parametrize("name", LESION)
-def test_a_slice_with_a_lesion_is_outlined(client, samples, name):
+def test_a_slice_with_a_lesion_is_outlined(client: Client, samples: Path, name: str) -> None:
     body = client.run(samples / "flair" / f"{name}.png", "workflow_001")
     assert body["prediction"]["label"] == "abnormality"
     mask = np.array(body["prediction"]["image"])
@@ -34,26 +36,27 @@ def test_a_slice_with_a_lesion_is_outlined(client, samples, name):
 
 
 @pytest.mark.parametrize("name", NORMAL)
-def test_a_slice_without_one_is_not_segmented_and_the_record_says_why(client, samples, name):
+def test_a_slice_without_one_is_not_segmented_and_the_record_says_why(client: Client, samples: Path, name: str) -> None:
     identifier = client.submit(samples / "flair" / f"{name}.png", "workflow_001")
     body = client.result(identifier)
     assert body["prediction"].keys() == {"label", "score"}
     assert body["prediction"]["label"] == "no_abnormality"
     step = client.record(identifier).step("segmentation")
     assert (step.state, step.attempts) == (StepState.SKIPPED, [])
+    assert step.gate is not None
     assert step.gate.expression == "classification.label == 'abnormality'"
     assert step.gate.value is False
     assert step.gate.inputs == {"classification": {"label": "no_abnormality"}}
 
 
-def test_a_result_is_fetched_again_and_again(client, samples):
+def test_a_result_is_fetched_again_and_again(client: Client, samples: Path) -> None:
     identifier = client.submit(samples / "digits" / "digit_7.png", "workflow_000")
     first = client.result(identifier)
     assert [client.result(identifier) for _ in range(3)] == [first] * 3
     assert client.result(identifier.upper()) == first
 
 
-def test_the_addresses_work_with_a_slash_at_the_end_too(client, samples):
+def test_the_addresses_work_with_a_slash_at_the_end_too(client: Client, samples: Path) -> None:
     content = (samples / "digits" / "digit_3.png").read_bytes()
     response = client.http.post(
         f"{client.url}/api/v1/submit_image/",
@@ -73,10 +76,12 @@ def test_the_addresses_work_with_a_slash_at_the_end_too(client, samples):
     assert client.http.get(f"{client.url}/api/v1/fetch_result/{identifier}/", timeout=30).status_code == 200
 
 
-def test_the_record_keeps_attempts_and_timings(client, samples):
+def test_the_record_keeps_attempts_and_timings(client: Client, samples: Path) -> None:
     identifier = client.submit(samples / "flair" / "lesion_1.png", "workflow_001")
     client.result(identifier)
     record = client.record(identifier)
+    assert record.started_at is not None
+    assert record.ended_at is not None
     assert record.created_at <= record.started_at <= record.ended_at
     assert record.published_at is None or record.published_at >= record.created_at
     for step in record.steps:
@@ -84,10 +89,12 @@ def test_the_record_keeps_attempts_and_timings(client, samples):
         assert attempt.started_at <= attempt.ended_at
         assert attempt.error is None
         assert attempt.server.startswith("http://")
-    assert record.step("segmentation").output["mask"] == {"artifact": "mask.png"}
+    output = record.step("segmentation").output
+    assert output is not None
+    assert output["mask"] == {"artifact": "mask.png"}
 
 
-def test_a_third_workflow_takes_one_file(client, samples):
+def test_a_third_workflow_takes_one_file(client: Client, samples: Path) -> None:
     large = client.run(samples / "flair" / "lesion_2.png", "workflow_777")["prediction"]
     assert large["label"] == "abnormality"
     assert large["area"] > 0.002
@@ -108,9 +115,11 @@ DIRECT = pytest.mark.clusters("local", "compose")  # the one container publishes
         ("bms_flair_abnormality_segmentation/1.0.0", "flair/lesion_1.png", {"mask", "area"}),
     ],
 )
-def test_model_servers_answer_direct_calls(cluster, samples, model, sample, fields, form):
+def test_model_servers_answer_direct_calls(
+    cluster: Cluster, samples: Path, model: str, sample: str, fields: set[str], form: str
+) -> None:
     content = (samples / sample).read_bytes()
-    address = f"{cluster.model_url(model.split('/')[0])}/predictions/{model}"
+    address = f"{cluster.model_url(model.split('/', maxsplit=1)[0])}/predictions/{model}"
     if form == "raw":
         response = requests.post(address, data=content, headers={"Content-Type": "image/png"}, timeout=30)
     else:
@@ -120,14 +129,14 @@ def test_model_servers_answer_direct_calls(cluster, samples, model, sample, fiel
 
 
 @DIRECT
-def test_a_model_server_refuses_what_is_no_image(cluster):
+def test_a_model_server_refuses_what_is_no_image(cluster: Cluster) -> None:
     address = f"{cluster.model_url('digit_recognizer')}/predictions/digit_recognizer/1.0.0"
     response = requests.post(address, data=b"nothing", timeout=30)
     assert response.status_code == 400
     assert response.json()["type"] == "InvalidImage"
 
 
-def test_the_page_says_what_this_is(client):
+def test_the_page_says_what_this_is(client: Client) -> None:
     response = client.http.get(client.url, timeout=30)
     assert response.headers["Content-Type"].startswith("text/html")
     for name in ("workflow_000", "workflow_001", "workflow_777", "/health/ready"):

@@ -19,7 +19,7 @@ from contracts.storage import layout
 from contracts.submissions.states import StepState, SubmissionState
 from tests.support.checkout import CHECKOUT
 from tests.support.local_cluster import LocalCluster, free_ports
-from tests.system.conftest import Client, eventually
+from tests.support.system import Client, eventually
 
 LESION = (CHECKOUT / "samples" / "flair" / "lesion_1.png").read_bytes()
 DIGIT = (CHECKOUT / "samples" / "digits" / "digit_7.png").read_bytes()

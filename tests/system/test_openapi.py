@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkout import CHECKOUT
-from tests.system.conftest import Client
+from tests.support.system import Client
 
 EXAMPLES = 10
 """Drawn a call and phase; with what is enumerated (examples, coverage) some hundred requests."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from services.flair.dataset import patient_folders, read_slices, split_patients
+from services.flair.dataset import Slices, patient_folders, read_slices, split_patients
+from tests.support.system import Client
 
 pytestmark = pytest.mark.data
 
 
 @pytest.fixture(scope="module")
-def slices(data):
+def slices(data: Path) -> Slices:
     folders = patient_folders(data)
     return read_slices([folders[name] for name in split_patients(list(folders)).test[:4]])
 
@@ -25,7 +27,7 @@ def as_png(pixels: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-def test_slices_with_a_large_tumour_are_outlined(client, slices):
+def test_slices_with_a_large_tumour_are_outlined(client: Client, slices: Slices) -> None:
     overlaps = []
     for index in np.argsort(slices.masks.sum(axis=(1, 2)))[::-1][:12]:
         prediction = client.run(as_png(slices.pixels[index]), "workflow_001")["prediction"]
@@ -36,7 +38,7 @@ def test_slices_with_a_large_tumour_are_outlined(client, slices):
     assert np.mean(np.array(overlaps) > 0.5) >= 0.75
 
 
-def test_most_slices_without_one_are_not_segmented(client, slices):
+def test_most_slices_without_one_are_not_segmented(client: Client, slices: Slices) -> None:
     normal = np.flatnonzero(~slices.labels)[::10]
     labels = [client.run(as_png(slices.pixels[index]), "workflow_001")["prediction"]["label"] for index in normal]
     assert labels.count("no_abnormality") >= 0.85 * len(labels)

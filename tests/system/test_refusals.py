@@ -8,11 +8,15 @@ import json
 import socket
 import struct
 import zlib
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import requests
 from PIL import Image
+
+from tests.support.system import Client, Cluster
 
 WORKFLOW = "workflow_000"
 MIB = 1024 * 1024
@@ -52,7 +56,9 @@ def bomb(side: int = 20_000) -> bytes:
     ],
     ids=["gif", "webp", "text", "empty", "cut png", "cut jpeg", "bomb", "11 MiB", "50 MiB", "extension", "path"],
 )
-def test_what_cannot_be_accepted_is_refused_with_a_reason(client, content, name, status, words):
+def test_what_cannot_be_accepted_is_refused_with_a_reason(
+    client: Client, content: bytes, name: str, status: int, words: str
+) -> None:
     response = client.send(content, WORKFLOW, name)
     assert response.status_code == status
     assert response.json()["status"] == "Failure"
@@ -60,11 +66,11 @@ def test_what_cannot_be_accepted_is_refused_with_a_reason(client, content, name,
     assert response.headers["Content-Type"] == "application/json"
 
 
-def test_the_sentences_of_v1(client, samples):
+def test_the_sentences_of_v1(client: Client, samples: Path) -> None:
     image = (samples / "digits" / "digit_1.png").read_bytes()
     address = f"{client.url}/api/v1/submit_image"
 
-    def said(response):
+    def said(response: requests.Response) -> tuple[int, str]:
         assert response.json()["status"] == "Failure"
         return response.status_code, response.json()["message"]
 
@@ -78,20 +84,20 @@ def test_the_sentences_of_v1(client, samples):
     assert said(client.fetch("6cd54622-ee71-4d36-98d2-ad0b897e0420")) == (404, "Invalid submission_id.")
 
 
-def test_a_file_name_is_data(client, samples):
+def test_a_file_name_is_data(client: Client, samples: Path) -> None:
     identifier = client.submit(samples / "digits" / "digit_5.png", WORKFLOW, "../../x.png")
     assert client.result(identifier)["prediction"]["digit"] == 5
     assert client.record(identifier).input.file_name.endswith("x.png")
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
-def test_the_type_is_told_by_the_content(client, form):
+def test_the_type_is_told_by_the_content(client: Client, form: str) -> None:
     response = client.send(encoded(form), WORKFLOW, "x.jpeg")
     assert response.json()["file_type"] == f"image/{form.lower()}"
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
-def test_every_kind_of_picture_gets_an_answer(client, mode):
+def test_every_kind_of_picture_gets_an_answer(client: Client, mode: str) -> None:
     content = io.BytesIO()
     picture = Image.effect_noise((80, 50), 50)
     if mode == "I;16":
@@ -103,7 +109,7 @@ def test_every_kind_of_picture_gets_an_answer(client, mode):
         assert client.run(content.getvalue(), workflow)["status"] == "Success"
 
 
-def test_a_broken_request_is_answered_in_the_same_shape(client):
+def test_a_broken_request_is_answered_in_the_same_shape(client: Client) -> None:
     address = f"{client.url}/api/v1/submit_image"
     for body, kind in ((b"{}", "application/json"), (b"--x\r\n", "multipart/form-data; boundary=x"), (b"", "")):
         response = client.http.post(address, data=body, headers={"Content-Type": kind}, timeout=30)
@@ -113,7 +119,7 @@ def test_a_broken_request_is_answered_in_the_same_shape(client):
     assert client.http.get(f"{client.url}/nothing", timeout=30).json().keys() == {"status", "message"}
 
 
-def test_what_is_no_http_gets_json_and_the_door(client):
+def test_what_is_no_http_gets_json_and_the_door(client: Client) -> None:
     address = urlsplit(client.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n")
@@ -124,7 +130,7 @@ def test_what_is_no_http_gets_json_and_the_door(client):
         assert json.load(answer)["status"] == "Failure"
 
 
-def test_clients_that_send_a_byte_a_second_stop_nobody_else(client, samples):
+def test_clients_that_send_a_byte_a_second_stop_nobody_else(client: Client, samples: Path) -> None:
     address = urlsplit(client.url)
     slow = [socket.create_connection((address.hostname, address.port), timeout=30) for _ in range(200)]
     try:
@@ -139,7 +145,7 @@ def test_clients_that_send_a_byte_a_second_stop_nobody_else(client, samples):
             connection.close()
 
 
-def test_memory_stays_flat_under_bad_input(client, cluster, samples):
+def test_memory_stays_flat_under_bad_input(client: Client, cluster: Cluster, samples: Path) -> None:
     process = psutil.Process(cluster.pid("gateway"))
     hostile = [bomb(), b"\0" * (11 * MIB), encoded("PNG", (2000, 2000))[:-40]]
     for content in hostile * 15:  # every thread has met every kind: what it keeps from now on would be a leak
@@ -152,7 +158,7 @@ def test_memory_stays_flat_under_bad_input(client, cluster, samples):
     assert client.run(samples / "digits" / "digit_2.png", WORKFLOW)["prediction"]["digit"] == 2
 
 
-def test_a_large_photo_is_accepted(client):
+def test_a_large_photo_is_accepted(client: Client) -> None:
     side = 1800
     photo = encoded("PNG", (side, side))
     assert 3 * MIB < len(photo) < 10 * MIB

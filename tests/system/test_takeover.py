@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
+from pymongo.collection import Collection
 
 from contracts.storage import layout
 from contracts.submissions.states import StepState, SubmissionState
-from tests.support.extra_processes import extra
-from tests.system.conftest import eventually
+from tests.support.extra_processes import Extra, extra
+from tests.support.local_cluster import LocalCluster
+from tests.support.system import Client, eventually
 
 pytestmark = pytest.mark.clusters("local")  # a second orchestrator needs its database and its broker
 
@@ -21,22 +26,24 @@ ROUNDS = 20
 
 
 @pytest.fixture
-def kept(cluster):
+def kept(cluster: LocalCluster) -> Iterator[Collection[dict[str, Any]]]:
     """The stored submissions, to look at quickly."""
     known = cluster.environment()
-    with MongoClient(known["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000) as opened:
+    with MongoClient[dict[str, Any]](known["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000) as opened:
         yield opened[known["SHOWCASE_MONGO_DATABASE"]][layout.SUBMISSIONS]
 
 
-def caught_at_work(client, samples, kept, process):
+def caught_at_work(
+    client: Client, samples: Path, kept: Collection[dict[str, Any]], process: Extra
+) -> tuple[list[str], list[str]]:
     """Stop the process while it holds submissions; return those and all that were sent."""
     lesion = (samples / "flair" / "lesion_1.png").read_bytes()
-    sent = []
+    sent: list[str] = []
 
-    def documents():
+    def documents() -> list[dict[str, Any]]:
         return list(kept.find({"_id": {"$in": sent}}, {"state": 1, "lease": 1}))
 
-    def held():
+    def held() -> list[str]:
         return [
             each["_id"] for each in documents() if each.get("lease", {}).get("owner", "").endswith(f":{process.pid}")
         ]
@@ -52,7 +59,9 @@ def caught_at_work(client, samples, kept, process):
     raise AssertionError("it was never caught at work")
 
 
-def test_one_that_was_stopped_past_its_leases_writes_nothing_when_it_goes_on(client, cluster, samples, kept, tmp_path):
+def test_one_that_was_stopped_past_its_leases_writes_nothing_when_it_goes_on(
+    client: Client, cluster: LocalCluster, samples: Path, kept: Collection[dict[str, Any]], tmp_path: Path
+) -> None:
     settings = cluster.environment() | {"SHOWCASE_LEASE_SECONDS": "1"}
     with extra("orchestrator", settings, tmp_path / "stopped.log") as sleeper:
         eventually(lambda: sleeper.lines("broker connected"))

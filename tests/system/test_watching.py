@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.support.checkout import CHECKOUT
-from tests.system.conftest import Client
+from tests.support.system import Client
 
 LESION = CHECKOUT / "samples" / "flair" / "lesion_1.png"
 NORMAL = CHECKOUT / "samples" / "flair" / "normal_1.png"

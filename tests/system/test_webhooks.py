@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from pymongo import MongoClient
 from standardwebhooks import Webhook as Verifier
 
 from contracts.storage.layout import SUBMISSIONS
-from tests.support.local_cluster import free_ports
+from tests.support.local_cluster import LocalCluster, free_ports
 from tests.support.receivers import receiver
-from tests.system.conftest import WEBHOOKS, eventually
+from tests.support.system import WEBHOOKS, Client, eventually
 
 # The other clusters run in networks of their own, from where a receiver on this machine is not 127.0.0.1.
 pytestmark = pytest.mark.clusters("local")
@@ -19,7 +22,7 @@ pytestmark = pytest.mark.clusters("local")
 VERIFIER = Verifier(WEBHOOKS["SHOWCASE_WEBHOOK_SECRET"])
 
 
-def submit(client, image, workflow, webhook):
+def submit(client: Client, image: Path, workflow: str, webhook: str) -> requests.Response:
     return client.http.post(
         f"{client.url}/api/v2/submissions",
         files={"image": ("picture.png", image.read_bytes())},
@@ -28,13 +31,13 @@ def submit(client, image, workflow, webhook):
     )
 
 
-def webhook_of(client, body):
+def webhook_of(client: Client, body: dict[str, Any]) -> dict[str, Any]:
     response = client.http.get(client.url + body["urls"]["webhook"], timeout=30)
     assert response.status_code == 200, response.text
-    return response.json()
+    return dict(response.json())
 
 
-def test_a_result_is_told_signed_and_with_its_addresses(client, samples):
+def test_a_result_is_told_signed_and_with_its_addresses(client: Client, samples: Path) -> None:
     with receiver() as listening:
         address = f"http://127.0.0.1:{listening.port}/hook?who=me"
         response = submit(client, samples / "flair" / "lesion_1.png", "workflow_001", address)
@@ -52,7 +55,7 @@ def test_a_result_is_told_signed_and_with_its_addresses(client, samples):
     assert [(each["id"], each["status"]) for each in history["attempts"]] == [(received.headers["webhook-id"], 204)]
 
 
-def test_a_receiver_that_was_down_is_told_when_it_is_back_and_again_on_request(client, samples):
+def test_a_receiver_that_was_down_is_told_when_it_is_back_and_again_on_request(client: Client, samples: Path) -> None:
     port = free_ports(1)
     response = submit(client, samples / "digits" / "digit_7.png", "workflow_000", f"http://127.0.0.1:{port}/")
     body = response.json()
@@ -71,7 +74,9 @@ def test_a_receiver_that_was_down_is_told_when_it_is_back_and_again_on_request(c
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == sent["id"]
 
 
-def test_an_orchestrator_killed_in_the_middle_of_telling_leaves_it_to_the_next(client, cluster, samples):
+def test_an_orchestrator_killed_in_the_middle_of_telling_leaves_it_to_the_next(
+    client: Client, cluster: LocalCluster, samples: Path
+) -> None:
     with receiver() as listening:
         listening.holding = threading.Event()
         address = f"http://127.0.0.1:{listening.port}/"
@@ -82,7 +87,7 @@ def test_an_orchestrator_killed_in_the_middle_of_telling_leaves_it_to_the_next(c
         listening.holding.set()
         # It is the killed one's for a minute and a half more: here that time has passed already.
         settings = cluster.environment()
-        with MongoClient(settings["SHOWCASE_MONGO_URL"], serverMonitoringMode="poll") as store:
+        with MongoClient[Any](settings["SHOWCASE_MONGO_URL"], serverMonitoringMode="poll") as store:
             submissions = store[settings["SHOWCASE_MONGO_DATABASE"]][SUBMISSIONS]
             submissions.update_one({"_id": body["id"]}, [{"$set": {"webhook.due_at": "$$NOW"}}])
         eventually(lambda: webhook_of(client, body)["state"] == "sent")
@@ -92,7 +97,7 @@ def test_an_orchestrator_killed_in_the_middle_of_telling_leaves_it_to_the_next(c
 
 
 @pytest.mark.parametrize("address", ["http://169.254.169.254/latest/", "http://127.0.0.2/", "http://localhost/", "x"])
-def test_a_webhook_into_the_operators_network_is_refused(client, samples, address):
+def test_a_webhook_into_the_operators_network_is_refused(client: Client, samples: Path, address: str) -> None:
     response = submit(client, samples / "digits" / "digit_7.png", "workflow_000", address)
     assert response.status_code == 400
     assert response.json()["code"] == "invalid-webhook"

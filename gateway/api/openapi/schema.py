@@ -19,7 +19,7 @@ from gateway.api.problems import MEDIA_TYPE, PAGES, described
 Document = dict[str, Any]
 
 TAGS = ["Submissions", "Pictures", "Webhooks", "Workflows", "Models"]
-"""The headings under which /docs shows the calls, in this order."""
+"""The headings under which /docs shows the calls, in this order; any other heading comes after them."""
 
 REFERENCE = "#/components/schemas/"
 PACKAGES = ("gateway.", "contracts.")
@@ -79,7 +79,8 @@ def reference(model: type[BaseModel]) -> Document:
 def _place(entry: tuple[str, Document]) -> tuple[int, str]:
     """Return a path's place: as its tag comes in TAGS, then by the path itself."""
     path, item = entry
-    return min(TAGS.index(tag) for operation in item.values() for tag in operation["tags"]), path
+    tags = {tag for operation in item.values() for tag in operation["tags"]}
+    return min(TAGS.index(tag) if tag in TAGS else len(TAGS) for tag in tags), path
 
 
 def _finish_operation(operation: Document, path: str) -> None:

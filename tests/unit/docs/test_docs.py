@@ -18,7 +18,7 @@ from tests.support.checkout import CHECKOUT, DOCS
 from tests.support.faults.load import PER_SECOND
 from tests.support.faults.table import HEAD
 from tests.support.pages import IN_DOCS, PAGES, README, anchors, blocks, name_of, section
-from tests.system.conftest import THIRD_WORKFLOW
+from tests.support.system import THIRD_WORKFLOW
 
 CONFIGURATION = DOCS / "configuration.md"
 

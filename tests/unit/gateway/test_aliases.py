@@ -123,7 +123,7 @@ def test_while_the_database_is_away_the_last_aliases_hold(
 
 
 def test_the_first_turn_publishes_and_later_ones_only_follow(
-    kept: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping
+    kept: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.away = True
     assert housekeeping.run_once() == RETRY_SECONDS
@@ -131,9 +131,9 @@ def test_the_first_turn_publishes_and_later_ones_only_follow(
     store.away = False
     housekeeping.run_once()
     assert len(kept.digests) == 4
-    asked = []
-    store.ping = lambda: asked.append("clock")  # type: ignore[method-assign]
-    kept.publish = lambda _: asked.append("published")  # type: ignore[method-assign]
+    asked: list[str] = []
+    monkeypatch.setattr(store, "ping", lambda: asked.append("clock"))
+    monkeypatch.setattr(kept, "publish", lambda _: asked.append("published"))
     for _ in range(CLOCK_EVERY_RUNS):
         housekeeping.run_once()
     assert asked == ["clock"]
@@ -172,10 +172,11 @@ def test_what_nobody_has_told_of_is_looked_for_each_turn(
     *early, late = [ServedModel(pin, "http://models", ServedState.UNTRIED, store.now()) for pin in models.pins]
     kept.report(early)
     housekeeping.run_once()
-    assert models.unreported
+    unreported = [models.unreported]
     kept.report([late])
     housekeeping.run_once()
-    assert not models.unreported
+    unreported.append(models.unreported)
+    assert unreported == [True, False]
     assert models.served(late.model.name, late.model.version) == late
     asked: list[list[ModelRef]] = []
 

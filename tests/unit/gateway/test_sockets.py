@@ -113,13 +113,14 @@ def test_beyond_the_limit_a_client_is_told_to_come_back(listener: GuardedListene
 def test_without_a_file_descriptor_it_pauses_and_says_so_once(
     listener: GuardedListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said, pauses = [], []
+    said: list[str] = []
+    pauses: list[float] = []
 
     def refuse(_listener: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(socket.socket, "accept", refuse)
-    monkeypatch.setattr(sockets.time, "sleep", pauses.append)
+    monkeypatch.setattr("gateway.sockets.time.sleep", pauses.append)
     monkeypatch.setattr(sockets.log, "error", lambda sentence, **_: said.append(sentence), raising=False)
     for _ in range(3):
         with pytest.raises(TimeoutError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,13 +16,13 @@ PATIENCE_SECONDS = 20
 class Disk:
     """Keeps what is written; the first write waits until it is let go."""
 
-    def __init__(self):
-        self.batches = []
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
         self.begun = threading.Event()
         self.released = threading.Event()
-        self.refused = set()
+        self.refused: set[int] = set()
 
-    def write(self, items):
+    def write(self, items: Sequence[int]) -> None:
         self.batches.append(list(items))
         if not self.begun.is_set():
             self.begun.set()
@@ -30,7 +31,7 @@ class Disk:
             raise OSError("no space")
 
 
-def _waiting(commit, count):
+def _waiting(commit: GroupCommit[int], count: int) -> None:
     """Wait until so many callers stand in line."""
     for _ in range(10_000):
         with commit._lock:
@@ -41,20 +42,20 @@ def _waiting(commit, count):
 
 
 @pytest.fixture
-def disk():
+def disk() -> Iterator[Disk]:
     made = Disk()
     yield made
     made.released.set()
 
 
-def test_a_lone_item_is_written_at_once(disk):
+def test_a_lone_item_is_written_at_once(disk: Disk) -> None:
     disk.released.set()
-    GroupCommit(disk.write, 16).add("a")
-    assert disk.batches == [["a"]]
+    GroupCommit[int](disk.write, 16).add(7)
+    assert disk.batches == [[7]]
 
 
-def test_what_comes_during_a_write_is_written_together(disk):
-    commit = GroupCommit(disk.write, 16)
+def test_what_comes_during_a_write_is_written_together(disk: Disk) -> None:
+    commit = GroupCommit[int](disk.write, 16)
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(commit.add, 0)
         assert disk.begun.wait(PATIENCE_SECONDS)
@@ -68,8 +69,8 @@ def test_what_comes_during_a_write_is_written_together(disk):
     assert len(disk.batches) == 2
 
 
-def test_a_batch_has_a_limit(disk):
-    commit = GroupCommit(disk.write, 2)
+def test_a_batch_has_a_limit(disk: Disk) -> None:
+    commit = GroupCommit[int](disk.write, 2)
     with ThreadPoolExecutor(6) as pool:
         added = [pool.submit(commit.add, 0)]
         assert disk.begun.wait(PATIENCE_SECONDS)
@@ -82,25 +83,25 @@ def test_a_batch_has_a_limit(disk):
     assert sorted(item for batch in disk.batches for item in batch) == list(range(6))
 
 
-def test_a_failed_write_is_told_to_its_own_batch_and_the_next_one_goes_on(disk):
-    disk.refused = {"first"}
-    commit = GroupCommit(disk.write, 16)
+def test_a_failed_write_is_told_to_its_own_batch_and_the_next_one_goes_on(disk: Disk) -> None:
+    disk.refused = {1}
+    commit = GroupCommit[int](disk.write, 16)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(commit.add, "first")
+        first = pool.submit(commit.add, 1)
         assert disk.begun.wait(PATIENCE_SECONDS)
-        second = pool.submit(commit.add, "second")
+        second = pool.submit(commit.add, 2)
         _waiting(commit, 1)
         disk.released.set()
         with pytest.raises(OSError, match="no space"):
             first.result(PATIENCE_SECONDS)
         second.result(PATIENCE_SECONDS)
-    commit.add("third")
-    assert disk.batches == [["first"], ["second"], ["third"]]
+    commit.add(3)
+    assert disk.batches == [[1], [2], [3]]
 
 
-def test_many_callers_are_all_written_once():
-    written = []
-    commit = GroupCommit(written.extend, 8)
+def test_many_callers_are_all_written_once() -> None:
+    written: list[int] = []
+    commit = GroupCommit[int](written.extend, 8)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(commit.add, range(2000)))
     assert sorted(written) == list(range(2000))

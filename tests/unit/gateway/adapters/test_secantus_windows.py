@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import InvalidRequest
 from contracts.storage.secantus import SAMPLE_OF
-from contracts.submissions.documents import SCHEMA
+from contracts.submissions.documents import SCHEMA, Submission
 from contracts.submissions.states import SubmissionState
 from gateway.adapters.mongo.secantus_windows import (
     LEAST_WIDTH,
@@ -33,17 +35,27 @@ from tests.support.fakes import MemoryStore
 AGES = st.one_of(st.integers(0, 20), st.integers(0, 5_000), st.integers(0, 10**9), st.integers(0, 10**12))
 STATES = st.sampled_from([SubmissionState.QUEUED, SubmissionState.SUCCEEDED])
 STORED = st.lists(st.tuples(AGES, STATES, st.sampled_from("ab")), max_size=25)
+Stored = tuple[int, SubmissionState, str]
 
 
-def add(store, age, state=SubmissionState.QUEUED, ward="a", **changes):
-    values = {"created_at": NOW - timedelta(milliseconds=age), "state": state, "metadata": {"ward": ward}} | changes
-    submission = make_submission(**values)
+def add(
+    store: MemoryStore, age: int, state: SubmissionState = SubmissionState.QUEUED, ward: str = "a", **changes: Any
+) -> Submission:
+    values: dict[str, Any] = {
+        "created_at": NOW - timedelta(milliseconds=age),
+        "state": state,
+        "metadata": {"ward": ward},
+    } | changes
+    submission = make_submission(**values | changes)
     store.accept(submission, b"")
     return submission
 
 
-def page_through(source, filters, limit, between_pages=lambda: None):
-    place, shown = None, []
+def page_through(
+    source: MemoryListing, filters: Filters, limit: int, between_pages: Callable[[], object] = lambda: None
+) -> list[str]:
+    place: Place | None = None
+    shown: list[str] = []
     for _ in range(1000):
         items, following = read_page(source, filters, place, limit, NOW, SAMPLE_OF)
         assert len(items) <= limit
@@ -55,12 +67,12 @@ def page_through(source, filters, limit, between_pages=lambda: None):
     raise AssertionError("the pages never end")
 
 
-def newest_first(submissions):
+def newest_first(submissions: Iterable[Submission]) -> list[str]:
     return [each.id for each in sorted(submissions, key=lambda each: (each.created_at, each.id), reverse=True)]
 
 
 @pytest.mark.parametrize("limit", [1, 7, 30])
-def test_more_of_one_millisecond_than_a_page_holds_are_shown_once_and_in_order(limit):
+def test_more_of_one_millisecond_than_a_page_holds_are_shown_once_and_in_order(limit: int) -> None:
     store = MemoryStore()
     crowd = [add(store, 10) for _ in range(60)]
     others = [add(store, age) for age in (0, 9, 11, 5_000)]
@@ -68,7 +80,9 @@ def test_more_of_one_millisecond_than_a_page_holds_are_shown_once_and_in_order(l
 
 
 @given(stored=STORED, limit=st.integers(1, 7), state=st.none() | STATES, ward=st.none() | st.sampled_from("ab"))
-def test_pages_show_all_that_match_once_and_in_order(stored, limit, state, ward):
+def test_pages_show_all_that_match_once_and_in_order(
+    stored: list[Stored], limit: int, state: SubmissionState | None, ward: str | None
+) -> None:
     store = MemoryStore()
     added = [add(store, *each) for each in stored]
     filters = Filters(state=state, metadata={} if ward is None else {"ward": ward})
@@ -77,13 +91,15 @@ def test_pages_show_all_that_match_once_and_in_order(stored, limit, state, ward)
 
 
 @given(stored=STORED, added=STORED, limit=st.integers(1, 5), removed=st.sets(st.integers(0, 24)))
-def test_what_comes_and_goes_meanwhile_neither_doubles_nor_hides_another(stored, added, limit, removed):
+def test_what_comes_and_goes_meanwhile_neither_doubles_nor_hides_another(
+    stored: list[Stored], added: list[Stored], limit: int, removed: set[int]
+) -> None:
     store = MemoryStore()
     first = [add(store, *each) for each in stored]
     coming = iter(added)
     going = iter(sorted(removed))
 
-    def meanwhile():
+    def meanwhile() -> None:
         if (each := next(coming, None)) is not None:
             add(store, *each)
         if (index := next(going, 25)) < len(first):
@@ -97,7 +113,9 @@ def test_what_comes_and_goes_meanwhile_neither_doubles_nor_hides_another(stored,
 
 
 @given(stored=STORED, after=AGES, before=AGES, micro=st.integers(0, 999))
-def test_times_bound_a_list_from_the_first_until_before_the_second(stored, after, before, micro):
+def test_times_bound_a_list_from_the_first_until_before_the_second(
+    stored: list[Stored], after: int, before: int, micro: int
+) -> None:
     store = MemoryStore()
     added = [add(store, *each) for each in stored]
     begin = NOW - timedelta(milliseconds=after) - timedelta(microseconds=micro)
@@ -108,7 +126,7 @@ def test_times_bound_a_list_from_the_first_until_before_the_second(stored, after
 
 
 @given(stored=STORED, batch=st.integers(1, 9))
-def test_an_export_reads_all_in_the_same_order(stored, batch):
+def test_an_export_reads_all_in_the_same_order(stored: list[Stored], batch: int) -> None:
     store = MemoryStore()
     added = [add(store, *each) for each in stored]
     found = read_all(MemoryListing(store), Filters(), batch, NOW, SAMPLE_OF)
@@ -120,7 +138,7 @@ def test_an_export_reads_all_in_the_same_order(stored, batch):
     below=st.just("") | st.uuids(version=4).map(str),
     width=st.integers(LEAST_WIDTH, 10**12),
 )
-def test_a_cursor_is_read_as_it_was_written(at, below, width):
+def test_a_cursor_is_read_as_it_was_written(at: int, below: str, width: int) -> None:
     cursor = Place(at, below, width).cursor()
     assert read_cursor(cursor) == Place(at, below, width)
     assert cursor.isascii()
@@ -128,7 +146,7 @@ def test_a_cursor_is_read_as_it_was_written(at, below, width):
 
 
 @given(st.text(max_size=60))
-def test_any_other_text_is_refused_as_a_cursor_in_a_sentence(text):
+def test_any_other_text_is_refused_as_a_cursor_in_a_sentence(text: str) -> None:
     with pytest.raises(InvalidRequest, match="not a cursor"):
         read_cursor(text)
 
@@ -146,30 +164,30 @@ def test_any_other_text_is_refused_as_a_cursor_in_a_sentence(text):
         '[1,1,"\\ud800",1]',
     ],
 )
-def test_a_cursor_of_another_make_is_refused(content):
+def test_a_cursor_of_another_make_is_refused(content: str) -> None:
     import base64
 
     with pytest.raises(InvalidRequest):
         read_cursor(base64.urlsafe_b64encode(content.encode()).decode().rstrip("="))
 
 
-def test_a_cursors_width_cannot_ask_for_everything_at_once():
+def test_a_cursors_width_cannot_ask_for_everything_at_once() -> None:
     place = read_cursor(Place(5, "", 10**30).cursor())
     assert place.width <= milliseconds(datetime(9999, 1, 1, tzinfo=UTC))
 
 
-def test_moments_and_milliseconds_are_each_others_inverse():
+def test_moments_and_milliseconds_are_each_others_inverse() -> None:
     assert moment(milliseconds(NOW)) == NOW
 
 
-def crowd(store, count, age, step):
+def crowd(store: MemoryStore, count: int, age: int, step: int) -> None:
     """Ids are spread evenly, so that every SAMPLE_OF-th is in the sample."""
     for number in range(count):
         first = f"{number * 7 % 256:02x}"
         add(store, age + number * step, id=first + str(uuid.uuid4())[2:])
 
 
-def test_a_crowd_behind_a_long_gap_is_not_read_whole():
+def test_a_crowd_behind_a_long_gap_is_not_read_whole() -> None:
     store = MemoryStore()
     add(store, 5)
     crowd(store, 6000, age=8 * 3600 * 1000, step=2)
@@ -180,31 +198,34 @@ def test_a_crowd_behind_a_long_gap_is_not_read_whole():
     assert source.asked <= 2 * MOST_WINDOWS
 
 
-def test_what_matches_rarely_comes_in_short_pages_of_bounded_work():
+def test_what_matches_rarely_comes_in_short_pages_of_bounded_work() -> None:
     store = MemoryStore()
     crowd(store, 12_000, age=10, step=10)
     wanted = add(store, 11_999 * 10 + 500, state=SubmissionState.FAILED)
     source = MemoryListing(store)
-    place, shown, pages = None, [], 0
+    place: Place | None = None
+    shown: list[Submission] = []
+    pages = 0
     while True:
         before = source.looked
         items, place = read_page(source, Filters(state=SubmissionState.FAILED), place, 50, NOW, SAMPLE_OF)
         assert source.looked - before <= MOST_LOOKED_AT + 2 * SAMPLE_OF
-        shown, pages = shown + items, pages + 1
+        shown += items
+        pages += 1
         if place is None:
             break
     assert [each.id for each in shown] == [wanted.id]
     assert pages >= 3
 
 
-def test_the_end_is_reached_in_few_calls():
+def test_the_end_is_reached_in_few_calls() -> None:
     source = MemoryListing(MemoryStore())
     items, following = read_page(source, Filters(), None, 50, NOW, SAMPLE_OF)
     assert (items, following) == ([], None)
     assert source.asked <= 40
 
 
-def test_what_has_expired_is_not_listed_though_it_lies_there_still():
+def test_what_has_expired_is_not_listed_though_it_lies_there_still() -> None:
     store = MemoryStore()
     gone = [add(store, age, expires_at=NOW) for age in (1, 2, 3)]
     there = add(store, 4, expires_at=NOW + timedelta(milliseconds=1))
@@ -212,7 +233,7 @@ def test_what_has_expired_is_not_listed_though_it_lies_there_still():
     assert gone
 
 
-def test_what_a_newer_release_wrote_takes_no_other_with_it():
+def test_what_a_newer_release_wrote_takes_no_other_with_it() -> None:
     store = MemoryStore()
     for age in range(5):
         add(store, age, schema_version=SCHEMA + 1)

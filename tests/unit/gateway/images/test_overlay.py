@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 from PIL import Image
 
 from contracts.errors import UnknownArtifact
@@ -18,11 +19,11 @@ from services.flair.slices import to_rgb
 from tests.support.factories import encoded, png
 
 
-def mask(inside):
+def mask(inside: NDArray[np.bool_]) -> bytes:
     return encoded(Image.fromarray(inside.astype(np.uint8) * 255), "PNG")
 
 
-def pixels(content):
+def pixels(content: bytes) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(content)) as image:
         assert (image.format, image.mode) == ("PNG", "RGB")
         return np.asarray(image).copy()
@@ -33,7 +34,7 @@ GREEN = SubmissionOverlay("mask.png", Overlay(mask="mask"))
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
-def test_the_contour_is_what_touches_the_outside_by_a_side(inside):
+def test_the_contour_is_what_touches_the_outside_by_a_side(inside: NDArray[np.bool_]) -> None:
     edge = contour(inside)
     height, width = inside.shape
     for y, x in np.ndindex(inside.shape):
@@ -42,7 +43,7 @@ def test_the_contour_is_what_touches_the_outside_by_a_side(inside):
         assert edge[y, x] == (inside[y, x] and outside)
 
 
-def test_outside_is_the_grey_of_the_channel_inside_is_tinted_the_edge_is_drawn():
+def test_outside_is_the_grey_of_the_channel_inside_is_tinted_the_edge_is_drawn() -> None:
     inside = np.zeros((16, 16), bool)
     inside[4:12, 4:12] = True
     shown = pixels(draw(png(16, 16, colour=(10, 100, 200)), mask(inside), GREEN))
@@ -52,14 +53,14 @@ def test_outside_is_the_grey_of_the_channel_inside_is_tinted_the_edge_is_drawn()
     assert red > 100 > green == blue > 0
 
 
-def test_without_a_mask_it_is_the_channel_alone():
+def test_without_a_mask_it_is_the_channel_alone() -> None:
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
     content = encoded(Image.fromarray(np.stack([values // 2, values, 255 - values], axis=2)), "PNG")
     assert (pixels(draw(content, NOTHING, GREEN)) == values[:, :, None]).all()
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "1", "I;16"])
-def test_the_channel_is_the_one_that_the_model_reads(mode):
+def test_the_channel_is_the_one_that_the_model_reads(mode: str) -> None:
     grey = Image.fromarray(np.arange(0, 256, dtype=np.uint8).reshape(16, 16))
     if mode == "I;16":
         image = Image.fromarray((np.asarray(grey).astype(np.uint16)) * 200)
@@ -75,7 +76,7 @@ def test_the_channel_is_the_one_that_the_model_reads(mode):
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 30), (3000, 2000)])
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
-def test_any_size_is_brought_to_the_masks(size, form):
+def test_any_size_is_brought_to_the_masks(size: tuple[int, int], form: str) -> None:
     left_half = Image.new("RGB", size, (0, 200, 0))
     left_half.paste((0, 20, 0), (size[0] // 2, 0, *size))
     shown = pixels(draw(encoded(left_half, form), NOTHING, GREEN))
@@ -85,7 +86,7 @@ def test_any_size_is_brought_to_the_masks(size, form):
 
 
 @pytest.mark.parametrize("size", [(32, 32), (3000, 2000)])
-def test_a_picture_lies_as_its_exif_says(size):
+def test_a_picture_lies_as_its_exif_says(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size, (0, 0, 0))
     image.paste((0, 255, 0), (0, 0, size[0], size[1] // 2))  # bright above
     exif = Image.Exif()
@@ -95,19 +96,19 @@ def test_a_picture_lies_as_its_exif_says(size):
     assert shown[8, 1, 0] < 20
 
 
-def test_what_cannot_be_decoded_is_told_in_a_sentence():
+def test_what_cannot_be_decoded_is_told_in_a_sentence() -> None:
     for picture, outline in [(b"", NOTHING), (png()[:40], NOTHING), (png(), b"nothing"), (png(), png()[:30])]:
         with pytest.raises(UnknownArtifact, match=r"mask\.png"):
             draw(picture, outline, GREEN)
 
 
-def test_a_giant_in_the_masks_place_is_not_decoded():
+def test_a_giant_in_the_masks_place_is_not_decoded() -> None:
     giant = encoded(Image.new("1", (4000, 4000)), "PNG")
     with pytest.raises(UnknownArtifact):
         draw(png(), giant, GREEN)
 
 
-def test_blending_changes_nothing_that_it_was_given():
+def test_blending_changes_nothing_that_it_was_given() -> None:
     grey = np.full((4, 4), 50, np.uint8)
     blend(grey, np.ones((4, 4), bool), GREEN.style)
     assert (grey == 50).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -19,13 +20,13 @@ from tests.support.factories import GATED, ONE_STEP, make_submission, make_workf
 FIELDS = ["digit", "score", "label", "image"]
 
 
-def read(text):
+def read(text: str) -> dict[str, str]:
     (names,) = csv.reader(io.StringIO(header(FIELDS)))
     (values,) = csv.reader(io.StringIO(text, newline=""))
     return dict(zip(names, values, strict=True))
 
 
-def test_the_columns_are_what_the_published_workflows_answer():
+def test_the_columns_are_what_the_published_workflows_answer() -> None:
     catalogue = Catalogue(
         [make_workflow(ONE_STEP), make_workflow(ONE_STEP.replace("v1.0.0", "v1.1.0")), make_workflow(GATED)]
     )
@@ -34,7 +35,7 @@ def test_the_columns_are_what_the_published_workflows_answer():
     assert result_fields(catalogue, "nothing") == []
 
 
-def test_a_row_has_the_result_flat_and_what_no_column_is_for_as_json():
+def test_a_row_has_the_result_flat_and_what_no_column_is_for_as_json() -> None:
     submission = make_submission(
         state=SubmissionState.SUCCEEDED,
         metadata={"ward": "7"},
@@ -55,7 +56,7 @@ def test_a_row_has_the_result_flat_and_what_no_column_is_for_as_json():
 
 
 @given(name=st.text(), value=st.text(), reason=st.none() | st.text())
-def test_any_text_is_one_cell_of_one_row_and_no_formula(name, value, reason):
+def test_any_text_is_one_cell_of_one_row_and_no_formula(name: str, value: object, reason: str | None) -> None:
     submission = make_submission(metadata={"k": value}, reason=reason)
     submission.input.file_name = name
     values = read(row(submission, FIELDS))
@@ -66,21 +67,21 @@ def test_any_text_is_one_cell_of_one_row_and_no_formula(name, value, reason):
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff20x"])
-def test_a_text_that_would_be_computed_is_kept_from_it(text):
+def test_a_text_that_would_be_computed_is_kept_from_it(text: str) -> None:
     assert cell(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(-1.5, "-1.5"), (7, "7"), (True, "true"), (None, ""), ([1], "[1]"), ("a=1", "a=1")]
 )
-def test_other_values_stand_as_they_are(value, shown):
+def test_other_values_stand_as_they_are(value: object, shown: str) -> None:
     assert cell(value) == shown
 
 
-def test_lines_are_sent_in_pieces_as_they_come():
-    drawn = []
+def test_lines_are_sent_in_pieces_as_they_come() -> None:
+    drawn: list[int] = []
 
-    def lines():
+    def lines() -> Iterator[str]:
         for number in range(10_000):
             drawn.append(number)
             yield f"{number}\n"
@@ -92,7 +93,7 @@ def test_lines_are_sent_in_pieces_as_they_come():
     assert first + b"".join(chunks) == "".join(f"{number}\n" for number in range(10_000)).encode()
 
 
-def test_a_slot_is_given_back_once():
+def test_a_slot_is_given_back_once() -> None:
     slots = Slots(2, "Come back.")
     first, _ = slots.acquire(), slots.acquire()
     with pytest.raises(Busy, match="Come back"):

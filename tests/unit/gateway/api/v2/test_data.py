@@ -8,12 +8,15 @@ import io
 import json
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
+from flask.testing import FlaskClient
 from PIL import Image
+from werkzeug.test import TestResponse
 
-from contracts.submissions.documents import Artifact, Attempt, Gate
+from contracts.submissions.documents import Artifact, Attempt, Gate, Submission
 from contracts.submissions.events import submission_event
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
@@ -22,6 +25,7 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.api.v2.submission_lists import MOST
 from gateway.submissions.export import MOST_AT_A_TIME
 from tests.support.factories import GATED, NOW, encoded, make_submission, make_workflow, png
+from tests.support.fake_data import MemoryTombstones
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.support.gateway_app import make_app
 
@@ -29,14 +33,14 @@ IMAGE = png(32, 32, colour=(10, 100, 200))
 MASK = encoded(Image.fromarray(np.pad(np.full((8, 8), 255, np.uint8), 12)), "PNG")
 
 
-def stored(store, age=0.0, image=IMAGE, **changes):
+def stored(store: MemoryStore, age: float = 0.0, image: bytes = IMAGE, **changes: Any) -> Submission:
     submission = make_submission(make_workflow(GATED), created_at=NOW - timedelta(seconds=age), **changes)
     submission.input.sha256 = hashlib.sha256(image).hexdigest()
     store.accept(submission, image)
     return submission
 
 
-def outlined(store, **changes):
+def outlined(store: MemoryStore, **changes: Any) -> Submission:
     artifact = Artifact(name="mask.png", media_type="image/png", bytes=len(MASK))
     steps = make_workflow(GATED).fresh_steps()
     steps[1].output = {"mask": {"artifact": "mask.png"}}
@@ -46,52 +50,53 @@ def outlined(store, **changes):
     return submission
 
 
-def url(submission, *parts):
+def url(submission: Submission, *parts: str) -> str:
     return "/".join(("/api/v2/submissions", submission.id, *parts))
 
 
-def is_problem(response, status, code):
+def is_problem(response: TestResponse, status: int, code: str) -> str:
     assert response.status_code == status, response.text
     assert response.mimetype == "application/problem+json"
-    assert response.json["code"] == code
-    return response.json["detail"]
+    assert response.get_json()["code"] == code
+    return str(response.get_json()["detail"])
 
 
 # lists
 
 
-def test_a_list_is_newest_first_and_links_to_the_next_page(client, store):
+def test_a_list_is_newest_first_and_links_to_the_next_page(client: FlaskClient, store: MemoryStore) -> None:
     known = [stored(store, age).id for age in range(5)]
-    shown, address = [], "/api/v2/submissions?limit=2"
+    shown: list[str] = []
+    address: str | None = "/api/v2/submissions?limit=2"
     while address:
         response = client.get(address)
         assert response.status_code == 200
-        shown += [each["id"] for each in response.json["items"]]
+        shown += [each["id"] for each in response.get_json()["items"]]
         link = response.headers.get("Link")
-        assert (link is None) == (response.json["next"] is None)
+        assert (link is None) == (response.get_json()["next"] is None)
         address = link and link.removeprefix("<").removesuffix('>; rel="next"')
     assert shown == known
 
 
-def test_filters_combine_and_go_on_with_the_link(client, store):
+def test_filters_combine_and_go_on_with_the_link(client: FlaskClient, store: MemoryStore) -> None:
     wanted = [stored(store, age, state=SubmissionState.FAILED, metadata={"ward": "a&b"}) for age in (1, 2, 3)]
     stored(store, 1.5, state=SubmissionState.FAILED, metadata={"ward": "c"})
     stored(store, 1.7, metadata={"ward": "a&b"})
     query = {"state": "failed", "metadata.ward": "a&b", "workflow": "gated", "limit": "2"}
     first = client.get("/api/v2/submissions", query_string=query)
-    assert [each["id"] for each in first.json["items"]] == [each.id for each in wanted[:2]]
+    assert [each["id"] for each in first.get_json()["items"]] == [each.id for each in wanted[:2]]
     second = client.get(first.headers["Link"].split(">")[0][1:])
-    assert [each["id"] for each in second.json["items"]] == [wanted[2].id]
-    assert second.json["next"] is None
+    assert [each["id"] for each in second.get_json()["items"]] == [wanted[2].id]
+    assert second.get_json()["next"] is None
 
 
-def test_times_are_read_with_their_zone_and_with_an_unescaped_plus(client, store):
+def test_times_are_read_with_their_zone_and_with_an_unescaped_plus(client: FlaskClient, store: MemoryStore) -> None:
     stored(store, 10)
     inside = stored(store, 5)
     stored(store, 0)
     query = "created_after=2026-03-01T12:59:52+01:00&created_before=2026-03-01T11:59:59Z"
     response = client.get(f"/api/v2/submissions?{query}")
-    assert [each["id"] for each in response.json["items"]] == [inside.id]
+    assert [each["id"] for each in response.get_json()["items"]] == [inside.id]
 
 
 @pytest.mark.parametrize(
@@ -118,20 +123,20 @@ def test_times_are_read_with_their_zone_and_with_an_unescaped_plus(client, store
     + ["metadata.a.b=x", "metadata.$x=1", "created_after=0000-01-01T00:00:00Z", "created_before=2026-13-01T00:00:00Z"]
     + ["created_after=0001-01-01T00:00:00%2B23:59&created_before=9999-12-31T23:59:59-23:59&limit=no"],
 )
-def test_a_query_that_cannot_be_meant_is_refused(client, query):
+def test_a_query_that_cannot_be_meant_is_refused(client: FlaskClient, query: str) -> None:
     assert is_problem(client.get(f"/api/v2/submissions?{query}"), 400, "invalid-request")
 
 
-def test_the_ends_of_time_are_times(client, store):
+def test_the_ends_of_time_are_times(client: FlaskClient, store: MemoryStore) -> None:
     submission = stored(store)
     query = "created_after=0001-01-01T00:00:00%2B23:59&created_before=9999-12-31T23:59:59-23:59"
-    assert [each["id"] for each in client.get(f"/api/v2/submissions?{query}").json["items"]] == [submission.id]
+    assert [each["id"] for each in client.get(f"/api/v2/submissions?{query}").get_json()["items"]] == [submission.id]
 
 
 # pictures
 
 
-def test_the_input_comes_back_byte_for_byte(client, store):
+def test_the_input_comes_back_byte_for_byte(client: FlaskClient, store: MemoryStore) -> None:
     submission = stored(store)
     response = client.get(url(submission, "input"))
     assert response.data == IMAGE
@@ -145,7 +150,7 @@ def test_the_input_comes_back_byte_for_byte(client, store):
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_it_is_kept_no_longer_than_the_submission(client, store):
+def test_it_is_kept_no_longer_than_the_submission(client: FlaskClient, store: MemoryStore) -> None:
     submission = stored(store, expires_at=NOW + timedelta(seconds=90))
     assert "max-age=90," in client.get(url(submission, "input")).headers["Cache-Control"]
 
@@ -162,7 +167,9 @@ def test_it_is_kept_no_longer_than_the_submission(client, store):
         ("bytes=x-y", 200, 0, None),
     ],
 )
-def test_a_range_is_a_part_of_it(client, store, asked, status, first, last):
+def test_a_range_is_a_part_of_it(
+    client: FlaskClient, store: MemoryStore, asked: str, status: int, first: int, last: int | None
+) -> None:
     response = client.get(url(stored(store), "input"), headers={"Range": asked})
     assert response.status_code == status
     assert response.data == IMAGE[first:last]
@@ -171,13 +178,13 @@ def test_a_range_is_a_part_of_it(client, store, asked, status, first, last):
         assert response.headers["Content-Range"] == f"bytes {begin}-{begin + length - 1}/{len(IMAGE)}"
 
 
-def test_a_range_behind_the_end_is_416_with_the_length(client, store):
+def test_a_range_behind_the_end_is_416_with_the_length(client: FlaskClient, store: MemoryStore) -> None:
     response = client.get(url(stored(store), "input"), headers={"Range": f"bytes={len(IMAGE)}-"})
     is_problem(response, 416, "range-not-satisfiable")
     assert response.headers["Content-Range"] == f"bytes */{len(IMAGE)}"
 
 
-def test_a_range_of_what_has_changed_since_is_the_whole(client, store):
+def test_a_range_of_what_has_changed_since_is_the_whole(client: FlaskClient, store: MemoryStore) -> None:
     submission = stored(store)
     headers = {"Range": "bytes=0-4", "If-Range": '"another"'}
     assert client.get(url(submission, "input"), headers=headers).data == IMAGE
@@ -185,7 +192,7 @@ def test_a_range_of_what_has_changed_since_is_the_whole(client, store):
     assert client.get(url(submission, "input"), headers=headers).data == IMAGE[:5]
 
 
-def test_asking_for_the_head_tells_the_length_and_sends_nothing(client, store):
+def test_asking_for_the_head_tells_the_length_and_sends_nothing(client: FlaskClient, store: MemoryStore) -> None:
     response = client.head(url(stored(store), "input"), headers={"Range": "bytes=0-4"})
     assert (response.status_code, response.data) == (200, b"")
     assert response.headers["Content-Length"] == str(len(IMAGE))
@@ -195,7 +202,7 @@ def test_asking_for_the_head_tells_the_length_and_sends_nothing(client, store):
     "name",
     ['../../etc/x"\r\nSet-Cookie: a=b.png', "C:\\temp\\scan.png", "", "...", "\u202egnp.exe", "é" * 300, "a;b.png"],
 )
-def test_any_file_name_makes_a_harmless_header(client, store, name):
+def test_any_file_name_makes_a_harmless_header(client: FlaskClient, store: MemoryStore, name: str) -> None:
     submission = make_submission(make_workflow(GATED))
     submission.input.file_name = name
     store.accept(submission, IMAGE)
@@ -207,9 +214,9 @@ def test_any_file_name_makes_a_harmless_header(client, store, name):
     assert not set(disposition) & set("\r\n/\\\u202e")
 
 
-def test_a_mask_and_its_overlay_are_listed_and_had(client, store):
+def test_a_mask_and_its_overlay_are_listed_and_had(client: FlaskClient, store: MemoryStore) -> None:
     submission = outlined(store)
-    items = client.get(url(submission, "artifacts")).json["items"]
+    items = client.get(url(submission, "artifacts")).get_json()["items"]
     assert [(each["name"], each["bytes"]) for each in items] == [("mask.png", len(MASK)), ("overlay.png", None)]
     assert client.get(items[0]["url"]).data == MASK
     drawn = client.get(items[1]["url"])
@@ -228,27 +235,28 @@ def test_without_a_description_of_its_model_a_mask_has_no_overlay(
 ) -> None:
     submission = outlined(store)
     client = make_app(store, job_publisher, catalogue).test_client()
-    items = client.get(url(submission, "artifacts")).json["items"]
-    assert [each["name"] for each in items] == ["mask.png"]
+    listed = client.get(url(submission, "artifacts")).json
+    assert listed is not None
+    assert [each["name"] for each in listed["items"]] == ["mask.png"]
     detail = is_problem(client.get(url(submission, "artifacts", "overlay.png")), 404, "unknown-artifact")
     assert "'overlay.png'" in detail
 
 
-def test_a_picture_of_an_unfinished_one_may_still_change(client, store):
+def test_a_picture_of_an_unfinished_one_may_still_change(client: FlaskClient, store: MemoryStore) -> None:
     submission = outlined(store, state=SubmissionState.RUNNING)
     for name in ("mask.png", "overlay.png"):
         assert client.get(url(submission, "artifacts", name)).headers["Cache-Control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize("name", ["mask.png", "overlay.png", "input", "..", "%2e%2e%2finput", "x" * 300])
-def test_a_picture_that_it_has_not_is_404(client, store, name):
+def test_a_picture_that_it_has_not_is_404(client: FlaskClient, store: MemoryStore, name: str) -> None:
     submission = stored(store)
     response = client.get(url(submission, "artifacts", name))
     assert response.status_code == 404
     assert response.mimetype == "application/problem+json"
 
 
-def test_what_a_model_answered_besides_pictures_is_only_kept(client, store):
+def test_what_a_model_answered_besides_pictures_is_only_kept(client: FlaskClient, store: MemoryStore) -> None:
     artifact = Artifact(name="page.html", media_type="text/html", bytes=5)
     submission = stored(store, artifacts=[artifact])
     store.images[f"{submission.id}/page.html"] = StoredImage("text/html", b"<b>x")
@@ -259,7 +267,7 @@ def test_what_a_model_answered_besides_pictures_is_only_kept(client, store):
 # records
 
 
-def test_the_record_says_what_ran_and_why_not(client, store):
+def test_the_record_says_what_ran_and_why_not(client: FlaskClient, store: MemoryStore) -> None:
     submission = make_submission(make_workflow(GATED), state=SubmissionState.SUCCEEDED, fence=1)
     first, second = submission.steps
     first.state, first.output = StepState.SUCCEEDED, {"label": "no_abnormality"}
@@ -279,7 +287,7 @@ def test_the_record_says_what_ran_and_why_not(client, store):
     submission.events = [submission_event(SubmissionState.QUEUED, NOW), submission_event(SubmissionState.RUNNING, NOW)]
     submission.event_count = 7
     store.accept(submission, IMAGE)
-    body = client.get(url(submission, "record")).json
+    body = client.get(url(submission, "record")).get_json()
     assert body["workflow"] == submission.workflow.model_dump()
     assert body["timings"] == {"waited": 1.0, "ran": 4.0, "models": 3.0}
     ran, skipped = body["steps"]
@@ -294,19 +302,19 @@ def test_the_record_says_what_ran_and_why_not(client, store):
 # exports
 
 
-def test_an_export_holds_what_a_list_shows(client, store):
+def test_an_export_holds_what_a_list_shows(client: FlaskClient, store: MemoryStore) -> None:
     for age in range(450):
         stored(store, age * 0.01)
     response = client.get("/api/v2/export?format=ndjson")
     assert response.mimetype == "application/x-ndjson"
     lines = [json.loads(line) for line in response.text.splitlines()]
-    shown = client.get("/api/v2/submissions?limit=200").json["items"]
+    shown = client.get("/api/v2/submissions?limit=200").get_json()["items"]
     assert [each["id"] for each in lines[:200]] == [each["id"] for each in shown]
     assert lines[0] == shown[0]
     assert len({each["id"] for each in lines}) == 450
 
 
-def test_an_export_as_csv_has_the_filters_of_a_list(client, store):
+def test_an_export_as_csv_has_the_filters_of_a_list(client: FlaskClient, store: MemoryStore) -> None:
     stored(store, 1, state=SubmissionState.FAILED, reason="=cmd()")
     wanted = outlined(store)
     response = client.get("/api/v2/export?format=csv&state=succeeded")
@@ -317,7 +325,7 @@ def test_an_export_as_csv_has_the_filters_of_a_list(client, store):
     assert line["reason"] == "'=cmd()"
 
 
-def test_a_few_exports_run_at_a_time_and_one_that_is_left_makes_room(client, store):
+def test_a_few_exports_run_at_a_time_and_one_that_is_left_makes_room(client: FlaskClient, store: MemoryStore) -> None:
     for age in range(500):
         stored(store, age)
     running = [client.get("/api/v2/export") for _ in range(MOST_AT_A_TIME)]
@@ -332,7 +340,7 @@ def test_a_few_exports_run_at_a_time_and_one_that_is_left_makes_room(client, sto
 
 
 @pytest.mark.parametrize("query", ["format=xml", "limit=5", "cursor=abc", "state=x"])
-def test_an_export_that_cannot_be_meant_is_refused_and_holds_no_slot(client, query):
+def test_an_export_that_cannot_be_meant_is_refused_and_holds_no_slot(client: FlaskClient, query: str) -> None:
     for _ in range(MOST_AT_A_TIME + 1):
         is_problem(client.get(f"/api/v2/export?{query}"), 400, "invalid-request")
 
@@ -341,7 +349,9 @@ def test_an_export_that_cannot_be_meant_is_refused_and_holds_no_slot(client, que
 
 
 @pytest.mark.parametrize("parts", [(), ("input",), ("artifacts",), ("artifacts", "mask.png"), ("record",), ("events",)])
-def test_what_is_gone_says_so_for_a_while(client, store, tombstones, parts):
+def test_what_is_gone_says_so_for_a_while(
+    client: FlaskClient, store: MemoryStore, tombstones: MemoryTombstones, parts: tuple[str, ...]
+) -> None:
     submission = stored(store)
     store.documents.clear()
     is_problem(client.get(url(submission, *parts)), 404, "unknown-submission")
@@ -349,20 +359,23 @@ def test_what_is_gone_says_so_for_a_while(client, store, tombstones, parts):
     assert "was deleted" in is_problem(client.get(url(submission, *parts)), 410, "submission-gone")
 
 
-def test_what_has_expired_is_gone_before_it_is_deleted(client, store):
+def test_what_has_expired_is_gone_before_it_is_deleted(client: FlaskClient, store: MemoryStore) -> None:
     submission = stored(store, expires_at=NOW)
     assert "was kept until" in is_problem(client.get(url(submission)), 410, "submission-gone")
     old = client.get(f"/api/v1/fetch_result/{submission.id}")
-    assert (old.status_code, old.json["message"]) == (404, "Invalid submission_id.")
+    assert (old.status_code, old.get_json()["message"]) == (404, "Invalid submission_id.")
 
 
-def test_a_tombstone_that_was_written_ahead_says_nothing_yet(client, store, tombstones):
-    submission = stored(store, expires_at=NOW + timedelta(seconds=30))
-    tombstones.write_tombstone(Tombstone.of(submission.id, GoneReason.EXPIRED, submission.expires_at))
+def test_a_tombstone_that_was_written_ahead_says_nothing_yet(
+    client: FlaskClient, store: MemoryStore, tombstones: MemoryTombstones
+) -> None:
+    expires_at = NOW + timedelta(seconds=30)
+    submission = stored(store, expires_at=expires_at)
+    tombstones.write_tombstone(Tombstone.of(submission.id, GoneReason.EXPIRED, expires_at))
     assert client.get(url(submission)).status_code == 200
 
 
-def test_v1_knows_no_gone(client, tombstones):
+def test_v1_knows_no_gone(client: FlaskClient, tombstones: MemoryTombstones) -> None:
     key = str(uuid.uuid4())
     tombstones.write_tombstone(Tombstone.of(key, GoneReason.EXPIRED, NOW))
     assert client.get(f"/api/v1/fetch_result/{key}").status_code == 404

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -136,7 +136,7 @@ class Overtaken(MemoryLifecycleStore):
         super().__init__(store)
         self.times = times
 
-    def cancel(self, submission, reason, at):  # type: ignore[no-untyped-def]
+    def cancel(self, submission: Submission, reason: str, at: datetime) -> bool:
         if self.times:
             self.times -= 1
             self.store.documents[submission.id]["fence"] += 1
@@ -145,13 +145,13 @@ class Overtaken(MemoryLifecycleStore):
 
 def test_who_is_overtaken_looks_again(store: MemoryStore, job_publisher: GatewayPublisher) -> None:
     submission = keep(store, SubmissionState.RUNNING)
-    lifecycle = Lifecycle(store, Overtaken(store, TRIES - 1), job_publisher)  # type: ignore[arg-type]  # a fake of both sides
+    lifecycle = Lifecycle(store, Overtaken(store, TRIES - 1), job_publisher)
     assert lifecycle.cancel(submission).state is SubmissionState.CANCELED
 
 
 def test_who_is_overtaken_for_ever_is_told(store: MemoryStore, job_publisher: GatewayPublisher) -> None:
     submission = keep(store, SubmissionState.RUNNING)
-    lifecycle = Lifecycle(store, Overtaken(store, 100), job_publisher)  # type: ignore[arg-type]  # as above
+    lifecycle = Lifecycle(store, Overtaken(store, 100), job_publisher)
     with pytest.raises(IllegalMove, match="again and again"):
         lifecycle.cancel(submission)
     with pytest.raises(IllegalMove, match="again and again"):
@@ -172,10 +172,10 @@ def test_a_deletion_that_a_gateway_left_is_finished(
     submission = keep(store, SubmissionState.FAILED)
     moves = Stops(store)
     with pytest.raises(KeyboardInterrupt):
-        Lifecycle(store, moves, job_publisher).delete(submission)  # type: ignore[arg-type]  # as above
+        Lifecycle(store, moves, job_publisher).delete(submission)
     later = MemoryLifecycleStore(store)
     later.due = moves.due
-    survivor = Lifecycle(store, later, job_publisher)  # type: ignore[arg-type]  # as above
+    survivor = Lifecycle(store, later, job_publisher)
     survivor.finish_deletions()
     assert store.images, "it may be under way yet"
     store.clock.advance(61)
