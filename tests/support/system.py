@@ -1,4 +1,4 @@
-"""What the tests of a whole cluster share: its three kinds as one protocol, a user of it, and a bounded wait."""
+"""What the tests of a whole cluster share: a protocol for its three kinds, a client, and a bounded wait."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ WEBHOOKS = {
     "SHOWCASE_WEBHOOK_SECRET": "whsec_" + base64.b64encode(b"a secret of the tests, no more").decode(),
     "SHOWCASE_WEBHOOK_ALLOW": "127.0.0.1/32",
 }
-"""What the local cluster sends webhooks with: the tests receive them on this machine."""
+"""The local cluster's settings for webhooks: the tests receive them on this machine."""
 
 
 class Cluster(Protocol):
-    """What the tests may do with any of the three: talk to it, break it, and read what it wrote."""
+    """What the tests may do with any kind of cluster: call it, kill its parts, and read what it stored."""
 
     @property
     def url(self) -> str:
@@ -59,7 +59,7 @@ class Cluster(Protocol):
 
 
 class Client:
-    """A user of the public API, who may also look at the stored documents as an operator."""
+    """A client of the public API that can also read the stored documents, as an operator can."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -105,7 +105,7 @@ class Client:
 
 
 def eventually(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait for what the cluster will do, up to a bound. A connection that breaks meanwhile is part of the wait."""
+    """Wait until ``condition`` is true, for at most ``seconds``. A connection that breaks does not end the wait."""
     end = time.monotonic() + seconds
     while True:
         try:

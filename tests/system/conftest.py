@@ -1,4 +1,4 @@
-"""A whole cluster, started as users start theirs and driven from outside."""
+"""Fixtures of a whole cluster, started as users start theirs and driven from outside."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.system import THIRD_WORKFLOW, WEBHOOKS, Client, Cluster, even
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the chosen cluster does not have; a test names those that it is for."""
+    """Deselect the tests that are not for the chosen cluster; a test names its clusters with a marker."""
     kind = config.getoption("--cluster")
     left_out = [
         item for item in items if (only := item.get_closest_marker("clusters")) is not None and kind not in only.args

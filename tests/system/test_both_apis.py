@@ -1,4 +1,4 @@
-"""v1 and v2 tell the same of the same submission, whichever of them took it in."""
+"""v1 and v2 return the same of one submission, whichever of them accepted it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def resource(client: Client, submission_id: str) -> dict[str, Any]:
 
 
 def same(client: Client, submission_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Wait for the end in v1, and hold v2 to it."""
+    """Wait for the end in v1, and compare it with v2."""
     v1, v2 = client.result(submission_id), resource(client, submission_id)
     assert (v1["status"] == "Success", v1["status"] == "Failure") == (
         v2["state"] == "succeeded",
@@ -58,7 +58,7 @@ def same(client: Client, submission_id: str) -> tuple[dict[str, Any], dict[str, 
     return v1, v2
 
 
-def test_whichever_api_takes_it_in_both_tell_the_same(client: Client, samples: Path) -> None:
+def test_both_apis_return_the_same_whichever_accepted_the_image(client: Client, samples: Path) -> None:
     for workflow, path in pictures(samples):
         image = Path(path).read_bytes()
         by_v1, _ = same(client, client.submit(image, workflow))
@@ -67,7 +67,7 @@ def test_whichever_api_takes_it_in_both_tell_the_same(client: Client, samples: P
 
 
 @pytest.mark.parametrize("workflow", ["workflow_000", "workflow_001"])
-def test_a_picture_of_nothing_is_the_same_nothing_to_both(client: Client, workflow: str) -> None:
+def test_an_empty_picture_has_the_same_result_in_both_apis(client: Client, workflow: str) -> None:
     content = io.BytesIO()
     Image.new("L", (64, 64)).save(content, "PNG")
     same(client, submit_to_v2(client, content.getvalue(), workflow))

@@ -41,7 +41,7 @@ def test_models_are_described_and_seen_to_answer(client: Client, samples: Path) 
 
 
 @pytest.mark.clusters("local")
-def test_an_alias_that_an_operator_sets_is_followed(client: Client, cluster: LocalCluster, samples: Path) -> None:
+def test_an_alias_that_an_operator_sets_takes_effect(client: Client, cluster: LocalCluster, samples: Path) -> None:
     def operator(*words: str) -> str:
         known = cluster.environment()
         settings = {name: value for name, value in known.items() if name.startswith("SHOWCASE_")}

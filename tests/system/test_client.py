@@ -110,9 +110,9 @@ def test_three_lines_read_a_digit(cluster: Cluster, monkeypatch: pytest.MonkeyPa
 
 def test_everything_about_a_submission_comes_back(library: Library, samples: Path, mine: dict[str, str]) -> None:
     picture = samples / "flair" / "lesion_1.png"
-    heard: list[showcase.Event] = []
+    received: list[showcase.Event] = []
     submission = library.submit(picture, "workflow_001", "stable", mine)
-    ended = library.wait(submission.id, 60, on_event=heard.append)
+    ended = library.wait(submission.id, 60, on_event=received.append)
     assert result_of(ended)["label"] == "abnormality"
     assert ended.metadata == mine
     assert library.input(ended.id) == picture.read_bytes()
@@ -122,7 +122,7 @@ def test_everything_about_a_submission_comes_back(library: Library, samples: Pat
     assert set(np.unique(mask)) == {0, 255}
     overlay = Image.open(io.BytesIO(library.artifact(ended.id, "overlay.png")))
     assert overlay.size == (256, 256)
-    moves = [(event.type, event.step) for event in heard if event.numbered]
+    moves = [(event.type, event.step) for event in received if event.numbered]
     assert moves[0] == ("submission.queued", None)
     assert moves[-1] == ("submission.succeeded", None)
     assert ("step.succeeded", "segmentation") in moves
@@ -155,7 +155,7 @@ def test_one_key_is_one_submission_also_at_the_same_time(library: Library, sampl
         library.submit(picture, "workflow_001", metadata=mine, idempotency_key=key)
 
 
-def test_events_are_told_once_in_order_and_go_on_where_they_were_left(library: Library, samples: Path) -> None:
+def test_events_arrive_once_in_order_and_resume_after_a_given_one(library: Library, samples: Path) -> None:
     for _ in range(20):
         submission = library.submit(samples / "digits" / "digit_1.png", "workflow_000")
         numbers = [int(event.id) for event in library.events(submission.id) if event.numbered]
@@ -180,12 +180,12 @@ def test_watching_outlives_the_gateway(
     cluster: LocalCluster, library: Library, samples: Path, stopped_models: StoppedModels
 ) -> None:
     submission = library.submit(samples / "digits" / "digit_2.png", "workflow_000")
-    heard: list[showcase.Event] = []
+    received: list[showcase.Event] = []
     reached = threading.Event()
 
     def watch() -> None:
         for event in library.events(submission.id):
-            heard.append(event)
+            received.append(event)
             reached.set()
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -195,13 +195,13 @@ def test_watching_outlives_the_gateway(
     stopped_models.resume()
     watcher.join(100)
     assert not watcher.is_alive()
-    numbers = [int(event.id) for event in heard if event.numbered]
+    numbers = [int(event.id) for event in received if event.numbered]
     assert numbers == list(range(1, len(numbers) + 1))
-    assert heard[-1].type == "submission.succeeded"
+    assert received[-1].type == "submission.succeeded"
 
 
 @pytest.mark.clusters("local")
-def test_a_canceled_submission_stays_so_until_it_is_put_to_work_again(
+def test_a_canceled_submission_stays_canceled_until_it_is_retried(
     library: Library, shell: Shell, samples: Path, stopped_models: StoppedModels
 ) -> None:
     submission = library.submit(samples / "digits" / "digit_2.png", "workflow_000")
@@ -258,7 +258,7 @@ def test_a_deleted_submission_is_gone_with_its_images(library: Library, shell: S
     shell("show", submission.id, expect=3)
 
 
-def test_a_list_pages_through_all_that_fits(
+def test_a_list_pages_through_all_that_match(
     library: Library, shell: Shell, samples: Path, mine: dict[str, str]
 ) -> None:
     made = [library.submit(samples / "digits" / f"digit_{n}.png", "workflow_000", metadata=mine).id for n in range(7)]
@@ -284,14 +284,14 @@ def test_an_export_is_lines_or_a_table(
     lines = values(shell("export", "--metadata", option))
     assert {each["id"] for each in lines} == ids
     file = tmp_path / "all.csv"
-    told = shell("export", "--format", "csv", "--out", file, "-m", option, "--json")
-    assert json.loads(told.stdout) == {"file": str(file), "bytes": file.stat().st_size, "format": "csv"}
+    exported = shell("export", "--format", "csv", "--out", file, "-m", option, "--json")
+    assert json.loads(exported.stdout) == {"file": str(file), "bytes": file.stat().st_size, "format": "csv"}
     rows = list(csv.DictReader(file.read_text().splitlines()))
     assert {row["id"] for row in rows} == ids
     assert library.export(io.BytesIO(), "csv", metadata=mine) == file.stat().st_size
 
 
-def test_submit_and_wait_tells_each_step_and_writes_the_pictures(shell: Shell, samples: Path, tmp_path: Path) -> None:
+def test_submit_and_wait_prints_each_step_and_writes_the_pictures(shell: Shell, samples: Path, tmp_path: Path) -> None:
     picture = samples / "flair" / "lesion_1.png"
     ran = shell("submit", picture, "--workflow", "workflow_001", "--wait", cwd=tmp_path)
     assert re.search(r"^classification succeeded$", ran.stderr, re.MULTILINE)
@@ -302,7 +302,7 @@ def test_submit_and_wait_tells_each_step_and_writes_the_pictures(shell: Shell, s
     assert set(np.unique(np.array(Image.open(tmp_path / "lesion_1.mask.png")))) == {0, 255}
 
 
-def test_a_skipped_step_is_told_with_its_gate_and_kept_in_the_record(
+def test_a_skipped_step_is_reported_with_its_gate_and_is_in_the_record(
     shell: Shell, samples: Path, tmp_path: Path
 ) -> None:
     ran = shell("submit", samples / "flair" / "normal_1.png", "-w", "workflow_001", "--wait", "--json", "-o", tmp_path)
@@ -319,7 +319,7 @@ def test_a_skipped_step_is_told_with_its_gate_and_kept_in_the_record(
     assert [step["state"] for step in record["steps"]] == ["succeeded", "skipped"]
 
 
-def test_images_that_are_refused_do_not_keep_the_others(shell: Shell, samples: Path, tmp_path: Path) -> None:
+def test_refused_images_do_not_stop_the_others(shell: Shell, samples: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.png"
     text.write_text("no image")
     out = tmp_path / "out"
@@ -358,9 +358,9 @@ def test_the_catalogue_is_shown_with_graphs_and_where_models_are_served(library:
     assert weights.digest.startswith("sha256:")
 
 
-def test_the_doctor_finds_a_whole_cluster_whole(cluster: Cluster, shell: Shell) -> None:
-    told = shell("doctor").stdout
-    assert f"{cluster.url} answers" in told
+def test_the_doctor_finds_nothing_wrong_with_a_healthy_cluster(cluster: Cluster, shell: Shell) -> None:
+    report = shell("doctor").stdout
+    assert f"{cluster.url} answers" in report
     found = values(shell("doctor", "--json"))
     whole = {each["subject"] for each in found if each["verdict"] == "ok"}
     assert {"client", "server", "store", "broker", "orchestrator", "api v2", "workflows"} <= whole
@@ -392,7 +392,7 @@ def test_the_doctor_says_how_to_start_what_does_not_run(shell: Shell) -> None:
 
 
 @pytest.mark.clusters("local")
-def test_ctrl_c_ends_a_wait_at_once_and_says_what_goes_on(
+def test_ctrl_c_ends_a_wait_at_once_and_names_what_continues(
     shell: Shell, samples: Path, stopped_models: StoppedModels
 ) -> None:
     arguments = ["submit", str(samples / "digits" / "digit_1.png"), "-w", "workflow_000", "--wait"]
@@ -405,10 +405,10 @@ def test_ctrl_c_ends_a_wait_at_once_and_says_what_goes_on(
         text=True,
     )
     assert process.stderr is not None
-    told = [process.stderr.readline()]
-    while "running" not in told[-1]:
-        assert told[-1], told
-        told.append(process.stderr.readline())
+    lines = [process.stderr.readline()]
+    while "running" not in lines[-1]:
+        assert lines[-1], lines
+        lines.append(process.stderr.readline())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     stopped_models.resume()
@@ -418,9 +418,7 @@ def test_ctrl_c_ends_a_wait_at_once_and_says_what_goes_on(
     assert re.search(r"[0-9a-f-]{36}  .*digit_1\.png", err)
 
 
-def test_a_reader_who_goes_away_is_no_error(
-    shell: Shell, library: Library, samples: Path, mine: dict[str, str]
-) -> None:
+def test_a_closed_pipe_is_no_error(shell: Shell, library: Library, samples: Path, mine: dict[str, str]) -> None:
     library.submit(samples / "digits" / "digit_1.png", "workflow_000", metadata=mine, wait=60)
     command = f"{sys.executable} -m showcase export | head -c 1"
     ran = subprocess.run(
@@ -454,6 +452,6 @@ def test_a_webhooks_deliveries_are_shown_and_sent_again(library: Library, shell:
         shell("webhook", submission.id, "--replay")
         eventually(lambda: len(listening.received) == 2)
         eventually(lambda: len(library.webhook(submission.id).attempts) == 2)
-    told = shell("webhook", submission.id).stdout
-    assert re.search(r"^state +sent$", told, re.MULTILINE)
-    assert told.count("answered 204") == 2
+    shown = shell("webhook", submission.id).stdout
+    assert re.search(r"^state +sent$", shown, re.MULTILINE)
+    assert shown.count("answered 204") == 2

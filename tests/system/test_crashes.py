@@ -1,4 +1,4 @@
-"""Parts die, work goes on: a first taste."""
+"""A part is killed or stopped under load, and no submission is lost."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def test_without_a_broker_submissions_are_accepted_and_run_when_it_is_back(
 
 
 @pytest.mark.clusters("local")  # the others keep the broker's data out of reach
-def test_what_a_wiped_broker_forgot_is_rung_for_again(client: Client, cluster: LocalCluster, samples: Path) -> None:
+def test_jobs_that_a_wiped_broker_lost_are_published_again(
+    client: Client, cluster: LocalCluster, samples: Path
+) -> None:
     identifiers = submit_many(client, samples)
     shutil.rmtree(cluster.home / "rabbitmq" / "data")
     cluster.kill("rabbitmq")
@@ -86,7 +88,7 @@ def test_what_a_wiped_broker_forgot_is_rung_for_again(client: Client, cluster: L
     client.until_ready()
 
 
-def test_a_killed_database_keeps_what_it_took(client: Client, cluster: Cluster, samples: Path) -> None:
+def test_a_killed_database_keeps_what_it_stored(client: Client, cluster: Cluster, samples: Path) -> None:
     identifier = client.submit(samples / "digits" / "digit_6.png", "workflow_000")
     client.result(identifier)
     cluster.kill("database")
@@ -95,7 +97,7 @@ def test_a_killed_database_keeps_what_it_took(client: Client, cluster: Cluster, 
     assert client.run(samples / "digits" / "digit_8.png", "workflow_000")["prediction"]["digit"] == 8
 
 
-def test_a_killed_gateway_is_back(client: Client, cluster: Cluster, samples: Path) -> None:
+def test_a_killed_gateway_is_restarted(client: Client, cluster: Cluster, samples: Path) -> None:
     identifier = client.submit(samples / "digits" / "digit_9.png", "workflow_000")
     cluster.kill("gateway")
     client.until_ready()
@@ -118,7 +120,7 @@ def test_a_database_that_stands_still_is_ended_and_started_again(
         try:
             return cluster.pid("database") != before
         except (AssertionError, ClusterError):
-            return False  # between two there is none
+            return False  # between the two processes there is none
 
     cluster.kill("database", signal.SIGSTOP)
     eventually(another_runs)

@@ -1,4 +1,4 @@
-"""Everything that went in or was made comes out again: lists, pictures, records, exports, until it is gone."""
+"""Every input and result can be read back as lists, pictures, records and exports, until it expires."""
 
 from __future__ import annotations
 
@@ -38,26 +38,26 @@ def get(client: Client, path: str, **headers: str) -> requests.Response:
 
 
 @pytest.fixture(scope="module")
-def kept(client: Client) -> list[dict[str, Any]]:
+def batch(client: Client) -> list[dict[str, Any]]:
     """Three finished submissions of one batch, oldest first: the middle one without a lesion."""
     return [submit(client, each.read_bytes(), BATCH) for each in (LESION, NORMAL, LESION)]
 
 
-def test_a_list_leads_through_all_that_fit_newest_first(client: Client, kept: list[dict[str, Any]]) -> None:
+def test_a_list_pages_through_all_that_match_newest_first(client: Client, batch: list[dict[str, Any]]) -> None:
     found, path = [], f"/api/v2/submissions?metadata.batch={BATCH}&limit=1"
     while path:
         response = get(client, path)
         found += [item["id"] for item in response.json()["items"]]
         path = response.links.get("next", {}).get("url", "").removeprefix(client.url)
-        assert len(found) <= len(kept)
-    assert found == [each["id"] for each in reversed(kept)]
+        assert len(found) <= len(batch)
+    assert found == [each["id"] for each in reversed(batch)]
     failed = get(client, f"/api/v2/submissions?metadata.batch={BATCH}&state=failed").json()
     assert failed["items"] == []
     assert get(client, "/api/v2/submissions?sort=age").status_code == 400
 
 
-def test_the_image_comes_back_as_it_was_sent(client: Client, kept: list[dict[str, Any]]) -> None:
-    path = kept[0]["urls"]["input"]
+def test_the_image_comes_back_as_it_was_sent(client: Client, batch: list[dict[str, Any]]) -> None:
+    path = batch[0]["urls"]["input"]
     whole = get(client, path)
     assert (whole.content, whole.headers["Content-Type"]) == (LESION.read_bytes(), "image/png")
     assert get(client, path, If_None_Match=whole.headers["ETag"]).status_code == 304
@@ -67,8 +67,8 @@ def test_the_image_comes_back_as_it_was_sent(client: Client, kept: list[dict[str
     assert get(client, path, Range=f"bytes={len(whole.content)}-").status_code == 416
 
 
-def test_mask_and_overlay_are_pictures(client: Client, kept: list[dict[str, Any]]) -> None:
-    lesion, normal, _ = kept
+def test_mask_and_overlay_are_pictures(client: Client, batch: list[dict[str, Any]]) -> None:
+    lesion, normal, _ = batch
     for name in ("mask.png", "overlay.png"):
         response = get(client, f"{lesion['urls']['artifacts']}/{name}")
         assert response.status_code == 200
@@ -80,8 +80,8 @@ def test_mask_and_overlay_are_pictures(client: Client, kept: list[dict[str, Any]
     assert {"mask.png", "overlay.png"} == {each["name"] for each in listed["items"]}
 
 
-def test_the_record_says_what_was_skipped_and_why(client: Client, kept: list[dict[str, Any]]) -> None:
-    record = get(client, kept[1]["urls"]["record"])
+def test_the_record_says_what_was_skipped_and_why(client: Client, batch: list[dict[str, Any]]) -> None:
+    record = get(client, batch[1]["urls"]["record"])
     assert record.status_code == 200
     steps = {step["name"]: step for step in record.json()["steps"]}
     assert steps["segmentation"]["state"] == "skipped"
@@ -90,8 +90,8 @@ def test_the_record_says_what_was_skipped_and_why(client: Client, kept: list[dic
     assert steps["classification"]["attempts"]
 
 
-def test_an_export_holds_all_that_fit(client: Client, kept: list[dict[str, Any]]) -> None:
-    expected = [each["id"] for each in reversed(kept)]
+def test_an_export_holds_all_that_match(client: Client, batch: list[dict[str, Any]]) -> None:
+    expected = [each["id"] for each in reversed(batch)]
     lines = get(client, f"/api/v2/export?metadata.batch={BATCH}").text.splitlines()
     assert [json.loads(each)["id"] for each in lines] == expected
     table = get(client, f"/api/v2/export?format=csv&metadata.batch={BATCH}").text
@@ -100,7 +100,7 @@ def test_an_export_holds_all_that_fit(client: Client, kept: list[dict[str, Any]]
     assert [row["result.label"] for row in rows] == ["abnormality", "no_abnormality", "abnormality"]
 
 
-def test_what_has_expired_is_gone_and_says_so(client: Client) -> None:
+def test_an_expired_submission_is_410(client: Client) -> None:
     two_seconds = str(2 / 86400)
     resource = submit(client, NORMAL.read_bytes(), uuid.uuid4().hex, retention_days=two_seconds)
     eventually(lambda: get(client, resource["urls"]["self"]).status_code == 410)

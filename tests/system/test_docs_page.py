@@ -80,7 +80,7 @@ def test_the_kinds_of_problems_are_one_click_away(visit: Visit) -> None:
     assert visit.elsewhere == []
 
 
-def test_what_the_page_may_do_is_limited(client: Client) -> None:
+def test_the_pages_content_security_policy_is_strict(client: Client) -> None:
     page = client.http.get(f"{client.url}/docs", timeout=30)
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy

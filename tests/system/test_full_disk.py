@@ -1,4 +1,4 @@
-"""The database can write nothing any more, in the middle of its work."""
+"""The database can no longer write, while submissions are under way."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.support.system import Client, eventually
 pytestmark = pytest.mark.clusters("local")  # the others keep their database's process out of reach
 
 
-def test_a_database_that_cannot_write_is_told_and_nothing_is_half_written(
+def test_a_database_that_cannot_write_is_reported_and_nothing_is_half_written(
     client: Client, cluster: LocalCluster, samples: Path
 ) -> None:
-    """A limit on the size of files stands for a disk without room; unlike a real one it takes no rights to set."""
+    """A limit on the size of files stands for a full disk; unlike a full disk, it needs no privileges."""
     digit = samples / "digits" / "digit_5.png"
     accepted = [client.submit(digit, "workflow_000") for _ in range(20)]
     process = psutil.Process(cluster.pid("database"))
@@ -37,7 +37,7 @@ def test_a_database_that_cannot_write_is_told_and_nothing_is_half_written(
     assert refusals[0].headers["Retry-After"]
     assert not client.ready().ok
 
-    client.until_ready()  # started anew, and without the limit, as a disk that was made room on
+    client.until_ready()  # the restarted process has no limit, like a disk that was freed
     assert not process.is_running()
     for each in accepted:
         assert client.result(each)["prediction"]["digit"] == 5

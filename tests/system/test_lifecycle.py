@@ -1,4 +1,4 @@
-"""Owners change their minds: cancel, run again, delete, and send twice, on any gateway and at any moment."""
+"""Clients cancel, retry, delete and repeat submissions, on any gateway and at any moment."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def state(client: Client, urls: dict[str, str]) -> str:
 
 @contextmanager
 def stopped(cluster: LocalCluster, part: str) -> Iterator[None]:
-    """The part stands still, as on a machine without a moment to spare."""
+    """Stop the part's process with SIGSTOP, as an overloaded machine would, until the context is left."""
     number = cluster.pid(part)
     os.kill(number, signal.SIGSTOP)
     try:
@@ -72,16 +72,16 @@ def orchestrator(cluster: LocalCluster, **settings: str) -> Iterator[None]:
 def pictures(cluster: LocalCluster, submission_id: str, *names: str) -> list[str]:
     known = cluster.environment()
     with MongoClient[Any](known["SHOWCASE_MONGO_URL"], timeoutMS=10_000) as database:
-        kept = database[known["SHOWCASE_MONGO_DATABASE"]][layout.IMAGES]
-        return [name for name in names if kept.find_one({"_id": f"{submission_id}/{name}"}, {"_id": 1})]
+        images = database[known["SHOWCASE_MONGO_DATABASE"]][layout.IMAGES]
+        return [name for name in names if images.find_one({"_id": f"{submission_id}/{name}"}, {"_id": 1})]
 
 
 def noticed(cluster: LocalCluster, submission_id: str) -> bool:
-    """Whether the orchestrator has found that the submission is its own no longer."""
+    """Return whether the orchestrator has logged that it lost the submission's lease."""
     return any("lease lost" in line and submission_id in line for line in cluster.log("orchestrator").splitlines())
 
 
-def test_one_that_waits_is_canceled_and_never_runs(client: Client, cluster: LocalCluster) -> None:
+def test_a_queued_submission_is_canceled_and_never_runs(client: Client, cluster: LocalCluster) -> None:
     with stopped(cluster, "orchestrator"):
         urls = submit(client.url, DIGIT, "workflow_000").json()["urls"]
         response = ask(client, urls["cancel"], "POST")
@@ -95,14 +95,16 @@ def test_one_that_waits_is_canceled_and_never_runs(client: Client, cluster: Loca
     assert (body["status"], body["message"]) == ("Failure", "It was canceled on request.")
 
 
-def test_one_in_a_slow_step_is_canceled_at_once_and_stays_so(client: Client, cluster: LocalCluster, other: str) -> None:
+def test_a_running_submission_is_canceled_at_once_and_stays_canceled(
+    client: Client, cluster: LocalCluster, other: str
+) -> None:
     with stopped(cluster, "torchserve"), ThreadPoolExecutor(1) as pool:
         resource = submit(client.url, DIGIT, "workflow_000").json()
         urls = resource["urls"]
         waiting = pool.submit(requests.get, other + urls["self"], headers={"Prefer": "wait=60"}, timeout=90)
         eventually(lambda: state(client, urls) == "running")
         assert ask(client, urls["cancel"], "POST").json()["state"] == "canceled"
-        # Whoever waits, at another gateway, is told of it while the model still holds the call.
+        # A request that waits at another gateway is answered while the model still holds the call.
         assert waiting.result(timeout=30).json()["state"] == "canceled"
     eventually(lambda: noticed(cluster, resource["id"]), 90)
     record = client.record(resource["id"])
@@ -110,7 +112,7 @@ def test_one_in_a_slow_step_is_canceled_at_once_and_stays_so(client: Client, clu
     assert client.run(DIGIT, "workflow_000")["prediction"]["digit"] == 7
 
 
-def test_one_that_failed_without_its_model_is_retried_from_its_checkpoint(
+def test_a_submission_that_failed_without_its_model_is_retried_from_its_checkpoint(
     client: Client, cluster: LocalCluster
 ) -> None:
     away = f"http://127.0.0.1:{free_ports(1)}"
@@ -139,7 +141,7 @@ def test_one_that_failed_without_its_model_is_retried_from_its_checkpoint(
     assert ask(client, urls["retry"], "POST").status_code == 409
 
 
-def test_a_deleted_one_is_gone_everywhere(client: Client, cluster: LocalCluster, other: str) -> None:
+def test_a_deleted_submission_is_gone_from_every_gateway(client: Client, cluster: LocalCluster, other: str) -> None:
     done = submit(client.url, LESION, "workflow_001", Prefer="wait=60").json()
     assert done["state"] == "succeeded"
     assert pictures(cluster, done["id"], "input", "mask.png") == ["input", "mask.png"]
@@ -150,7 +152,7 @@ def test_a_deleted_one_is_gone_everywhere(client: Client, cluster: LocalCluster,
     assert pictures(cluster, done["id"], "input", "mask.png") == []
 
 
-def test_one_that_is_deleted_in_a_slow_step_leaves_nothing(client: Client, cluster: LocalCluster) -> None:
+def test_a_submission_that_is_deleted_while_it_runs_leaves_nothing(client: Client, cluster: LocalCluster) -> None:
     with stopped(cluster, "torchserve"):
         resource = submit(client.url, LESION, "workflow_001").json()
         eventually(lambda: state(client, resource["urls"]) == "running")

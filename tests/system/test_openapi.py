@@ -1,4 +1,4 @@
-"""The OpenAPI document is kept: a fuzzer made from it finds no answer that it does not describe."""
+"""The gateway keeps to its OpenAPI document: a fuzzer finds no answer that the document does not describe."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.support.checkout import CHECKOUT
 from tests.support.system import Client
 
 EXAMPLES = 10
-"""Drawn a call and phase; with what is enumerated (examples, coverage) some hundred requests."""
+"""Random examples per operation and phase; with the enumerated ones, some hundred requests."""
 
 BUDGET_SECONDS = 90
-"""Fuzzing ends then, also on a machine that has much else to do."""
+"""The fuzzer stops after this time, also on a busy machine."""
 
 SECONDS = 280
 
@@ -38,7 +38,7 @@ def fuzz(client: Client, folder: Path) -> subprocess.CompletedProcess[str]:
         + ["--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--no-color"]
         + ["--request-timeout", "30", "--max-time", str(BUDGET_SECONDS)]
         + ["--report-json-path", str(folder / "report.json")],
-        cwd=folder,  # it keeps what it found beside it
+        cwd=folder,  # it writes what it found there
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.support.openapi_hooks", "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,

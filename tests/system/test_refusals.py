@@ -70,18 +70,18 @@ def test_the_sentences_of_v1(client: Client, samples: Path) -> None:
     image = (samples / "digits" / "digit_1.png").read_bytes()
     address = f"{client.url}/api/v1/submit_image"
 
-    def said(response: requests.Response) -> tuple[int, str]:
+    def refusal(response: requests.Response) -> tuple[int, str]:
         assert response.json()["status"] == "Failure"
         return response.status_code, response.json()["message"]
 
     without = client.http.post(address, data={"workflow_name": WORKFLOW}, timeout=30)
-    assert said(without) == (400, "Image was not submitted.")
+    assert refusal(without) == (400, "Image was not submitted.")
     wrong = (400, "File should have '.png', '.jpg', or '.jpeg' as extension.")
-    assert said(client.send(image, WORKFLOW, "a.tiff")) == wrong
-    assert said(client.send(image, None)) == (400, "Request should include 'workflow_name'.")
-    assert said(client.send(image, "nope")) == (404, "Incorrect 'workflow_name' included in the request.")
-    assert said(client.fetch("nope")) == (404, "Invalid submission_id.")
-    assert said(client.fetch("6cd54622-ee71-4d36-98d2-ad0b897e0420")) == (404, "Invalid submission_id.")
+    assert refusal(client.send(image, WORKFLOW, "a.tiff")) == wrong
+    assert refusal(client.send(image, None)) == (400, "Request should include 'workflow_name'.")
+    assert refusal(client.send(image, "nope")) == (404, "Incorrect 'workflow_name' included in the request.")
+    assert refusal(client.fetch("nope")) == (404, "Invalid submission_id.")
+    assert refusal(client.fetch("6cd54622-ee71-4d36-98d2-ad0b897e0420")) == (404, "Invalid submission_id.")
 
 
 def test_a_file_name_is_data(client: Client, samples: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_file_name_is_data(client: Client, samples: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
-def test_the_type_is_told_by_the_content(client: Client, form: str) -> None:
+def test_the_type_is_found_from_the_content(client: Client, form: str) -> None:
     response = client.send(encoded(form), WORKFLOW, "x.jpeg")
     assert response.json()["file_type"] == f"image/{form.lower()}"
 
@@ -119,7 +119,7 @@ def test_a_broken_request_is_answered_in_the_same_shape(client: Client) -> None:
     assert client.http.get(f"{client.url}/nothing", timeout=30).json().keys() == {"status", "message"}
 
 
-def test_what_is_no_http_gets_json_and_the_door(client: Client) -> None:
+def test_a_request_that_is_no_http_gets_json_and_a_closed_connection(client: Client) -> None:
     address = urlsplit(client.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n")
@@ -130,7 +130,7 @@ def test_what_is_no_http_gets_json_and_the_door(client: Client) -> None:
         assert json.load(answer)["status"] == "Failure"
 
 
-def test_clients_that_send_a_byte_a_second_stop_nobody_else(client: Client, samples: Path) -> None:
+def test_clients_that_send_a_byte_a_second_do_not_block_others(client: Client, samples: Path) -> None:
     address = urlsplit(client.url)
     slow = [socket.create_connection((address.hostname, address.port), timeout=30) for _ in range(200)]
     try:
@@ -148,7 +148,7 @@ def test_clients_that_send_a_byte_a_second_stop_nobody_else(client: Client, samp
 def test_memory_stays_flat_under_bad_input(client: Client, cluster: Cluster, samples: Path) -> None:
     process = psutil.Process(cluster.pid("gateway"))
     hostile = [bomb(), b"\0" * (11 * MIB), encoded("PNG", (2000, 2000))[:-40]]
-    for content in hostile * 15:  # every thread has met every kind: what it keeps from now on would be a leak
+    for content in hostile * 15:  # every thread has seen every kind: memory that grows from now on is a leak
         client.send(content, WORKFLOW)
     before = process.memory_info().rss
     for content in hostile * 10:

@@ -1,4 +1,4 @@
-"""An orchestrator that stands still past its leases, and wakes when another has done its work."""
+"""An orchestrator is stopped past its leases, and continues after another one has done its work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROUNDS = 20
 
 
 @pytest.fixture
-def kept(cluster: LocalCluster) -> Iterator[Collection[dict[str, Any]]]:
+def submissions(cluster: LocalCluster) -> Iterator[Collection[dict[str, Any]]]:
     """The stored submissions, to look at quickly."""
     known = cluster.environment()
     with MongoClient[dict[str, Any]](known["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=10_000) as opened:
@@ -34,14 +34,14 @@ def kept(cluster: LocalCluster) -> Iterator[Collection[dict[str, Any]]]:
 
 
 def caught_at_work(
-    client: Client, samples: Path, kept: Collection[dict[str, Any]], process: Extra
+    client: Client, samples: Path, submissions: Collection[dict[str, Any]], process: Extra
 ) -> tuple[list[str], list[str]]:
     """Stop the process while it holds submissions; return those and all that were sent."""
     lesion = (samples / "flair" / "lesion_1.png").read_bytes()
     sent: list[str] = []
 
     def documents() -> list[dict[str, Any]]:
-        return list(kept.find({"_id": {"$in": sent}}, {"state": 1, "lease": 1}))
+        return list(submissions.find({"_id": {"$in": sent}}, {"state": 1, "lease": 1}))
 
     def held() -> list[str]:
         return [
@@ -59,13 +59,13 @@ def caught_at_work(
     raise AssertionError("it was never caught at work")
 
 
-def test_one_that_was_stopped_past_its_leases_writes_nothing_when_it_goes_on(
-    client: Client, cluster: LocalCluster, samples: Path, kept: Collection[dict[str, Any]], tmp_path: Path
+def test_an_orchestrator_stopped_past_its_leases_writes_nothing_when_it_continues(
+    client: Client, cluster: LocalCluster, samples: Path, submissions: Collection[dict[str, Any]], tmp_path: Path
 ) -> None:
     settings = cluster.environment() | {"SHOWCASE_LEASE_SECONDS": "1"}
     with extra("orchestrator", settings, tmp_path / "stopped.log") as sleeper:
         eventually(lambda: sleeper.lines("broker connected"))
-        held, sent = caught_at_work(client, samples, kept, sleeper)
+        held, sent = caught_at_work(client, samples, submissions, sleeper)
         eventually(lambda: all(each.state.terminal for each in cluster.records(sent)))
         before = cluster.records(sent)
         shown = {each: client.result(each) for each in sent}

@@ -57,7 +57,7 @@ def test_submitted_at_one_and_watched_at_another(client: Client, other: str) -> 
     assert done.status_code == 204
 
 
-def test_a_skipped_step_is_told_with_its_gate(client: Client) -> None:
+def test_the_event_of_a_skipped_step_has_its_gate(client: Client) -> None:
     resource = submit(client.url, NORMAL.read_bytes(), "workflow_001", Prefer="wait=60").json()
     assert resource["state"] == "succeeded"
     response = requests.get(client.url + resource["urls"]["events"], timeout=30)

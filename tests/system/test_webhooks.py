@@ -1,4 +1,4 @@
-"""Somebody names a webhook when they submit, and is told by the running cluster."""
+"""A client names a webhook when it submits, and the running cluster delivers the result to it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def webhook_of(client: Client, body: dict[str, Any]) -> dict[str, Any]:
     return dict(response.json())
 
 
-def test_a_result_is_told_signed_and_with_its_addresses(client: Client, samples: Path) -> None:
+def test_a_result_is_delivered_signed_and_with_its_addresses(client: Client, samples: Path) -> None:
     with receiver() as listening:
         address = f"http://127.0.0.1:{listening.port}/hook?who=me"
         response = submit(client, samples / "flair" / "lesion_1.png", "workflow_001", address)
@@ -55,7 +55,7 @@ def test_a_result_is_told_signed_and_with_its_addresses(client: Client, samples:
     assert [(each["id"], each["status"]) for each in history["attempts"]] == [(received.headers["webhook-id"], 204)]
 
 
-def test_a_receiver_that_was_down_is_told_when_it_is_back_and_again_on_request(client: Client, samples: Path) -> None:
+def test_a_delivery_is_retried_when_the_receiver_is_back_and_replayed_on_request(client: Client, samples: Path) -> None:
     port = free_ports(1)
     response = submit(client, samples / "digits" / "digit_7.png", "workflow_000", f"http://127.0.0.1:{port}/")
     body = response.json()
@@ -74,7 +74,7 @@ def test_a_receiver_that_was_down_is_told_when_it_is_back_and_again_on_request(c
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == sent["id"]
 
 
-def test_an_orchestrator_killed_in_the_middle_of_telling_leaves_it_to_the_next(
+def test_a_delivery_of_a_killed_orchestrator_is_made_by_the_next_one(
     client: Client, cluster: LocalCluster, samples: Path
 ) -> None:
     with receiver() as listening:
@@ -85,7 +85,7 @@ def test_an_orchestrator_killed_in_the_middle_of_telling_leaves_it_to_the_next(
         assert webhook_of(client, body)["attempts"] == []
         cluster.kill("orchestrator")
         listening.holding.set()
-        # It is the killed one's for a minute and a half more: here that time has passed already.
+        # The killed orchestrator holds the delivery for another 90 seconds; the test makes it due now.
         settings = cluster.environment()
         with MongoClient[Any](settings["SHOWCASE_MONGO_URL"], serverMonitoringMode="poll") as store:
             submissions = store[settings["SHOWCASE_MONGO_DATABASE"]][SUBMISSIONS]

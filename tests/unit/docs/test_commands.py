@@ -24,8 +24,9 @@ from tests.support.fakes import MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app
 from tests.support.pages import PAGES, blocks, name_of
 
-CLIENT, JOURNEYS, LOCAL, WEBHOOKS = (
-    f"tests/system/{name}.py" for name in ("test_client", "test_journeys", "test_local_cluster", "test_webhooks")
+CLIENT, RESULTS, LOCAL, WEBHOOKS = (
+    f"tests/system/{name}.py"
+    for name in ("test_client", "test_workflow_results", "test_local_cluster", "test_webhooks")
 )
 DOCKER = "needs a Docker engine and root: `make test-compose` and `make test-container` start the same"
 DATA = "needs the real data sets and hours: tests/unit/services holds each training's parts"
@@ -42,15 +43,15 @@ BLOCKS: dict[tuple[str, str], str] = {
     ("README.md", "docker build --no-cache -t ml-showcase-api . && docker run -d -p 8100"): DOCKER,
     ("README.md", "make test"): "it is what runs this",
     ("CONTRIBUTING.md", "git clone"): NETWORK,
-    ("docs/api-v1.md", "curl -F image"): JOURNEYS,
-    ("docs/api-v1.md", "curl http"): JOURNEYS,
+    ("docs/api-v1.md", "curl -F image"): RESULTS,
+    ("docs/api-v1.md", "curl http"): RESULTS,
     ("docs/api-v2.md", "curl -F image"): "tests/system/test_both_apis.py",
     ("docs/api-v2.md", "curl -H 'Prefer"): "tests/system/test_watching.py",
     ("docs/api-v2.md", "curl -N"): "tests/system/test_watching.py",
     ("docs/catalogue.md", "curl"): "tests/system/test_catalogue.py",
     ("docs/catalogue.md", ".venv/bin/python -m admin aliases list"): "tests/system/test_catalogue.py",
-    ("docs/direct-calls.md", "curl -X POST"): JOURNEYS,
-    ("docs/direct-calls.md", "curl -F"): JOURNEYS,
+    ("docs/direct-calls.md", "curl -X POST"): RESULTS,
+    ("docs/direct-calls.md", "curl -F"): RESULTS,
     ("docs/direct-calls.md", "make serve-model"): "tests/unit/deploy/test_torchserve.py",
     ("docs/docker.md", "cp .env.example .env"): DOCKER,
     ("docs/docker.md", "docker compose up"): DOCKER,

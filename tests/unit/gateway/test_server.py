@@ -74,7 +74,7 @@ def test_a_body_in_pieces_is_read_to_its_end_and_then_refused(port: int) -> None
 
 
 def test_a_client_that_leaves_in_the_middle_of_an_export_frees_its_place(port: int, store: MemoryStore) -> None:
-    """More than the server holds back for a client that reads slowly: these stand still until they hang up."""
+    """The exports are larger than the socket buffers, so that they block until their clients hang up."""
     for age in range(500):
         reason = "x" * 60_000
         store.accept(
@@ -129,7 +129,7 @@ def test_a_body_that_nobody_reads_is_read_to_its_end_so_that_its_client_gets_the
     assert talk(port, head + b"x" * 3_000_000)[0] == 404
 
 
-def test_more_connections_than_are_allowed_are_told_to_come_back(app: Flask) -> None:
+def test_connections_beyond_the_limit_are_refused_with_a_retry_after(app: Flask) -> None:
     with serving(app, connections=8) as port, ExitStack() as stack:
         for _ in range(8):
             held = stack.enter_context(closing(HTTPConnection("127.0.0.1", port, timeout=20)))

@@ -84,7 +84,7 @@ def test_a_client_that_does_not_read_is_cut_off(listener: GuardedListener) -> No
             [served.send(b"x" * 1_000_000) for _ in range(1000)]
 
 
-def test_a_client_that_left_is_noticed(listener: GuardedListener) -> None:
+def test_a_closed_connection_is_detected(listener: GuardedListener) -> None:
     client = connect(listener)
     served, address = listener.accept()
     assert isinstance(served, GuardedSocket)
@@ -97,7 +97,7 @@ def test_a_client_that_left_is_noticed(listener: GuardedListener) -> None:
     assert listener.connection(*map(str, address)) is None
 
 
-def test_beyond_the_limit_a_client_is_told_to_come_back(listener: GuardedListener) -> None:
+def test_a_connection_beyond_the_limit_is_refused_with_a_retry_after(listener: GuardedListener) -> None:
     clients = [connect(listener) for _ in range(3)]
     served = [listener.accept()[0] for _ in range(2)]
     with pytest.raises(TimeoutError):
@@ -113,7 +113,7 @@ def test_beyond_the_limit_a_client_is_told_to_come_back(listener: GuardedListene
 def test_without_a_file_descriptor_it_pauses_and_says_so_once(
     listener: GuardedListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
+    logged: list[str] = []
     pauses: list[float] = []
 
     def refuse(_listener: object) -> None:
@@ -121,11 +121,11 @@ def test_without_a_file_descriptor_it_pauses_and_says_so_once(
 
     monkeypatch.setattr(socket.socket, "accept", refuse)
     monkeypatch.setattr("gateway.sockets.time.sleep", pauses.append)
-    monkeypatch.setattr(sockets.log, "error", lambda sentence, **_: said.append(sentence), raising=False)
+    monkeypatch.setattr(sockets.log, "error", lambda sentence, **_: logged.append(sentence), raising=False)
     for _ in range(3):
         with pytest.raises(TimeoutError):
             listener.accept()
-    assert said == ["no file descriptor left"]
+    assert logged == ["no file descriptor left"]
     assert pauses == [sockets.PAUSE_SECONDS] * 3
 
 

@@ -1,4 +1,4 @@
-"""What is added while a write is under way is written by the next one, and errors stay with their batch."""
+"""Items added during a write are written by the next one, and an error reaches only the callers of its batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 20
 
 
 class Disk:
-    """Keeps what is written; the first write waits until it is let go."""
+    """Records what is written; the first write blocks until ``released`` is set."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -32,13 +32,13 @@ class Disk:
 
 
 def _waiting(commit: GroupCommit[int], count: int) -> None:
-    """Wait until so many callers stand in line."""
+    """Wait until ``count`` callers wait for the next write."""
     for _ in range(10_000):
         with commit._lock:
             if len(commit._waiting) == count:
                 return
         threading.Event().wait(0.001)
-    raise AssertionError(f"never {count} in line")
+    raise AssertionError(f"there were never {count} callers")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_lone_item_is_written_at_once(disk: Disk) -> None:
     assert disk.batches == [[7]]
 
 
-def test_what_comes_during_a_write_is_written_together(disk: Disk) -> None:
+def test_items_added_during_a_write_are_written_together(disk: Disk) -> None:
     commit = GroupCommit[int](disk.write, 16)
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(commit.add, 0)
@@ -83,7 +83,7 @@ def test_a_batch_has_a_limit(disk: Disk) -> None:
     assert sorted(item for batch in disk.batches for item in batch) == list(range(6))
 
 
-def test_a_failed_write_is_told_to_its_own_batch_and_the_next_one_goes_on(disk: Disk) -> None:
+def test_a_failed_write_raises_in_its_own_batch_and_the_next_one_goes_on(disk: Disk) -> None:
     disk.refused = {1}
     commit = GroupCommit[int](disk.write, 16)
     with ThreadPoolExecutor(2) as pool:

@@ -1,4 +1,4 @@
-"""The doorbell away from its broker: a ring costs nothing, and nothing is lost that the sweep cannot find."""
+"""The job publisher without its broker: ``publish`` returns at once, and the sweep finds every job that is lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def job(number: int) -> Job:
 
 
 def publish(job_publisher: RabbitJobPublisher) -> list[str]:
-    """Let the bell publish on a channel; return the ids in the order of their delivery tags."""
+    """Publish the buffered jobs on a channel; return their ids in the order of their delivery tags."""
     published: list[str] = []
 
     def basic_publish(_exchange: str, _key: str, _body: bytes, properties: Any) -> None:
@@ -41,13 +41,13 @@ def publish(job_publisher: RabbitJobPublisher) -> list[str]:
 
 def confirm(job_publisher: RabbitJobPublisher, method: Any) -> list[str]:
     job_publisher._on_confirm(SimpleNamespace(method=method))
-    told = []
+    confirmed = []
     while not job_publisher._confirmed.empty():
-        told.append(job_publisher._confirmed.get())
-    return [key for key in told if key is not None]
+        confirmed.append(job_publisher._confirmed.get())
+    return [key for key in confirmed if key is not None]
 
 
-def test_without_a_broker_a_ring_returns_and_is_kept(job_publisher: RabbitJobPublisher) -> None:
+def test_without_a_broker_publish_returns_and_the_job_is_buffered(job_publisher: RabbitJobPublisher) -> None:
     job_publisher.publish(job(1))
     job_publisher.publish(job(2))
     assert not job_publisher.connected
@@ -55,16 +55,16 @@ def test_without_a_broker_a_ring_returns_and_is_kept(job_publisher: RabbitJobPub
     assert publish(job_publisher) == ["1", "2"]
 
 
-def test_of_too_many_rings_the_newest_are_kept(job_publisher: RabbitJobPublisher) -> None:
+def test_a_full_buffer_drops_the_oldest_jobs(job_publisher: RabbitJobPublisher) -> None:
     for number in range(WAITING_LIMIT + 3):
         job_publisher.publish(job(number))
     assert publish(job_publisher)[0] == "3"
 
 
-def test_what_the_broker_has_not_got_waits_for_every_workflow(job_publisher: RabbitJobPublisher) -> None:
+def test_unconfirmed_jobs_count_as_backlog_of_every_workflow(job_publisher: RabbitJobPublisher) -> None:
     for number in range(WAITING_LIMIT + 3):
         job_publisher.publish(job(number))
-    assert job_publisher.backlog("digits").waiting == WAITING_LIMIT + 3  # those that fell out wait for the sweep
+    assert job_publisher.backlog("digits").waiting == WAITING_LIMIT + 3  # the dropped ones wait for the sweep
     publish(job_publisher)
     assert job_publisher.backlog("digits").waiting == WAITING_LIMIT + 3
     confirm(job_publisher, pika.spec.Basic.Ack(delivery_tag=WAITING_LIMIT, multiple=True))
@@ -80,17 +80,17 @@ def count(job_publisher: RabbitJobPublisher, messages: int, delayed: int, second
         )
 
 
-def test_what_was_set_aside_waits_too(job_publisher: RabbitJobPublisher) -> None:
+def test_deferred_jobs_count_as_backlog(job_publisher: RabbitJobPublisher) -> None:
     count(job_publisher, 5, 2, 0.0)
     assert job_publisher.backlog("digits") == Backlog(5 + 2 * len(DELAYS_SECONDS), 0.0)
     job_publisher.publish(job(1))
     publish(job_publisher)
     confirm(job_publisher, pika.spec.Basic.Ack(delivery_tag=1))
-    count(job_publisher, 2, 2, 2.0)  # five were there and one was rung for; two are left
+    count(job_publisher, 2, 2, 2.0)  # five waited and one was published; two are left
     assert job_publisher.backlog("digits").drained_per_second == 1.0
 
 
-def test_what_the_broker_said_last_holds_while_it_is_away(job_publisher: RabbitJobPublisher) -> None:
+def test_the_last_count_holds_while_the_broker_is_unavailable(job_publisher: RabbitJobPublisher) -> None:
     count(job_publisher, 7, 0, 0.0)
     job_publisher._channel = None
     job_publisher.publish(job(1))
@@ -108,7 +108,7 @@ def test_only_what_the_broker_confirmed_is_recorded(job_publisher: RabbitJobPubl
     assert [waiting.submission_id for waiting in job_publisher._unconfirmed.values()] == ["4"]
 
 
-def test_it_is_answered_when_somebody_listens_to_every_queue(job_publisher: RabbitJobPublisher) -> None:
+def test_it_is_answered_when_every_queue_has_a_consumer(job_publisher: RabbitJobPublisher) -> None:
     publish(job_publisher)
     assert job_publisher.connected
     assert not job_publisher.answered
@@ -116,23 +116,23 @@ def test_it_is_answered_when_somebody_listens_to_every_queue(job_publisher: Rabb
     assert job_publisher.answered
 
 
-def test_a_notice_without_a_broker_is_lost_and_nobody_minds(job_publisher: RabbitJobPublisher) -> None:
+def test_without_a_broker_an_event_is_dropped_without_an_error(job_publisher: RabbitJobPublisher) -> None:
     job_publisher.publish_event(SubmissionChanged("1", "digits", SubmissionState.CANCELED, None))
     assert publish(job_publisher) == []
 
 
-def test_what_was_confirmed_is_told_soon_and_a_few_at_a_time() -> None:
-    told: list[list[str]] = []
-    job_publisher = RabbitJobPublisher("amqp://127.0.0.1:1/", topology(["digits"]), ["digits"], told.append)
+def test_confirmed_jobs_are_marked_in_batches() -> None:
+    marked: list[list[str]] = []
+    job_publisher = RabbitJobPublisher("amqp://127.0.0.1:1/", topology(["digits"]), ["digits"], marked.append)
     for number in range(500):
         job_publisher._confirmed.put(str(number))
     job_publisher._confirmed.put(None)
     job_publisher._mark_confirmed()
-    assert [each for ids in told for each in ids] == [str(number) for number in range(500)]
-    assert max(map(len, told)) == BATCH
+    assert [each for ids in marked for each in ids] == [str(number) for number in range(500)]
+    assert max(map(len, marked)) == BATCH
 
 
-def test_a_store_that_is_away_loses_marks_and_not_the_thread() -> None:
+def test_an_unavailable_store_loses_marks_and_does_not_end_the_thread() -> None:
     def away(_ids: list[str]) -> None:
         raise StoreUnavailable("away")
 

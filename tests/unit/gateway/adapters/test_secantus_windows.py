@@ -1,4 +1,4 @@
-"""Pages: whatever is stored, whoever adds while one pages, each is shown once, newest first, at a bounded cost."""
+"""Pages show each stored submission once, newest first, at a bounded cost, also while others are added."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_pages_show_all_that_match_once_and_in_order(
 
 
 @given(stored=STORED, added=STORED, limit=st.integers(1, 5), removed=st.sets(st.integers(0, 24)))
-def test_what_comes_and_goes_meanwhile_neither_doubles_nor_hides_another(
+def test_additions_and_deletions_between_pages_neither_repeat_nor_hide_another(
     stored: list[Stored], added: list[Stored], limit: int, removed: set[int]
 ) -> None:
     store = MemoryStore()
@@ -107,9 +107,9 @@ def test_what_comes_and_goes_meanwhile_neither_doubles_nor_hides_another(
 
     shown = page_through(MemoryListing(store), Filters(), limit, meanwhile)
     assert len(set(shown)) == len(shown)
-    kept = [each for number, each in enumerate(first) if number not in removed]
-    assert {each.id for each in kept} <= set(shown)
-    assert [key for key in shown if key in {each.id for each in kept}] == newest_first(kept)
+    remaining = [each for number, each in enumerate(first) if number not in removed]
+    assert {each.id for each in remaining} <= set(shown)
+    assert [key for key in shown if key in {each.id for each in remaining}] == newest_first(remaining)
 
 
 @given(stored=STORED, after=AGES, before=AGES, micro=st.integers(0, 999))
@@ -164,7 +164,7 @@ def test_any_other_text_is_refused_as_a_cursor_in_a_sentence(text: str) -> None:
         '[1,1,"\\ud800",1]',
     ],
 )
-def test_a_cursor_of_another_make_is_refused(content: str) -> None:
+def test_a_malformed_cursor_is_refused(content: str) -> None:
     import base64
 
     with pytest.raises(InvalidRequest):
@@ -176,7 +176,7 @@ def test_a_cursors_width_cannot_ask_for_everything_at_once() -> None:
     assert place.width <= milliseconds(datetime(9999, 1, 1, tzinfo=UTC))
 
 
-def test_moments_and_milliseconds_are_each_others_inverse() -> None:
+def test_moment_and_milliseconds_are_inverse_functions() -> None:
     assert moment(milliseconds(NOW)) == NOW
 
 
@@ -225,7 +225,7 @@ def test_the_end_is_reached_in_few_calls() -> None:
     assert source.asked <= 40
 
 
-def test_what_has_expired_is_not_listed_though_it_lies_there_still() -> None:
+def test_an_expired_submission_is_not_listed_before_it_is_deleted() -> None:
     store = MemoryStore()
     gone = [add(store, age, expires_at=NOW) for age in (1, 2, 3)]
     there = add(store, 4, expires_at=NOW + timedelta(milliseconds=1))
@@ -233,7 +233,7 @@ def test_what_has_expired_is_not_listed_though_it_lies_there_still() -> None:
     assert gone
 
 
-def test_what_a_newer_release_wrote_takes_no_other_with_it() -> None:
+def test_a_document_of_a_newer_release_hides_no_other() -> None:
     store = MemoryStore()
     for age in range(5):
         add(store, age, schema_version=SCHEMA + 1)

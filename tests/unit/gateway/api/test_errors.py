@@ -105,7 +105,9 @@ def test_a_method_that_is_not_taken_is_405_with_those_that_are(client: FlaskClie
         (b"x", ""),
     ],
 )
-def test_a_body_that_is_no_form_is_told_that_no_image_came(client: FlaskClient, body: bytes, content_type: str) -> None:
+def test_a_body_that_is_no_form_is_refused_for_want_of_an_image(
+    client: FlaskClient, body: bytes, content_type: str
+) -> None:
     response = client.post("/api/v1/submit_image", data=body, content_type=content_type)
     assert response.status_code == 400
     assert is_failure(response)
@@ -139,7 +141,7 @@ def test_every_status_has_the_shape(app: Flask, status: int) -> None:
     assert ("Retry-After" in response.headers) == (status == HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def test_a_mistake_of_ours_is_500_without_its_traceback(broken: Flask) -> None:
+def test_an_internal_error_is_500_without_its_traceback(broken: Flask) -> None:
     response = broken.test_client().get("/api/v1/fetch_result/7d2f4b7e-0000-4000-8000-000000000000")
     assert response.status_code == 500
     assert is_failure(response)

@@ -42,7 +42,7 @@ def test_without_the_store_nothing_is_accepted(client: FlaskClient, store: Memor
     }
 
 
-def test_without_the_broker_nobody_knows_of_the_orchestrator(
+def test_without_the_broker_the_orchestrators_state_is_unknown(
     client: FlaskClient, job_publisher: FakeJobPublisher
 ) -> None:
     job_publisher.away = True
@@ -58,7 +58,7 @@ def test_without_the_broker_nobody_knows_of_the_orchestrator(
 @pytest.fixture
 def deserted(store: MemoryStore, catalogue: Catalogue) -> Flask:
     class Deserted(FakeJobPublisher):
-        answered = False  # the broker is there and nobody listens
+        answered = False  # the broker is connected and no queue has a consumer
 
     return make_app(store, Deserted(), catalogue)
 
@@ -92,5 +92,5 @@ def test_without_a_broker_too_much_waits_at_last(client: FlaskClient, job_publis
     )
 
 
-def test_readiness_is_kept_by_no_cache(client: FlaskClient) -> None:
+def test_readiness_is_not_cached(client: FlaskClient) -> None:
     assert client.get("/health/ready").headers["Cache-Control"] == "no-store"

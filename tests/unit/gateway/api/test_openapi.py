@@ -122,7 +122,7 @@ def test_every_reference_leads_somewhere_and_no_schema_is_left_over(document: Do
     assert referred == set(known)
 
 
-def test_what_a_field_may_hold_is_told_whole(document: Document) -> None:
+def test_what_a_field_may_hold_is_described_completely(document: Document) -> None:
     metadata = document["components"]["schemas"]["JsonSubmission"]["properties"]["metadata"]
     assert metadata["maxProperties"] == 16
     assert list(metadata["patternProperties"].values()) == [{"type": "string", "maxLength": 512}]

@@ -60,7 +60,7 @@ def finished(store: MemoryStore, state: SubmissionState = SubmissionState.SUCCEE
         (encoded(Image.new("RGB", (8, 8)), "JPEG"), "x.jpeg", "image/jpeg"),
     ],
 )
-def test_an_image_is_taken(
+def test_an_image_is_accepted(
     client: FlaskClient,
     store: MemoryStore,
     job_publisher: FakeJobPublisher,
@@ -97,7 +97,7 @@ def test_the_submission_is_queued_for_the_newest_version_at_the_stores_time(
     assert [step.state for step in submission.steps] == ["pending"]
 
 
-def test_what_is_kept_for_some_days_expires_by_the_stores_clock(
+def test_a_submission_with_a_retention_expires_by_the_stores_clock(
     store: MemoryStore, job_publisher: FakeJobPublisher, catalogue: Catalogue
 ) -> None:
     app = make_app(store, job_publisher, catalogue, timedelta(days=30))
@@ -168,14 +168,14 @@ def test_a_refusal_says_what_was_wrong(
     assert (store.documents, store.images, job_publisher.published) == ({}, {}, [])
 
 
-def test_a_cut_image_is_told_so(client: FlaskClient) -> None:
+def test_a_truncated_image_is_refused_as_truncated(client: FlaskClient) -> None:
     response = submit(client, png()[:-20])
     assert response.status_code == 400
     assert response.json["status"] == "Failure"
     assert response.json["message"].startswith("The PNG image is damaged or cut off (")
 
 
-def test_without_the_store_nothing_is_taken_and_nobody_is_rung(
+def test_without_the_store_nothing_is_accepted_and_no_job_is_published(
     client: FlaskClient, store: MemoryStore, job_publisher: FakeJobPublisher
 ) -> None:
     store.away = True
@@ -189,7 +189,7 @@ def test_without_the_store_nothing_is_taken_and_nobody_is_rung(
     assert job_publisher.published == []
 
 
-def test_without_the_broker_it_is_taken_all_the_same(
+def test_without_the_broker_a_submission_is_accepted(
     client: FlaskClient, store: MemoryStore, job_publisher: FakeJobPublisher
 ) -> None:
     job_publisher.away = True
@@ -225,12 +225,12 @@ def test_without_a_limit_any_queue_takes_more(
     assert submit(make_app(store, job_publisher, catalogue, queue_limit=0).test_client()).status_code == 200
 
 
-def test_what_is_wrong_is_told_even_when_the_queue_is_full(
+def test_a_wrong_request_is_refused_as_such_when_the_queue_is_full(
     client: FlaskClient, job_publisher: FakeJobPublisher
 ) -> None:
     job_publisher.waits["digits"] = 100
     assert submit(client, name="x.gif").status_code == 400
-    assert submit(client, data=b"no image").status_code == 503  # nobody has looked at it
+    assert submit(client, data=b"no image").status_code == 503  # the image was not validated
 
 
 def test_results_are_served_while_the_queue_is_full(
@@ -240,7 +240,7 @@ def test_results_are_served_while_the_queue_is_full(
     assert fetch(client, finished(store, result={"digit": 7})).status_code == 200
 
 
-def test_the_bell_rings_after_the_submission_is_stored(store: MemoryStore, catalogue: Catalogue) -> None:
+def test_the_job_is_published_after_the_submission_is_stored(store: MemoryStore, catalogue: Catalogue) -> None:
     stored_before: list[bool] = []
 
     class Watching(FakeJobPublisher):
@@ -257,13 +257,13 @@ def test_the_bell_rings_after_the_submission_is_stored(store: MemoryStore, catal
 @SLASHES
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_until_it_ends_it_is_in_progress(client: FlaskClient, store: MemoryStore, slash: str, state: str) -> None:
-    waiting = make_submission(state=SubmissionState(state), reason="set aside: the model is away")
+    waiting = make_submission(state=SubmissionState(state), reason="deferred: the model is unavailable")
     response = fetch(client, keep(store, waiting), slash)
     assert (response.status_code, response.json) == (202, IN_PROGRESS)
 
 
 @SLASHES
-def test_a_digit_is_told_again_and_again(client: FlaskClient, store: MemoryStore, slash: str) -> None:
+def test_a_digit_can_be_fetched_repeatedly(client: FlaskClient, store: MemoryStore, slash: str) -> None:
     key = finished(store, result={"digit": 7, "score": 0.998})
     for _ in range(3):
         response = fetch(client, key, slash)
@@ -284,7 +284,7 @@ def test_the_fields_keep_their_order(client: FlaskClient, store: MemoryStore) ->
     assert places == sorted(places)
 
 
-def test_a_mask_is_told_as_rows_of_black_and_white(client: FlaskClient, store: MemoryStore) -> None:
+def test_a_mask_is_returned_as_rows_of_black_and_white(client: FlaskClient, store: MemoryStore) -> None:
     mask = Image.new("L", (256, 256))
     mask.paste(255, (10, 20, 30, 40))
     key = finished(
@@ -390,7 +390,7 @@ def test_a_picture_that_is_missing_is_asked_for_again(client: FlaskClient, store
     assert response.status_code == 503
 
 
-def test_a_result_is_kept_by_no_cache(client: FlaskClient, store: MemoryStore) -> None:
+def test_a_result_is_not_cached(client: FlaskClient, store: MemoryStore) -> None:
     for key in (finished(store, result={"digit": 7}), keep(store, make_submission())):
         assert fetch(client, key).headers["Cache-Control"] == "no-store"
 

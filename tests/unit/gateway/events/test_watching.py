@@ -47,13 +47,13 @@ class World:
         self.store.accept(submission, b"img")
         return submission
 
-    def move(self, submission: Submission, *, told: bool = True) -> None:
-        """Run the submission's step and finish it, as an orchestrator does, with a notice of each write."""
+    def move(self, submission: Submission, *, published: bool = True) -> None:
+        """Run the submission's step and finish it, as an orchestrator does, with an event for each write."""
         steps = [step.model_copy(update={"state": StepState.RUNNING}) for step in submission.steps]
         begun = [submission_event(SubmissionState.RUNNING, NOW), *step_events({}, steps, NOW)]
         claim = self.store.claim(submission, "owner", 60, Progress(steps, [], begun))
         assert claim is not None
-        if told:
+        if published:
             self.broadcaster.publish(
                 SubmissionChanged(submission.id, "digits", SubmissionState.RUNNING, 2, tuple(begun))
             )
@@ -61,7 +61,7 @@ class World:
         done = [step.model_copy(update={"state": StepState.SUCCEEDED}) for step in steps]
         ended = [*step_events(known, done, NOW), submission_event(SubmissionState.SUCCEEDED, NOW)]
         self.store.succeed(claim, Progress(done, [], ended), {"digit": 7})
-        if told:
+        if published:
             self.broadcaster.publish(
                 SubmissionChanged(submission.id, "digits", SubmissionState.SUCCEEDED, 4, tuple(ended))
             )
@@ -114,7 +114,7 @@ ALL = [
 ]
 
 
-def test_a_stream_tells_every_move_once_and_ends_with_the_submission(world: World) -> None:
+def test_a_stream_sends_every_event_once_and_ends_with_the_submission(world: World) -> None:
     submission = world.accepted()
     response = world.get(f"/api/v2/submissions/{submission.id}/events")
     assert response.headers["Content-Type"].startswith("text/event-stream")
@@ -138,17 +138,17 @@ def test_what_a_stream_missed_is_read_from_the_document(world: World) -> None:
     submission = world.accepted()
     response = world.get(f"/api/v2/submissions/{submission.id}/events")
     eventually(lambda: world.watchers == 1)
-    world.move(submission, told=False)
+    world.move(submission, published=False)
     world.broadcaster.publish(SubmissionChanged(submission.id, "digits", SubmissionState.SUCCEEDED, None))
     assert numbers(response.read().decode()) == ALL
 
 
-def test_without_notices_a_stream_looks_by_itself(world: World) -> None:
+def test_without_notifications_a_stream_polls(world: World) -> None:
     world.broadcaster.listening = False
     submission = world.accepted()
     response = world.get(f"/api/v2/submissions/{submission.id}/events")
     eventually(lambda: world.watchers == 1)
-    world.move(submission, told=False)
+    world.move(submission, published=False)
     assert numbers(response.read().decode()) == ALL
 
 
@@ -186,7 +186,7 @@ def test_a_client_that_leaves_is_forgotten(world: World) -> None:
     eventually(lambda: world.watchers == 0)
 
 
-def test_more_than_may_wait_are_told_so(world: World) -> None:
+def test_a_request_beyond_the_limit_of_watchers_is_refused(world: World) -> None:
     submission = world.accepted()
     held = [world.broadcaster.subscribe("x", lambda _: None) for _ in range(20)]
     path = f"/api/v2/submissions/{submission.id}"
@@ -251,13 +251,13 @@ def test_a_wait_beyond_the_limit_of_watchers_is_not_applied(world: World) -> Non
 
 def test_the_broadcaster_bounds_and_forgets() -> None:
     broadcaster = EventBroadcaster(limit=1)
-    heard: list[SubmissionChanged] = []
-    subscription = broadcaster.subscribe("a", heard.append)
+    received: list[SubmissionChanged] = []
+    subscription = broadcaster.subscribe("a", received.append)
     with pytest.raises(TooManyWatchers):
-        broadcaster.subscribe("b", heard.append)
+        broadcaster.subscribe("b", received.append)
     change = SubmissionChanged("a", "digits", SubmissionState.RUNNING, None)
     broadcaster.publish(change)
     broadcaster.publish(SubmissionChanged("b", "digits", SubmissionState.RUNNING, None))
     subscription.cancel()
     broadcaster.publish(change)
-    assert heard == [change]
+    assert received == [change]

@@ -1,4 +1,4 @@
-"""The mask over the picture: the right channel, the right edge, in the mask's size, whatever the picture is."""
+"""The mask over the picture: the right channel and the right edge, in the mask's size, for every kind of picture."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_any_size_is_brought_to_the_masks(size: tuple[int, int], form: str) -> N
 
 
 @pytest.mark.parametrize("size", [(32, 32), (3000, 2000)])
-def test_a_picture_lies_as_its_exif_says(size: tuple[int, int]) -> None:
+def test_a_picture_is_turned_as_its_exif_says(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size, (0, 0, 0))
     image.paste((0, 255, 0), (0, 0, size[0], size[1] // 2))  # bright above
     exif = Image.Exif()
@@ -96,7 +96,7 @@ def test_a_picture_lies_as_its_exif_says(size: tuple[int, int]) -> None:
     assert shown[8, 1, 0] < 20
 
 
-def test_what_cannot_be_decoded_is_told_in_a_sentence() -> None:
+def test_an_image_that_cannot_be_decoded_is_refused_with_a_sentence() -> None:
     for picture, outline in [(b"", NOTHING), (png()[:40], NOTHING), (png(), b"nothing"), (png(), png()[:30])]:
         with pytest.raises(UnknownArtifact, match=r"mask\.png"):
             draw(picture, outline, GREEN)

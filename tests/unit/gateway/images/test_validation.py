@@ -99,7 +99,7 @@ def test_what_is_no_image_is_refused(data: bytes) -> None:
     assert refusal(data).endswith((".", "Send one."))
 
 
-def test_an_empty_file_is_told_so() -> None:
+def test_an_empty_file_is_refused_as_empty() -> None:
     assert refusal(b"") == "The image is empty (0 bytes). Send a PNG or JPEG file."
 
 
@@ -177,8 +177,8 @@ def test_a_bomb_is_refused_without_decoding(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_jpeg_that_lies_about_its_size_is_refused() -> None:
     whole = JPEGS["baseline"]
     place = whole.index(b"\xff\xc0") + 5
-    for lie in (b"\xff\xff\xff\xff", b"\0\0\0\x01"):
-        refusal(whole[:place] + lie + whole[place + 4 :])
+    for false_size in (b"\xff\xff\xff\xff", b"\0\0\0\x01"):
+        refusal(whole[:place] + false_size + whole[place + 4 :])
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_a_picture_in_many_parts_is_still_a_picture() -> None:
         "$(id).png",
     ],
 )
-def test_a_hostile_name_is_kept_as_data(name: str) -> None:
+def test_a_hostile_name_is_stored_as_data(name: str) -> None:
     assert look(WHOLE_PNG, file_name=name).file_name == name
 
 

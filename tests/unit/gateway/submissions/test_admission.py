@@ -1,4 +1,4 @@
-"""When no more is taken, and when to come back."""
+"""When a submission is refused because too many wait, and when the client should try again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.fakes import FakeJobPublisher
 @pytest.mark.parametrize(
     ("waiting", "rate", "seconds"),
     [
-        (10_000, 0.0, 60),  # nothing moves: nobody knows
+        (10_000, 0.0, 60),  # nothing moves: there is no estimate
         (10_000, 1.0, 60),
         (10_000, 100.0, 10),
         (10_500, 100.0, 15),
@@ -40,7 +40,7 @@ def test_the_rate_counts_what_was_published_in_between() -> None:
         tally.count(100, published=20, seconds=2)
     assert tally.drained_per_second == pytest.approx(10, abs=0.01)
     for _ in range(20):
-        tally.count(500, published=0, seconds=2)  # somebody else published
+        tally.count(500, published=0, seconds=2)  # another gateway published
     assert tally.drained_per_second == pytest.approx(0, abs=0.01)
 
 
@@ -54,7 +54,7 @@ def test_a_quiet_time_is_not_taken_for_slowness() -> None:
         tally.count(0, published=1, seconds=2)
     assert tally.drained_per_second == busy
     for _ in range(20):
-        tally.count(50, published=0, seconds=2)  # and now nobody works
+        tally.count(50, published=0, seconds=2)  # and now no orchestrator works
     assert tally.drained_per_second < 0.01
 
 

@@ -67,14 +67,14 @@ def test_any_text_is_one_cell_of_one_row_and_no_formula(name: str, value: object
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff20x"])
-def test_a_text_that_would_be_computed_is_kept_from_it(text: str) -> None:
+def test_a_text_that_a_spreadsheet_would_compute_is_quoted(text: str) -> None:
     assert cell(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(-1.5, "-1.5"), (7, "7"), (True, "true"), (None, ""), ([1], "[1]"), ("a=1", "a=1")]
 )
-def test_other_values_stand_as_they_are(value: object, shown: str) -> None:
+def test_other_values_are_written_unchanged(value: object, shown: str) -> None:
     assert cell(value) == shown
 
 
@@ -93,7 +93,7 @@ def test_lines_are_sent_in_pieces_as_they_come() -> None:
     assert first + b"".join(chunks) == "".join(f"{number}\n" for number in range(10_000)).encode()
 
 
-def test_a_slot_is_given_back_once() -> None:
+def test_a_slot_is_released_once() -> None:
     slots = Slots(2, "Come back.")
     first, _ = slots.acquire(), slots.acquire()
     with pytest.raises(Busy, match="Come back"):

@@ -134,7 +134,7 @@ def test_a_key_ends_after_a_day_or_with_its_submission(
     assert again.headers["Location"] != first.headers["Location"]
 
 
-def test_a_full_queue_still_answers_for_what_it_took(
+def test_a_full_queue_still_replays_an_accepted_request(
     store: MemoryStore, job_publisher: GatewayPublisher, catalogue: Catalogue
 ) -> None:
     client = make_app(store, job_publisher, catalogue, timedelta(days=1), queue_limit=5).test_client()
@@ -144,7 +144,7 @@ def test_a_full_queue_still_answers_for_what_it_took(
     refused(send(client, "k-2"), 503, "queue-full")
 
 
-def test_the_fingerprint_tells_images_and_fields_apart() -> None:
+def test_the_fingerprint_distinguishes_images_and_fields() -> None:
     prints = [
         fingerprint_of(b"a", {}),
         fingerprint_of(b"b", {}),

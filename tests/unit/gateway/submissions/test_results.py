@@ -46,7 +46,7 @@ def test_the_time_taken_is_from_the_first_claim_to_the_end(
         (None, None),
     ],
 )
-def test_a_value_that_refers_to_an_artifact_is_told_from_others(value: object, name: str | None) -> None:
+def test_a_reference_to_an_artifact_is_distinguished_from_other_values(value: object, name: str | None) -> None:
     assert artifact_name(value) == name
     assert artifacts_in({"x": value}) == ([name] if name else [])
 

@@ -28,7 +28,7 @@ SEGMENTER = "bms_flair_abnormality_segmentation"
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Flask, ModelDirectory]:
-    """The workflows and the models that are shipped, the models told of as building their archives tells."""
+    """The workflows and the models that are shipped, the models described as their archives describe them."""
     store = tmp_path_factory.mktemp("store")
     assert archive.main(["--only-describe", "--store", str(store)]) == 0
     catalogue = Catalogue([make_workflow(text) for text in SHIPPED])
@@ -98,11 +98,11 @@ def test_models_have_cards_weights_and_users(shipped: tuple[Flask, ModelDirector
         assert version["served"] is None
 
 
-def test_what_orchestrators_told_is_shown(shipped: tuple[Flask, ModelDirectory]) -> None:
+def test_what_orchestrators_reported_is_shown(shipped: tuple[Flask, ModelDirectory]) -> None:
     app, models = shipped
     pin = ModelRef(name=SEGMENTER, version="1.0.0")
-    told = ServedModel(pin, "http://segmentation:8080", ServedState.FAILING, NOW + timedelta(seconds=9))
-    models.follow([told])
+    reported = ServedModel(pin, "http://segmentation:8080", ServedState.FAILING, NOW + timedelta(seconds=9))
+    models.follow([reported])
     (version,) = read(app.test_client(), f"/api/v2/models/{SEGMENTER}")["versions"]
     models.follow([])
     assert version["served"] == {
@@ -112,7 +112,7 @@ def test_what_orchestrators_told_is_shown(shipped: tuple[Flask, ModelDirectory])
     }
 
 
-def test_a_model_that_nobody_described_is_listed_all_the_same(client: FlaskClient) -> None:
+def test_a_model_without_a_description_is_listed(client: FlaskClient) -> None:
     (version,) = read(client, "/api/v2/models/classifier")["versions"]
     assert (version["version"], version["weights"], version["card"]) == ("1.2.0", None, None)
     assert next(item["title"] for item in read(client, "/api/v2/models")["items"]) == "classifier"

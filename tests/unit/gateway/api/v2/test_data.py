@@ -1,4 +1,4 @@
-"""What v2 gives back: lists, pictures, records, exports, and 410 for what is gone."""
+"""What v2 returns: lists, pictures, records, exports, and 410 for a deleted or expired submission."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_times_are_read_with_their_zone_and_with_an_unescaped_plus(client: Flask
     + ["metadata.a.b=x", "metadata.$x=1", "created_after=0000-01-01T00:00:00Z", "created_before=2026-13-01T00:00:00Z"]
     + ["created_after=0001-01-01T00:00:00%2B23:59&created_before=9999-12-31T23:59:59-23:59&limit=no"],
 )
-def test_a_query_that_cannot_be_meant_is_refused(client: FlaskClient, query: str) -> None:
+def test_an_invalid_query_is_refused(client: FlaskClient, query: str) -> None:
     assert is_problem(client.get(f"/api/v2/submissions?{query}"), 400, "invalid-request")
 
 
@@ -150,7 +150,7 @@ def test_the_input_comes_back_byte_for_byte(client: FlaskClient, store: MemorySt
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_it_is_kept_no_longer_than_the_submission(client: FlaskClient, store: MemoryStore) -> None:
+def test_a_cache_holds_the_input_no_longer_than_the_submission_exists(client: FlaskClient, store: MemoryStore) -> None:
     submission = stored(store, expires_at=NOW + timedelta(seconds=90))
     assert "max-age=90," in client.get(url(submission, "input")).headers["Cache-Control"]
 
@@ -192,7 +192,7 @@ def test_a_range_of_what_has_changed_since_is_the_whole(client: FlaskClient, sto
     assert client.get(url(submission, "input"), headers=headers).data == IMAGE[:5]
 
 
-def test_asking_for_the_head_tells_the_length_and_sends_nothing(client: FlaskClient, store: MemoryStore) -> None:
+def test_a_head_request_returns_the_length_and_no_body(client: FlaskClient, store: MemoryStore) -> None:
     response = client.head(url(stored(store), "input"), headers={"Range": "bytes=0-4"})
     assert (response.status_code, response.data) == (200, b"")
     assert response.headers["Content-Length"] == str(len(IMAGE))
@@ -214,7 +214,7 @@ def test_any_file_name_makes_a_harmless_header(client: FlaskClient, store: Memor
     assert not set(disposition) & set("\r\n/\\\u202e")
 
 
-def test_a_mask_and_its_overlay_are_listed_and_had(client: FlaskClient, store: MemoryStore) -> None:
+def test_a_mask_and_its_overlay_are_listed_and_served(client: FlaskClient, store: MemoryStore) -> None:
     submission = outlined(store)
     items = client.get(url(submission, "artifacts")).get_json()["items"]
     assert [(each["name"], each["bytes"]) for each in items] == [("mask.png", len(MASK)), ("overlay.png", None)]
@@ -249,14 +249,14 @@ def test_a_picture_of_an_unfinished_one_may_still_change(client: FlaskClient, st
 
 
 @pytest.mark.parametrize("name", ["mask.png", "overlay.png", "input", "..", "%2e%2e%2finput", "x" * 300])
-def test_a_picture_that_it_has_not_is_404(client: FlaskClient, store: MemoryStore, name: str) -> None:
+def test_a_picture_that_does_not_exist_is_404(client: FlaskClient, store: MemoryStore, name: str) -> None:
     submission = stored(store)
     response = client.get(url(submission, "artifacts", name))
     assert response.status_code == 404
     assert response.mimetype == "application/problem+json"
 
 
-def test_what_a_model_answered_besides_pictures_is_only_kept(client: FlaskClient, store: MemoryStore) -> None:
+def test_an_artifact_that_is_no_picture_is_served_as_a_download(client: FlaskClient, store: MemoryStore) -> None:
     artifact = Artifact(name="page.html", media_type="text/html", bytes=5)
     submission = stored(store, artifacts=[artifact])
     store.images[f"{submission.id}/page.html"] = StoredImage("text/html", b"<b>x")
@@ -325,7 +325,7 @@ def test_an_export_as_csv_has_the_filters_of_a_list(client: FlaskClient, store: 
     assert line["reason"] == "'=cmd()"
 
 
-def test_a_few_exports_run_at_a_time_and_one_that_is_left_makes_room(client: FlaskClient, store: MemoryStore) -> None:
+def test_exports_are_limited_and_an_abandoned_one_frees_its_slot(client: FlaskClient, store: MemoryStore) -> None:
     for age in range(500):
         stored(store, age)
     running = [client.get("/api/v2/export") for _ in range(MOST_AT_A_TIME)]
@@ -340,16 +340,16 @@ def test_a_few_exports_run_at_a_time_and_one_that_is_left_makes_room(client: Fla
 
 
 @pytest.mark.parametrize("query", ["format=xml", "limit=5", "cursor=abc", "state=x"])
-def test_an_export_that_cannot_be_meant_is_refused_and_holds_no_slot(client: FlaskClient, query: str) -> None:
+def test_an_invalid_export_is_refused_and_holds_no_slot(client: FlaskClient, query: str) -> None:
     for _ in range(MOST_AT_A_TIME + 1):
         is_problem(client.get(f"/api/v2/export?{query}"), 400, "invalid-request")
 
 
-# what is gone
+# deleted and expired submissions
 
 
 @pytest.mark.parametrize("parts", [(), ("input",), ("artifacts",), ("artifacts", "mask.png"), ("record",), ("events",)])
-def test_what_is_gone_says_so_for_a_while(
+def test_a_deleted_submission_is_410_while_its_tombstone_exists(
     client: FlaskClient, store: MemoryStore, tombstones: MemoryTombstones, parts: tuple[str, ...]
 ) -> None:
     submission = stored(store)
@@ -366,7 +366,7 @@ def test_what_has_expired_is_gone_before_it_is_deleted(client: FlaskClient, stor
     assert (old.status_code, old.get_json()["message"]) == (404, "Invalid submission_id.")
 
 
-def test_a_tombstone_that_was_written_ahead_says_nothing_yet(
+def test_a_tombstone_written_before_the_expiry_has_no_effect_yet(
     client: FlaskClient, store: MemoryStore, tombstones: MemoryTombstones
 ) -> None:
     expires_at = NOW + timedelta(seconds=30)
@@ -375,7 +375,7 @@ def test_a_tombstone_that_was_written_ahead_says_nothing_yet(
     assert client.get(url(submission)).status_code == 200
 
 
-def test_v1_knows_no_gone(client: FlaskClient, tombstones: MemoryTombstones) -> None:
+def test_v1_has_no_410(client: FlaskClient, tombstones: MemoryTombstones) -> None:
     key = str(uuid.uuid4())
     tombstones.write_tombstone(Tombstone.of(key, GoneReason.EXPIRED, NOW))
     assert client.get(f"/api/v1/fetch_result/{key}").status_code == 404

@@ -1,4 +1,4 @@
-"""Cancel, run again, delete: which state allows it, what it leaves, and who is told."""
+"""Cancel, run again, delete: which state allows it, what it leaves, and which events it publishes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_has_not_ended_is_canceled_under_the_next_fence(
     assert (after.fence, after.lease, after.due_at, after.ended_at) == (4, None, None, store.now())
     assert [each.event.type for each in numbered(after)] == ["submission.canceled"]
     assert [(change.submission_id, change.state) for change in job_publisher.changes] == [(submission.id, "canceled")]
-    # Again: nothing changes, nobody is told.
+    # A second call changes nothing and publishes nothing.
     again = client.post(f"{ADDRESS}/{submission.id}/cancel")
     assert (again.status_code, again.json) == (200, response.json)
     assert len(job_publisher.changes) == 1
@@ -100,7 +100,7 @@ def test_a_retry_goes_on_from_what_succeeded(
 
 
 @pytest.mark.parametrize("state", [SubmissionState.QUEUED, SubmissionState.RUNNING, SubmissionState.SUCCEEDED])
-def test_what_needs_no_retry_is_told_so(client: FlaskClient, store: MemoryStore, state: SubmissionState) -> None:
+def test_a_retry_that_is_not_needed_is_refused(client: FlaskClient, store: MemoryStore, state: SubmissionState) -> None:
     submission = keep(store, state)
     assert f"is {state}" in refused(client.post(f"{ADDRESS}/{submission.id}/retry"), 409, "illegal-move")
     assert stored(store, submission).fence == 3
@@ -123,14 +123,14 @@ def test_any_state_can_be_deleted_with_its_pictures(
     assert client.get(f"/api/v1/fetch_result/{submission.id}").status_code == 404
 
 
-def test_what_never_was_is_404(client: FlaskClient) -> None:
+def test_an_unknown_submission_is_404(client: FlaskClient) -> None:
     for method, path in [("POST", "/cancel"), ("POST", "/retry"), ("DELETE", "")]:
         response = client.open(f"{ADDRESS}/8a8dce6b-b926-48d6-9700-dddc53af9e71{path}", method=method)
         refused(response, 404, "unknown-submission")
 
 
 class Overtaken(MemoryLifecycleStore):
-    """Before each move somebody else makes one, so many times."""
+    """Another process makes a move before each of the first ``times`` moves."""
 
     def __init__(self, store: MemoryStore, times: int) -> None:
         super().__init__(store)
@@ -143,13 +143,13 @@ class Overtaken(MemoryLifecycleStore):
         return super().cancel(submission, reason, at)
 
 
-def test_who_is_overtaken_looks_again(store: MemoryStore, job_publisher: GatewayPublisher) -> None:
+def test_a_move_that_loses_a_race_is_tried_again(store: MemoryStore, job_publisher: GatewayPublisher) -> None:
     submission = keep(store, SubmissionState.RUNNING)
     lifecycle = Lifecycle(store, Overtaken(store, TRIES - 1), job_publisher)
     assert lifecycle.cancel(submission).state is SubmissionState.CANCELED
 
 
-def test_who_is_overtaken_for_ever_is_told(store: MemoryStore, job_publisher: GatewayPublisher) -> None:
+def test_a_move_that_always_loses_its_races_is_refused(store: MemoryStore, job_publisher: GatewayPublisher) -> None:
     submission = keep(store, SubmissionState.RUNNING)
     lifecycle = Lifecycle(store, Overtaken(store, 100), job_publisher)
     with pytest.raises(IllegalMove, match="again and again"):
@@ -160,7 +160,7 @@ def test_who_is_overtaken_for_ever_is_told(store: MemoryStore, job_publisher: Ga
 
 
 @pytest.mark.parametrize("removed", [False, True])
-def test_a_deletion_that_a_gateway_left_is_finished(
+def test_a_deletion_that_another_gateway_left_is_finished(
     store: MemoryStore, job_publisher: GatewayPublisher, removed: bool
 ) -> None:
     class Stops(MemoryLifecycleStore):
@@ -190,7 +190,7 @@ def test_a_submission_is_shown_until_it_expires_and_then_gone(client: FlaskClien
     assert "kept until" in refused(client.get(body["urls"]["self"]), 410, "submission-gone")
 
 
-def test_the_documents_of_before_are_read(store: MemoryStore) -> None:
+def test_documents_of_earlier_releases_are_read(store: MemoryStore) -> None:
     submission = make_submission()
     document = to_document(submission)
     del document["retries"]

@@ -78,7 +78,7 @@ def test_the_first_event_is_numbered_one(client: FlaskClient, store: MemoryStore
     assert [(each.number, each.event.type) for each in numbered(stored)] == [(1, "submission.queued")]
 
 
-def test_a_submission_may_be_kept_for_another_time(client: FlaskClient, store: MemoryStore) -> None:
+def test_a_submission_may_have_its_own_retention(client: FlaskClient, store: MemoryStore) -> None:
     body = submit(client, retention_days="0.5").json
     assert body is not None
     stored = store.fetch(body["id"])

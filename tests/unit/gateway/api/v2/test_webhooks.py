@@ -1,4 +1,4 @@
-"""Naming a webhook, reading what became of it, and asking for it once more."""
+"""A submission's webhook: naming it, reading its deliveries, and replaying it."""
 
 from __future__ import annotations
 

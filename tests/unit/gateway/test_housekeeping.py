@@ -1,4 +1,4 @@
-"""Aliases: what an operator sets is what both APIs mean, on every gateway."""
+"""The gateway's housekeeping: it publishes versions once, then follows aliases and model reports in every run."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def lifecycle(store: MemoryStore) -> Lifecycle:
 
 
 @pytest.fixture
-def kept(store: MemoryStore) -> MemoryCatalogue:
+def catalogue_store(store: MemoryStore) -> MemoryCatalogue:
     return MemoryCatalogue(store)
 
 
 @pytest.fixture
-def housekeeping(store: MemoryStore, kept: MemoryCatalogue, catalogue: Catalogue) -> Iterator[Housekeeping]:
-    yield Housekeeping(store, kept, catalogue, ModelDirectory(catalogue), lifecycle(store))
+def housekeeping(store: MemoryStore, catalogue_store: MemoryCatalogue, catalogue: Catalogue) -> Iterator[Housekeeping]:
+    yield Housekeeping(store, catalogue_store, catalogue, ModelDirectory(catalogue), lifecycle(store))
     catalogue.follow({})
 
 
@@ -66,95 +66,95 @@ def meant_by_v2(client: FlaskClient, **version: str) -> str:
     return str(answer["workflow"]["version"])
 
 
-def test_what_is_set_is_meant_by_both_apis_and_by_a_gateway_that_starts_later(
-    kept: MemoryCatalogue, client: FlaskClient, store: MemoryStore, housekeeping: Housekeeping
+def test_both_apis_and_a_gateway_that_starts_later_follow_an_alias(
+    catalogue_store: MemoryCatalogue, client: FlaskClient, store: MemoryStore, housekeeping: Housekeeping
 ) -> None:
-    kept.set_alias("digits", "stable", "v1.0.0")
-    kept.set_alias("digits", "next", "v1.10.0")
-    assert meant_by_v1(client, store) == meant_by_v2(client) == "v1.10.0"  # nobody has looked yet
+    catalogue_store.set_alias("digits", "stable", "v1.0.0")
+    catalogue_store.set_alias("digits", "next", "v1.10.0")
+    assert meant_by_v1(client, store) == meant_by_v2(client) == "v1.10.0"  # no run has read them yet
     assert housekeeping.run_once() == RUN_EVERY_SECONDS
     assert meant_by_v1(client, store) == meant_by_v2(client) == meant_by_v2(client, version="stable") == "v1.0.0"
     assert meant_by_v2(client, version="next") == "v1.10.0"
     assert meant_by_v2(client, version="v1.9.0") == "v1.9.0"
 
     fresh = published()
-    Housekeeping(store, kept, fresh, ModelDirectory(fresh), lifecycle(store)).run_once()
+    Housekeeping(store, catalogue_store, fresh, ModelDirectory(fresh), lifecycle(store)).run_once()
     assert meant_by_v1(make_app(store, FakeJobPublisher(), fresh).test_client(), store) == "v1.0.0"
 
-    assert kept.remove_alias("digits", "stable")
+    assert catalogue_store.remove_alias("digits", "stable")
     housekeeping.run_once()
     assert meant_by_v1(client, store) == "v1.10.0"
 
 
-def test_accepting_asks_nobody_for_the_aliases(
-    kept: MemoryCatalogue, client: FlaskClient, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+def test_accepting_a_submission_does_not_read_the_aliases(
+    catalogue_store: MemoryCatalogue, client: FlaskClient, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "aliases", lambda _: pytest.fail("a round trip"))
+    monkeypatch.setattr(catalogue_store, "aliases", lambda _: pytest.fail("a round trip"))
     assert meant_by_v1(client, store) == "v1.10.0"
 
 
-def test_an_alias_that_nobody_set_is_unknown(client: FlaskClient) -> None:
+def test_an_alias_that_was_never_set_is_unknown(client: FlaskClient) -> None:
     form = {"image": (io.BytesIO(png()), "a.png"), "workflow": "digits", "version": "next"}
     answer = client.post("/api/v2/submissions", data=form)
     assert answer.status_code == 404
     assert "'next'" in answer.text
 
 
-def test_a_version_that_is_not_here_is_left_out_and_told(
-    kept: MemoryCatalogue,
+def test_an_alias_of_an_unpublished_version_is_skipped_and_reported(
+    catalogue_store: MemoryCatalogue,
     store: MemoryStore,
     housekeeping: Housekeeping,
     catalogue: Catalogue,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    kept.set_alias("digits", "stable", "v2.0.0")
-    assert catalogue.follow(kept.aliases(["digits"])) == ["digits/stable"]
+    catalogue_store.set_alias("digits", "stable", "v2.0.0")
+    assert catalogue.follow(catalogue_store.aliases(["digits"])) == ["digits/stable"]
     assert catalogue.stable("digits").version == "v1.10.0"
 
 
-def test_while_the_database_is_away_the_last_aliases_hold(
-    kept: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue
+def test_the_last_aliases_hold_while_the_database_is_unavailable(
+    catalogue_store: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue
 ) -> None:
-    kept.set_alias("digits", "stable", "v1.0.0")
+    catalogue_store.set_alias("digits", "stable", "v1.0.0")
     housekeeping.run_once()
     store.away = True
     assert housekeeping.run_once() == RETRY_SECONDS
     assert catalogue.stable("digits").version == "v1.0.0"
 
 
-def test_the_first_turn_publishes_and_later_ones_only_follow(
-    kept: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
+def test_the_first_run_publishes_and_later_runs_only_follow(
+    catalogue_store: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.away = True
     assert housekeeping.run_once() == RETRY_SECONDS
-    assert kept.digests == {}
+    assert catalogue_store.digests == {}
     store.away = False
     housekeeping.run_once()
-    assert len(kept.digests) == 4
+    assert len(catalogue_store.digests) == 4
     asked: list[str] = []
     monkeypatch.setattr(store, "ping", lambda: asked.append("clock"))
-    monkeypatch.setattr(kept, "publish", lambda _: asked.append("published"))
+    monkeypatch.setattr(catalogue_store, "publish", lambda _: asked.append("published"))
     for _ in range(CLOCK_EVERY_RUNS):
         housekeeping.run_once()
     assert asked == ["clock"]
 
 
 def test_a_changed_version_stops_the_gateway(
-    kept: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping
+    catalogue_store: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping
 ) -> None:
-    kept.digests["digits/v1.0.0"] = "sha256:another"
+    catalogue_store.digests["digits/v1.0.0"] = "sha256:another"
     with pytest.raises(InvalidWorkflow):
         housekeeping.run_once()
 
 
-def test_what_a_hand_broke_does_not_end_the_thread(
-    kept: MemoryCatalogue,
+def test_a_malformed_alias_document_does_not_end_the_thread(
+    catalogue_store: MemoryCatalogue,
     store: MemoryStore,
     housekeeping: Housekeeping,
     catalogue: Catalogue,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kept, "aliases", lambda _: {"digits": ["stable"]})
+    monkeypatch.setattr(catalogue_store, "aliases", lambda _: {"digits": ["stable"]})
     logging.disable()
     try:
         assert housekeeping.run_once() == RUN_EVERY_SECONDS
@@ -163,17 +163,17 @@ def test_what_a_hand_broke_does_not_end_the_thread(
     assert catalogue.stable("digits").version == "v1.10.0"
 
 
-def test_what_nobody_has_told_of_is_looked_for_each_turn(
-    kept: MemoryCatalogue, store: MemoryStore, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+def test_an_unreported_model_is_looked_up_in_every_run(
+    catalogue_store: MemoryCatalogue, store: MemoryStore, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = ModelDirectory(catalogue)
-    housekeeping = Housekeeping(store, kept, catalogue, models, lifecycle(store))
+    housekeeping = Housekeeping(store, catalogue_store, catalogue, models, lifecycle(store))
     housekeeping.run_once()
     *early, late = [ServedModel(pin, "http://models", ServedState.UNTRIED, store.now()) for pin in models.pins]
-    kept.report(early)
+    catalogue_store.report(early)
     housekeeping.run_once()
     unreported = [models.unreported]
-    kept.report([late])
+    catalogue_store.report([late])
     housekeeping.run_once()
     unreported.append(models.unreported)
     assert unreported == [True, False]
@@ -184,7 +184,7 @@ def test_what_nobody_has_told_of_is_looked_for_each_turn(
         asked.append(pins)
         return [*early, late]
 
-    monkeypatch.setattr(kept, "served", served)
+    monkeypatch.setattr(catalogue_store, "served", served)
     for _ in range(MODEL_STATUS_EVERY_RUNS):
         housekeeping.run_once()
     assert asked == [models.pins]

@@ -1,4 +1,4 @@
-"""What users come for: an image goes in, the right answer comes out, with the reasons for it."""
+"""The shipped workflows return the right result for an image, with the reasons for it."""
 
 from __future__ import annotations
 
