@@ -1,8 +1,8 @@
-"""Sockets that do not wait for ever: the listening socket hands out connections with deadlines, and only so many.
+"""Sockets with deadlines: the listening socket returns connections that time out, and limits how many are open.
 
-A server with a thread a connection needs three things of its sockets: a client that trickles a header, a body or its
-reading of an answer must not keep a thread; connections must be bounded; and running out of file descriptors must not
-end the server. They are properties of sockets, so they stand here and not inside the server.
+A server with a thread for each connection needs three things: a client that sends or reads very slowly must not keep a
+thread; the number of connections must be bounded; and running out of file descriptors must not end the server. All
+three are properties of sockets, so they are here and not in the server.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ log = structlog.get_logger()
 
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 PAUSE_SECONDS = 0.2
-"""How long nobody is accepted once no file descriptor is left."""
+"""How long to pause accepting when no file descriptor is left."""
 
 LOG_EVERY_SECONDS = 30.0
 
 KEPT_FREE = 64
-"""Descriptors for everything but connections: the database, the broker, log files, bodies that wait on disk."""
+"""Descriptors reserved for everything except connections: the database, the broker, log files, bodies on disk."""
 
 _SENTENCE = b'{"status": "Failure", "message": "Too many connections are open. Try again in a few seconds."}'
 REFUSAL = (
@@ -39,9 +39,9 @@ REFUSAL = (
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a client may keep a thread waiting within one message: ``seconds`` at first and at most.
+    """How long a client may keep a thread waiting within one message: a budget of ``seconds``.
 
-    What it spends of them it earns again by moving ``bytes_per_second``.
+    Waiting spends the budget, and transferring ``bytes_per_second`` refills it, up to ``seconds``.
     """
 
     seconds: float
@@ -49,26 +49,26 @@ class Patience:
 
 
 class Transfer:
-    """One message in one direction, and the patience that is left for it."""
+    """One message in one direction, and the rest of its budget."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._left = patience.seconds
 
     def left(self) -> float:
-        """Return how many seconds the next call may wait. Raises TimeoutError when there are none."""
+        """Return how many seconds the next call may wait. Raises TimeoutError when the budget is spent."""
         if self._left <= 0:
-            raise TimeoutError("timed out")  # the words by which the server knows a timeout
+            raise TimeoutError("timed out")  # the server recognises a timeout by this text
         return self._left
 
     def moved(self, count: int, seconds: float) -> None:
-        """Take into account that ``count`` bytes moved after a wait of ``seconds``."""
+        """Account for ``count`` bytes that were transferred after a wait of ``seconds``."""
         earned = count / self._patience.bytes_per_second
         self._left = min(self._patience.seconds, self._left - seconds + earned)
 
 
 class GuardedSocket(socket.socket):
-    """A connection. Each message that it receives or sends has a deadline that grows with what has moved."""
+    """A connection. Each message in either direction has a deadline, which moves as bytes are transferred."""
 
     def __init__(
         self, accepted: socket.socket, patience: Patience, header_seconds: float, closed: Callable[[], None]
@@ -91,11 +91,11 @@ class GuardedSocket(socket.socket):
         return self._moved(self._sending, super().send, *arguments)
 
     def header_complete(self) -> None:
-        """What is received from now on is the body, up to the answer."""
+        """Treat what arrives from now on, until the response, as the body."""
         self._receiving = Transfer(self._patience)
 
     def connected(self) -> bool:
-        """Whether the client is still there. Call it between two messages, on the connection's own thread."""
+        """Whether the client is still connected. Call it between two messages, on the connection's own thread."""
         self.settimeout(0)
         try:
             return self.recv(1, socket.MSG_PEEK) != b""
@@ -121,12 +121,12 @@ class GuardedSocket(socket.socket):
 
 
 class GuardedListener(socket.socket):
-    """Accepts at most ``limit`` connections; one more is told to come back, and closed."""
+    """Accepts at most ``limit`` connections; further ones get a 503 and are closed."""
 
     def __init__(self, listening: socket.socket, patience: Patience, header_seconds: float, limit: int) -> None:
-        """``header_seconds``: how long a request's header may take as a whole."""
+        """``header_seconds`` is how long the whole header of a request may take."""
         super().__init__(listening.family, listening.type, listening.proto, fileno=listening.detach())
-        # The kernel keeps a connection until its first byte has come: silent ones cost no thread.
+        # The kernel holds a connection back until its first byte arrives, so silent ones cost no thread.
         self.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, max(1, int(header_seconds)))
         self._patience = patience
         self._header_seconds = header_seconds
@@ -136,14 +136,14 @@ class GuardedListener(socket.socket):
         self._logged_at = -LOG_EVERY_SECONDS
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Raises TimeoutError when there is no connection to be served now."""
+        """Raises TimeoutError when there is no connection to serve now."""
         try:
             accepted, address = super().accept()
         except OSError as error:
             if error.errno not in EXHAUSTED:
                 raise
             self._complain("no file descriptor left", error=error.strerror, remedy="raise the limit (ulimit -n)")
-            time.sleep(PAUSE_SECONDS)  # the kernel keeps the others waiting meanwhile
+            time.sleep(PAUSE_SECONDS)  # meanwhile the kernel queues new connections
             raise TimeoutError from error
         if len(self._open) >= self._limit:
             self._complain("too many connections", limit=self._limit)
@@ -171,12 +171,12 @@ class GuardedListener(socket.socket):
 
 
 def connections_within(wanted: int, descriptors: int) -> int:
-    """Return how many connections may be open, of ``wanted``. A large body takes a second descriptor: its file."""
+    """Return how many of ``wanted`` connections may be open. A large body needs a second descriptor, for its file."""
     return max(8, min(wanted, (descriptors - KEPT_FREE) // 2))
 
 
 def descriptor_limit() -> int:
-    """Return this process's limit of file descriptors, after raising it as far as it may be raised."""
+    """Raise this process's limit of file descriptors as far as possible, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -188,7 +188,7 @@ def _refuse(connection: socket.socket) -> None:
         connection.setblocking(False)
         connection.send(REFUSAL)
         connection.shutdown(socket.SHUT_WR)
-        connection.recv(64 * 1024)  # closed with something unread, it would be reset, and the answer lost
+        connection.recv(64 * 1024)  # closing with unread data would reset it and lose the response
 
 
 def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""From stored documents to the bodies of answers. Pure."""
+"""Turns stored documents into the bodies of responses. Pure."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def artifacts_in(result: Mapping[str, Any] | None) -> list[str]:
 
 
 def pixel_rows(picture: bytes) -> list[list[int]]:
-    """Return a mask's rows of 0 or 255, top to bottom. Raises OSError when it is no image, or a giant one."""
+    """Return a mask's rows of 0 or 255, top to bottom. Raises OSError when it is not an image, or too large."""
     rows: list[list[int]] = np.where(read_mask(picture), 255, 0).tolist()
     return rows
 
 
 def seconds_taken(submission: Submission) -> float:
-    """Return the seconds from the first claim to the end: both are the database's times."""
+    """Return the seconds from the first claim to the end, by the database's clock."""
     if submission.started_at is None or submission.ended_at is None:
         return 0.0
     return (submission.ended_at - submission.started_at).total_seconds()

@@ -1,7 +1,7 @@
-"""Lists in MongoDB: every query is a window of ``created_at``, and right and bounded on MongoDB and SecantusDB alike.
+"""Lists in MongoDB: every query covers a window of ``created_at``, so it is bounded on MongoDB and on SecantusDB.
 
-The range comes first in each filter: SecantusDB takes an index for the first field that has one, and then looks at
-every document of the range. No other indexed field stands beside it, so that MongoDB has no choice to get wrong.
+The range comes first in each filter: SecantusDB uses the index of the first indexed field, and then examines every
+document of the range. The filter has no other indexed field, so that MongoDB cannot choose another index.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class MongoListing:
 
 
 def matching(filters: Filters) -> Document:
-    """Return what a document must be like, besides when it was created."""
+    """Return the filter on everything except the time of creation."""
     wanted: Document = {}
     if filters.state is not None:
         wanted["state"] = filters.state.value
@@ -63,7 +63,7 @@ def _rows(documents: Iterable[Document]) -> list[Row]:
     unreadable: list[str] = []
     for document in documents:
         submission = None
-        document.pop("events", None)  # no list shows them, and half of the work would be theirs
+        document.pop("events", None)  # lists do not show events, and parsing them would double the work
         try:
             submission = from_document(document)
         except (UnknownSchema, InvalidDocument) as error:

@@ -1,9 +1,9 @@
-"""Lists on a database that sorts and limits only after it has read, as SecantusDB does. Pure but for its source.
+"""Lists on a database that sorts and limits only after it has read, such as SecantusDB. Pure except for its source.
 
-A sorted query with a limit would read all that is stored. So a page is read by windows of ``created_at``: they begin
-narrow and widen until the page is full; before a wide one, a sample of the submissions tells how much of it to take.
-The cost of a page depends neither on what is stored nor on how it is spread. docs/decisions/0003-list-windows.md gives
-the figures; a real MongoDB answers the same queries from its index.
+A sorted query with a limit would read every stored submission. So a page is read in windows of ``created_at``, which
+begin narrow and widen until the page is full. Before a wide window, a sample of the submissions shows how much of it to
+read. The cost of a page depends neither on the number of submissions nor on their distribution over time.
+docs/decisions/0003-list-windows.md gives the figures; a real MongoDB answers the same queries from its index.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from gateway.submissions.listing import Filters, Page
 from gateway.submissions.retention import expired
 
 MOST_LOOKED_AT = 2048
-"""About so many submissions are looked at for one page. What matches rarely then comes in short pages."""
+"""About how many submissions one page may examine. A filter that matches rarely therefore gives short pages."""
 
 MOST_WINDOWS = 40
-"""Windows read for one page at most. Eighteen, each four times as wide, reach from now to 1970."""
+"""The most windows that one page may read. Eighteen, each four times as wide as the last, reach from now to 1970."""
 
 FIRST_WIDTH = 250
-"""Milliseconds. Also what is read without asking how dense it is: at 500 submissions a second some 125."""
+"""In milliseconds. A window of up to this width is read without a sample; at 500 submissions per second it has 125."""
 
 LEAST_WIDTH = 50
 SAME = 16
-"""Submissions of the place's own millisecond that are read once more, rather than asked for by themselves."""
+"""How many submissions of the position's own millisecond may be read again before that needs a query of its own."""
 
 LATEST = timedelta(seconds=60)
-"""Clocks of other gateways may be ahead of ours by so much."""
+"""How far the clocks of other gateways may be ahead of this one."""
 
 _CURSOR = 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ _WRONG = "This is not a cursor of this API. Take it from the answer's 'next' as 
 
 
 def milliseconds(time: datetime) -> int:
-    """Return the milliseconds since 1970, which is how the database keeps times."""
+    """Return the milliseconds since 1970, the database's representation of times."""
     return (time - _EPOCH) // _MILLISECOND
 
 
@@ -55,7 +55,7 @@ def moment(count: int) -> datetime:
 
 
 def bounds(filters: Filters) -> tuple[int, int]:
-    """Return the first millisecond that belongs to the list, and the first one after those."""
+    """Return the first millisecond that belongs to the list, and the first one after its end."""
     floor = 0 if filters.created_after is None else max(0, _ceiling(filters.created_after))
     return floor, _END if filters.created_before is None else _ceiling(filters.created_before)
 
@@ -67,9 +67,9 @@ def _ceiling(time: datetime) -> int:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a list goes on: before ``at``, and at ``at`` (milliseconds) itself with ids below ``below``.
+    """Where a list continues: before ``at`` (milliseconds), and at ``at`` itself with ids below ``below``.
 
-    ``width``: how wide the next window is, in milliseconds.
+    ``width`` is the width of the next window, in milliseconds.
     """
 
     at: int
@@ -96,7 +96,7 @@ def read_cursor(text: str) -> Place:
 
 @dataclass(frozen=True)
 class Row:
-    """A stored submission's place, and the submission where this release can read it."""
+    """A stored submission's time and id, and the submission itself if this release can read it."""
 
     at: int
     id: str
@@ -104,22 +104,22 @@ class Row:
 
 
 class Source(Protocol):
-    """Where lists are read. Rows come newest first, ids descending. Every method raises StoreUnavailable."""
+    """The source of the lists. Rows come newest first, ids descending. Every method raises StoreUnavailable."""
 
     def between(self, low: int, high: int, filters: Filters, limit: int) -> Sequence[Row]:
-        """Return the newest ``limit`` of those that match, created in [low, high)."""
+        """Return the newest ``limit`` matching rows that were created in [low, high)."""
 
     def at(self, time: int, below: str, filters: Filters, limit: int) -> Sequence[Row]:
-        """Return those of one millisecond with ids below ``below``."""
+        """Return the matching rows of one millisecond with ids below ``below``."""
 
     def sampled(self, low: int, high: int) -> int | None:
-        """Return when the newest of a random sample (one in SAMPLE_OF) of what was created in [low, high) was."""
+        """Return the newest creation time in [low, high) among a random sample of one submission in SAMPLE_OF."""
 
 
 def read_page(
     source: Source, filters: Filters, place: Place | None, limit: int, now: datetime, sample_of: int
 ) -> tuple[list[Submission], Place | None]:
-    """Return at most ``limit`` submissions and where to go on; fewer than that are not the end, no ``next`` is."""
+    """Return at most ``limit`` submissions and where the list continues, None at its end. A short page is no end."""
     present = milliseconds(now)
     floor, ceiling = bounds(filters)
     high, below, width = milliseconds(now + LATEST), "", FIRST_WIDTH
@@ -147,27 +147,27 @@ def read_page(
     items = [submission for submission, _ in found[:limit]]
     if len(found) > limit:
         spread = found[0][1] - found[limit - 1][1]
-        # A quarter more than this page took: the next one is then mostly read at once, and little of it for nothing.
+        # A quarter wider than this page: the next page then mostly needs one window, with few rows too many.
         return items, Place(found[limit - 1][1], items[-1].id, max(LEAST_WIDTH, spread * 5 // 4))
     return items, Place(high, below, width) if high > floor or below else None
 
 
 def _before(source: Source, low: int, place: Place, filters: Filters, wanted: int) -> tuple[Sequence[Row], int]:
-    """Return the newest ``wanted`` rows before the place, or more, and until which millisecond all were looked at."""
+    """Return at least the newest ``wanted`` rows before the position, and the millisecond down to which it read."""
     if not place.below:
         return source.between(low, place.at, filters, wanted), low
-    # One query for the place's own millisecond too: few share it, and what was shown of them already is dropped here.
+    # The query includes the position's own millisecond: it holds few rows, and those of earlier pages are dropped here.
     most = wanted + SAME
     rows = source.between(low, place.at + 1, filters, most)
     fresh = [each for each in rows if each.at < place.at or each.id < place.below]
     if len(rows) < most or len(fresh) >= wanted:
         return fresh, low
-    # Cut off before there were enough: that millisecond holds many, and is asked for by itself.
+    # The limit cut the rows off before there were enough: that millisecond holds many rows and gets its own query.
     return source.at(place.at, place.below, filters, wanted), place.at
 
 
 def read_all(source: Source, filters: Filters, batch: int, now: datetime, sample_of: int) -> Iterator[Submission]:
-    """Yield all that match and were there at ``now``, page by page, each read when it is asked for."""
+    """Yield all that match and existed at ``now``. Reads page by page, as the caller iterates."""
     place: Place | None = None
     while True:
         items, place = read_page(source, filters, place, batch, now, sample_of)

@@ -16,10 +16,10 @@ from gateway.adapters.mongo.group_commit import GroupCommit
 from runtime.mongo import Database, translated
 
 ACCEPTED_TOGETHER = 16
-"""Submissions that are written together at most; with images of 10 MiB they pass in several messages."""
+"""The most submissions in one group commit; with images of 10 MiB it takes several messages."""
 
 PUBLISHED_DUE_SECONDS = 30
-"""A published submission that is still queued after so many seconds is looked at by the sweep."""
+"""When the sweep checks a published submission that is still queued."""
 
 
 class MongoSubmissions:
@@ -34,15 +34,15 @@ class MongoSubmissions:
 
     def accept(self, submission: Submission, image: bytes) -> None:
         document = input_document(submission, image)
-        # Encoded here, one by one: what cannot be stored is refused alone, not with those it would be written with.
+        # Encode each one here: a document that cannot be stored then fails alone and not with its whole group.
         self._accepted.add((RawBSONDocument(encode(document)), RawBSONDocument(encode(to_document(submission)))))
 
     def _insert(self, accepted: Sequence[tuple[RawBSONDocument, RawBSONDocument]]) -> None:
-        # The submissions come last: one exists from the moment that its document is there, with all that it needs.
+        # The submissions come last: a submission exists once its document does, and its image must exist by then.
         images = [image for image, _ in accepted]
         submissions = [submission for _, submission in accepted]
-        # Two calls, not a bulkWrite over both: SecantusDB takes a bulkWrite's write concern and does not keep to it, so
-        # that what is acknowledged would not be in the journal yet.
+        # Two calls and no bulkWrite over both collections: SecantusDB ignores a bulkWrite's write concern, so
+        # acknowledged documents might not be in the journal yet.
         with translated():
             self._images.insert_many(images)
             self._submissions.insert_many(submissions)
@@ -57,7 +57,7 @@ class MongoSubmissions:
         due = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": PUBLISHED_DUE_SECONDS}}
         with translated():
             self._marks.update_many(
-                # Fence 0: nobody has claimed it yet. A submission that was deferred keeps its own due time.
+                # Fence 0: no orchestrator has claimed it yet. A deferred submission keeps its own due time.
                 {"_id": {"$in": submission_ids}, "state": SubmissionState.QUEUED.value, "fence": 0},
                 [{"$set": {"published_at": "$$NOW", "due_at": due}}],
             )

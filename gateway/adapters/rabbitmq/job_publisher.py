@@ -1,4 +1,4 @@
-"""Rings RabbitMQ from one thread: publisher confirms in batches, reconnects for ever. The one user of pika."""
+"""Publishes jobs and events to RabbitMQ from one thread, with publisher confirms. Reconnects for ever."""
 
 from __future__ import annotations
 
@@ -33,21 +33,22 @@ from runtime.amqp import connection_parameters, job_properties, keep_connected
 log = structlog.get_logger()
 
 WAITING_LIMIT = 10_000
-"""Rings kept while the broker is away; what is beyond is rung for by the sweep."""
+"""How many jobs are buffered while the broker is away. The sweep publishes the jobs that did not fit."""
 
 BATCH = 10
-"""Rings marked by one update. SecantusDB holds the collection meanwhile, against new submissions too: a hundred took it
-100 ms, and every twentieth submission waited for that."""
+"""How many published jobs one update marks. SecantusDB locks the collection meanwhile, for new submissions too: a
+hundred took 100 ms, and every twentieth submission waited for that."""
 
 MARK_SECONDS = 2.0
-"""Marked later than rung for: what is claimed by then needs no mark, and in a burst each would cost the database a
-third of what accepting does. Soon enough, all the same, before the sweep looks (acceptance.UNRUNG_DUE_SECONDS)."""
+"""How long after publishing a job is marked. A submission that is claimed by then needs no mark; in a burst each mark
+costs the database a third of what accepting costs. The sweep's first check comes later than this
+(accept.UNPUBLISHED_DUE_SECONDS)."""
 
 COUNT_SECONDS = 2.0
 
 
 class RabbitJobPublisher:
-    """The doorbell port on RabbitMQ. ``confirmed`` is told, in batches, the ids that the broker has on disk."""
+    """The publishers' port on RabbitMQ. ``confirmed`` receives, in batches, the ids that the broker has on disk."""
 
     def __init__(
         self, url: str, topology: Topology, workflows: list[str], confirmed: Callable[[list[str]], None]
@@ -80,9 +81,9 @@ class RabbitJobPublisher:
         return self.connected and all(self._listeners.get(name, 0) > 0 for name in self._workflows)
 
     def backlog(self, workflow: str) -> Backlog:
-        """Return what the broker last counted, which stays there while it is away, with what it has not got yet.
+        """Return the broker's last count plus the jobs that the broker has not confirmed yet.
 
-        What it has not got counts for every workflow: it is next to nothing, unless the broker is away.
+        Unconfirmed jobs count for every workflow; they are few, unless the broker is away.
         """
         tally = self._tallies[workflow]
         held = len(self._jobs) + len(self._unconfirmed) + self._missed
@@ -90,14 +91,15 @@ class RabbitJobPublisher:
 
     def publish(self, job: Job) -> None:
         if len(self._jobs) >= WAITING_LIMIT:
-            self._missed += 1  # the oldest falls out; the sweep rings for it, but it waits all the same
+            # The deque drops its oldest job. The sweep publishes that one, so it still counts as waiting.
+            self._missed += 1
         self._jobs.append(job)
         connection = self._connection
         if connection is not None and self._channel is not None:
             connection.ioloop.add_callback_threadsafe(self._publish_waiting)
 
     def publish_event(self, change: SubmissionChanged) -> None:
-        """Publish what happened to a submission. Nobody waits for it, and it is on no disk."""
+        """Publish a change of a submission, without a confirm and without storing it on disk."""
         connection, channel = self._connection, self._events
         if connection is None or channel is None:
             return
@@ -110,11 +112,11 @@ class RabbitJobPublisher:
         connection.ioloop.add_callback_threadsafe(publish)
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="doorbell", daemon=True).start()
-        threading.Thread(target=self._mark_confirmed, name="doorbell-marks", daemon=True).start()
+        threading.Thread(target=self._run, name="job-publisher", daemon=True).start()
+        threading.Thread(target=self._mark_confirmed, name="job-publisher-marks", daemon=True).start()
 
     def stop(self) -> None:
-        """Close the connection. What was not rung for stays due in the store."""
+        """Close the connection. Jobs that were not published stay due in the store."""
         self._stopped.set()
         self._confirmed.put(None)
         connection = self._connection
@@ -127,12 +129,12 @@ class RabbitJobPublisher:
     def _disconnected(self) -> None:
         self._channel = None
         self._listeners.clear()
-        # The broker did not confirm these: publish them again. A doubled message changes nothing.
+        # The broker did not confirm these: publish them again. A duplicate message changes nothing.
         self._jobs.extend(self._unconfirmed.values())
         self._unconfirmed.clear()
 
     def _declare_and_serve(self) -> None:
-        # Declaring is a dozen round trips in a row: the blocking connection says it best.
+        # Declaring takes a dozen sequential round trips, which are simplest on a blocking connection.
         with pika.BlockingConnection(self._parameters) as connection:
             declare(connection.channel(), self._topology)
         self._serve()
@@ -158,7 +160,7 @@ class RabbitJobPublisher:
 
     def _connected(self, connection: Any) -> None:
         connection.channel(on_open_callback=self._opened)
-        connection.channel(on_open_callback=self._events_opened)  # without confirms: nothing waits for these
+        connection.channel(on_open_callback=self._events_opened)  # no confirms: events may be lost
 
     def _events_opened(self, channel: Any) -> None:
         self._events = channel
@@ -189,12 +191,12 @@ class RabbitJobPublisher:
         tags = [known for known in self._unconfirmed if known <= tag] if frame.method.multiple else [tag]
         for known in tags:
             job = self._unconfirmed.pop(known, None)
-            # A refused message (nack) is left to the sweep: the store still holds it as not rung for.
+            # The sweep publishes a refused (nack) message again: in the store it still counts as unpublished.
             if job is not None and isinstance(frame.method, pika.spec.Basic.Ack):
                 self._confirmed.put(job.submission_id)
 
     def _count(self) -> None:
-        """Ask for every queue's listeners and messages; the answers come while the channel goes on publishing."""
+        """Request every queue's consumer and message counts; the channel goes on publishing meanwhile."""
         channel = self._channel
         if channel is None or not channel.is_open:
             return
@@ -202,7 +204,7 @@ class RabbitJobPublisher:
         seconds = 0.0 if self._counted_at is None else now - self._counted_at
         self._counted_at = now
         for name in self._workflows:
-            # What was set aside waits too: a model that is away empties the job queue into the delay queues.
+            # Deferred submissions wait too: while a model is away, jobs move from the job queue to the delay queues.
             for queue_name in [*(delay_queue(name, delay) for delay in DELAYS_SECONDS), job_queue(name)]:
                 counted = functools.partial(self._counted, name, queue_name, seconds)
                 channel.queue_declare(queue_name, passive=True, callback=counted)
@@ -212,7 +214,7 @@ class RabbitJobPublisher:
         self._messages[queue_name] = int(frame.method.message_count)
         if queue_name != job_queue(workflow):
             return
-        # The last of the workflow's queues: the answers come in the order of the questions.
+        # This is the last of the workflow's queues: replies come in the order of the requests.
         self._listeners[workflow] = int(frame.method.consumer_count)
         waiting = sum(self._messages.get(delay_queue(workflow, delay), 0) for delay in DELAYS_SECONDS)
         waiting += self._messages[queue_name]
@@ -220,7 +222,7 @@ class RabbitJobPublisher:
         self._tallies[workflow].count(waiting, published, seconds)
 
     def _mark_confirmed(self) -> None:
-        """Tell the store what was rung for, a batch at a time and away from the connection's thread."""
+        """Mark published jobs in the store, in batches, on a thread other than the connection's."""
         while True:
             confirmed = [self._confirmed.get()]
             self._stopped.wait(MARK_SECONDS)
@@ -231,6 +233,6 @@ class RabbitJobPublisher:
                 for first in range(0, len(ids), BATCH):
                     self._mark_published(ids[first : first + BATCH])
             except StoreUnavailable as error:
-                log.warning("rings not recorded", submissions=len(ids), error=error.message)
+                log.warning("published jobs not marked", submissions=len(ids), error=error.message)
             if None in confirmed:
                 return

@@ -1,7 +1,7 @@
-"""What the OpenAPI document says beyond what the framework collects: whole schemas, headers, examples. Pure.
+"""Completes the OpenAPI document that the framework collects: full schemas, headers, examples. Pure.
 
-The framework keeps of a schema only the keywords that it knows, and lets pydantic's titles stand. So the schemas are
-made anew from the models that the document refers to, by their names.
+The framework drops schema keywords that it does not know, and keeps the titles that pydantic generates. So this module
+generates the schemas again, from the models that the document refers to by name.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from gateway.api.problems import MEDIA_TYPE, PAGES, described
 
 Document = dict[str, Any]
 
-TAGS = ["Submissions", "Pictures", "Webhooks", "Workflows", "Models"]
-"""The headings under which /docs shows the calls, in this order."""
+TAGS = ["Submissions", "Webhooks", "Workflows", "Models"]
+"""The headings under which /docs groups the operations, in this order."""
 
 REFERENCE = "#/components/schemas/"
 PACKAGES = ("gateway.", "contracts.")
 
 ETAG: Document = {
-    "description": "Names this state of the resource, for `If-None-Match`.",
+    "description": "Identifies this version of the resource, for `If-None-Match`.",
     "schema": {"type": "string"},
     "required": True,
 }
 LOCATION: Document = {"description": "The submission's address.", "schema": {"type": "string"}, "required": True}
 RETRY_AFTER: Document = {
-    "description": "Seconds after which to ask again.",
+    "description": "Seconds to wait before the next request.",
     "schema": {"type": "integer", "minimum": 1},
     "required": True,
 }
 IF_NONE_MATCH: Document = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The ETag of the state that you have: 304 answers that it is the same still.",
+    "description": "The ETag of your copy. The response is 304 if the resource has not changed.",
     "required": False,
     "schema": {"type": "string"},
 }
 MEANINGS = {
-    "200": "As asked.",
-    "202": "Accepted; it goes on.",
-    "204": "Done; there is nothing to say about it.",
-    "206": "The part that was asked for.",
-    "304": "The state that `If-None-Match` names is the same still.",
+    "200": "The request succeeded.",
+    "202": "Accepted; the work continues.",
+    "204": "Done; the response has no body.",
+    "206": "The requested range.",
+    "304": "The resource has not changed since the version that `If-None-Match` names.",
 }
 
 
@@ -64,7 +64,7 @@ def finish(document: Document) -> Document:
 
 
 def headed(model: type[BaseModel], description: str, **headers: Document) -> dict[str, Any]:
-    """Return the response that holds ``model`` and ``headers``, whose names have dashes instead of underscores."""
+    """Return a response with ``model`` as its body and ``headers``; underscores in their names become dashes."""
     return {
         "description": description,
         "headers": {name.replace("_", "-"): header for name, header in headers.items()},
@@ -77,7 +77,7 @@ def reference(model: type[BaseModel]) -> Document:
 
 
 def _place(entry: tuple[str, Document]) -> tuple[int, str]:
-    """Return a path's place: as its tag comes in TAGS, then by the path itself."""
+    """Return a path's sort key: the position of its first tag in TAGS, then the path itself."""
     path, item = entry
     return min(TAGS.index(tag) for operation in item.values() for tag in operation["tags"]), path
 
@@ -85,7 +85,7 @@ def _place(entry: tuple[str, Document]) -> tuple[int, str]:
 def _finish_operation(operation: Document, path: str) -> None:
     operation["description"] = operation.get("description", "").replace("<br/>", "\n").replace("``", "`")
     responses = operation["responses"]
-    # The framework adds a 400 of its own kind where none is described.
+    # The framework adds its own kind of 400 where an endpoint describes none.
     if "application/json" in responses.get("400", {}).get("content", {}):
         del responses["400"]
     parameters = operation.setdefault("parameters", [])
@@ -119,7 +119,7 @@ def _finish_parameter(parameter: Document) -> None:
 
 
 def _never_null(schema: Document) -> None:
-    """Parameters and the fields of a form are there or not: none can be null."""
+    """Remove null from the schema of a parameter or form field: those can be absent, but never null."""
     choices = [each for each in schema.pop("anyOf", []) if each != {"type": "null"}]
     if len(choices) == 1:
         schema |= choices[0]
@@ -130,7 +130,7 @@ def _never_null(schema: Document) -> None:
 
 
 def _problems(status: int, path: str, operation: Document) -> Document:
-    """Return an example of each kind of problem that this call may answer with this status."""
+    """Return an example of each kind of problem that this operation may return with this status."""
     return {
         code: {
             "summary": kind.title,
@@ -151,9 +151,9 @@ def _problems(status: int, path: str, operation: Document) -> Document:
 
 
 def _components(paths: Document, collected: Document) -> Document:
-    """Return the schemas of all models that ``paths`` refer to, and of those that they refer to.
+    """Return the schemas of all models that ``paths`` refer to, directly or through other models.
 
-    A parameter's own type (an enum, say) is no model: its schema is as the framework has ``collected`` it.
+    A parameter's own type (such as an enum) is not a model: its schema is the one that the framework ``collected``.
     """
     named = {model.__name__: model for model in _models(BaseModel)}
     asked = {name for body in _requests(paths) for name in _references(body)}
@@ -200,7 +200,7 @@ def _references(part: Any) -> Iterator[str]:
 
 
 def _strip_titles(part: Any) -> None:
-    """Take away the titles that pydantic makes of the fields' names; a property that is called title is none."""
+    """Remove the titles that pydantic generates from field names, but no property with the name "title"."""
     if isinstance(part, dict):
         if isinstance(part.get("title"), str) and part.keys() & {"type", "anyOf", "$ref", "allOf", "enum", "const"}:
             del part["title"]

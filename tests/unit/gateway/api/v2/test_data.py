@@ -335,7 +335,7 @@ def test_what_is_gone_says_so_for_a_while(client, store, tombstones, parts):
 
 def test_what_has_expired_is_gone_before_it_is_deleted(client, store):
     submission = stored(store, expires_at=NOW)
-    assert "was kept until" in is_problem(client.get(url(submission)), 410, "submission-gone")
+    assert "expired at" in is_problem(client.get(url(submission)), 410, "submission-gone")
     old = client.get(f"/api/v1/fetch_result/{submission.id}")
     assert (old.status_code, old.json["message"]) == (404, "Invalid submission_id.")
 
