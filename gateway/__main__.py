@@ -122,7 +122,9 @@ def main() -> None:
     subscriber.start()
     # The first run comes before the first request, so that the operator's aliases apply from the beginning.
     seconds = _run_housekeeping(housekeeping)
-    threading.Thread(target=_keep_house, args=(housekeeping, seconds), name="housekeeping", daemon=True).start()
+    threading.Thread(
+        target=_repeat_housekeeping, args=(housekeeping, seconds), name="housekeeping", daemon=True
+    ).start()
     threading.Thread(target=server.run, name="server", daemon=True).start()
     log.info("gateway started", url=f"http://{settings.host}:{server.port}", workflows=catalogue.names)
     stopping.wait()
@@ -132,7 +134,7 @@ def main() -> None:
     log.info("gateway stopped")
 
 
-def _keep_house(housekeeping: Housekeeping, seconds: float) -> None:
+def _repeat_housekeeping(housekeeping: Housekeeping, seconds: float) -> None:
     """Repeat the housekeeping; ``seconds`` is the pause before the next run."""
     while True:
         time.sleep(seconds)

@@ -18,17 +18,17 @@ from cheroot.server import HTTPConnection, HTTPRequest
 
 from contracts.errors import Busy
 from gateway.api.requests.waiting import CONNECTED
-from gateway.sockets import GuardedListener, Patience, connections_within, descriptor_limit
+from gateway.sockets import GuardedListener, StallBudget, connections_within, descriptor_limit
 from gateway.working import WorkLimit
 
 log = structlog.get_logger()
 
 HEADER_BYTES = 64 * 1024
-LONGEST_BODY = 64 * 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
 """In bytes. The server refuses a longer body at once. Of a shorter one it reads and drops what the application did not
 read, because some clients read the response only after they have sent everything."""
 
-CLOSING = frozenset({408, 413})
+CLOSING_STATUSES = frozenset({408, 413})
 """After these statuses the server closes the connection instead of reading the rest of the body."""
 
 STOP_SECONDS = 8
@@ -66,7 +66,7 @@ class _Request(HTTPRequest):
             self.conn.wfile.write(f"{self.server.protocol} {status}\r\n{head}\r\n\r\n{body}".encode("latin-1"))
 
     def send_headers(self) -> None:
-        if int(self.status[:3]) in CLOSING:
+        if int(self.status[:3]) in CLOSING_STATUSES:
             self.close_connection = True
         super().send_headers()
 
@@ -90,7 +90,7 @@ class GatewayServer:
         self._app = app
         self._work = work
         self._stopping = False
-        connections = _affordable(limits.connections)
+        connections = _connection_limit(limits.connections)
         self._server = _Server(
             (host, port),
             self._answer,
@@ -104,8 +104,8 @@ class GatewayServer:
         self._server.keep_alive_conn_limit = connections
         self._server.max_request_header_size = HEADER_BYTES
         self._server.prepare()
-        patience = Patience(limits.slow_seconds, limits.least_bytes_per_second)
-        self._listener = GuardedListener(self._server.socket, patience, limits.header_seconds, connections)
+        budget = StallBudget(limits.slow_seconds, limits.least_bytes_per_second)
+        self._listener = GuardedListener(self._server.socket, budget, limits.header_seconds, connections)
         self._server.socket = self._listener
 
     @property
@@ -130,12 +130,12 @@ class GatewayServer:
         body = environ["wsgi.input"] = _Body(environ["wsgi.input"], self._work)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-            if int(status[:3]) not in CLOSING:
+            if int(status[:3]) not in CLOSING_STATUSES:
                 body.drop()
             return start_response(status, headers, exc_info)
 
-        if int(environ.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
-            sentence = f"No call takes a body of more than {LONGEST_BODY // 2**20} MiB. Send a smaller one."
+        if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+            sentence = f"No call takes a body of more than {MAX_BODY_BYTES // 2**20} MiB. Send a smaller one."
             return _refuse(start, "413 Content Too Large", sentence)
         try:
             with self._work.working():
@@ -179,11 +179,11 @@ class _Body:
         dropped = 0
         while part := self.read(64 * 1024):
             dropped += len(part)
-            if dropped > LONGEST_BODY:
+            if dropped > MAX_BODY_BYTES:
                 raise BrokenPipeError(errno.EPIPE, "the body is longer than the limit")
 
 
-def _affordable(connections: int) -> int:
+def _connection_limit(connections: int) -> int:
     descriptors = descriptor_limit()
     affordable = connections_within(connections, descriptors)
     if affordable < connections:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-KEPT = timedelta(days=30)
+TOMBSTONE_LIFETIME = timedelta(days=30)
 """How long an address answers that its submission is gone (410), before it answers that there is none (404)."""
 
 
@@ -29,7 +29,7 @@ class Tombstone(BaseModel):
 
     @classmethod
     def of(cls, submission_id: str, reason: GoneReason, at: datetime) -> Tombstone:
-        return cls(id=submission_id, reason=reason, at=at, expires_at=at + KEPT)
+        return cls(id=submission_id, reason=reason, at=at, expires_at=at + TOMBSTONE_LIFETIME)
 
     def document(self) -> dict[str, Any]:
         """Return the document to store."""

@@ -78,7 +78,7 @@ def register(app: Flask, upload_bytes: int) -> None:
     """Answer every error in its API's shape, never with an HTML page or a traceback."""
 
     @app.errorhandler(ShowcaseError)
-    def ours(error: ShowcaseError) -> Response:
+    def platform_error(error: ShowcaseError) -> Response:
         return to_response(error)
 
     @app.errorhandler(RequestEntityTooLarge)
@@ -88,7 +88,7 @@ def register(app: Flask, upload_bytes: int) -> None:
         return failed(errors.UploadTooLarge, sentence + " Send a smaller one.", 413)
 
     @app.errorhandler(ClientDisconnected)
-    def cut_off(error: ClientDisconnected) -> Response:
+    def client_disconnected(error: ClientDisconnected) -> Response:
         """The body did not arrive: the client was too slow, or it disconnected and will not read the response."""
         slow = isinstance(error.__context__, TimeoutError)
         return failed(errors.RequestTimeout, SENTENCES[408], 408) if slow else http(error)

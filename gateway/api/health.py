@@ -28,7 +28,7 @@ class Broker(Protocol):
         """Whether there is a connection to the broker."""
 
     @property
-    def answered(self) -> bool:
+    def has_consumers(self) -> bool:
         """Whether an orchestrator consumes every workflow's queue."""
 
 
@@ -61,7 +61,7 @@ def blueprint(readiness: Readiness) -> Blueprint:
             stored = True
         except StoreUnavailable:
             stored = False
-        parts = {"store": stored, "broker": broker.connected, "orchestrator": broker.answered}
+        parts = {"store": stored, "broker": broker.connected, "orchestrator": broker.has_consumers}
         missing = [name for name, there in parts.items() if not there]
         if "broker" in missing:
             missing = [name for name in missing if name != "orchestrator"]  # unknown without the broker

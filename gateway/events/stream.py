@@ -64,7 +64,7 @@ class EventStream:
         self._changes: queue.Queue[SubmissionChanged] = queue.Queue(QUEUED_CHANGES)
         self._ended = False
         # Subscribe before the first read of the document: a change between the two is then in the queue.
-        self._subscription = broadcaster.subscribe(submission_id, self._keep)
+        self._subscription = broadcaster.subscribe(submission_id, self._enqueue)
 
     def close(self) -> None:
         self._subscription.cancel()
@@ -78,8 +78,8 @@ class EventStream:
                 try:
                     change = self._changes.get(timeout=POLL_SECONDS)
                 except queue.Empty:
-                    patience = HEARTBEAT_SECONDS if self._broadcaster.listening else POLL_SECONDS
-                    if self._monotonic() - read_at >= patience:
+                    interval = HEARTBEAT_SECONDS if self._broadcaster.listening else POLL_SECONDS
+                    if self._monotonic() - read_at >= interval:
                         yield b": still here\n\n"
                         yield from self._document()
                         read_at = self._monotonic()
@@ -92,7 +92,7 @@ class EventStream:
         finally:
             self.close()
 
-    def _keep(self, change: SubmissionChanged) -> None:
+    def _enqueue(self, change: SubmissionChanged) -> None:
         try:
             self._changes.put_nowait(change)
         except queue.Full:

@@ -76,7 +76,7 @@ class Acceptance:
         data = upload.read()
         info = examine(data, upload.file_name, self.limits, workflow.formats)
         now = self._store.now()
-        kept = upload.retention or self.retention
+        retention = upload.retention or self.retention
         submission = Submission(
             id=submission_id or str(uuid.uuid4()),
             workflow=workflow.ref,
@@ -85,7 +85,7 @@ class Acceptance:
             steps=workflow.fresh_steps(),
             created_at=now,
             due_at=now + timedelta(seconds=UNPUBLISHED_DUE_SECONDS),
-            expires_at=now + kept if kept else None,
+            expires_at=now + retention if retention else None,
             queue_depth_at_submit=self._publisher.backlog(workflow.name).waiting,
             events=[submission_event(SubmissionState.QUEUED, now)],
             event_count=1,

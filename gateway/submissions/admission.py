@@ -11,17 +11,17 @@ from gateway.submissions.ports import Backlog, QueueDepths
 
 log = structlog.get_logger()
 
-LONGEST_WAIT_SECONDS = 60
+MAX_RETRY_AFTER_SECONDS = 60
 
 
-class Tally:
+class QueueStatistics:
     """The length of one workflow's queue and its drain rate, from periodic counts. Used by one thread."""
 
     def __init__(self) -> None:
         self.waiting = 0
         self.drained_per_second = 0.0
 
-    def count(self, waiting: int, published: int, seconds: float) -> None:
+    def record(self, waiting: int, published: int, seconds: float) -> None:
         """Record a count of ``waiting`` messages, ``seconds`` after the last count.
 
         ``published`` is how many messages this gateway published in between.
@@ -41,8 +41,8 @@ def retry_after_seconds(backlog: Backlog, limit: int) -> int:
     With less room than that, clients that retry at the same time would find the queue full again.
     """
     surplus = backlog.waiting - limit + max(1, limit // 10)
-    if surplus >= backlog.drained_per_second * LONGEST_WAIT_SECONDS:
-        return LONGEST_WAIT_SECONDS
+    if surplus >= backlog.drained_per_second * MAX_RETRY_AFTER_SECONDS:
+        return MAX_RETRY_AFTER_SECONDS
     return max(1, math.ceil(surplus / backlog.drained_per_second))
 
 

@@ -21,7 +21,7 @@ from contracts.submissions.documents import Submission
 from contracts.workflows.catalogue import Catalogue
 from gateway.submissions.results import artifact_name
 
-MOST_AT_A_TIME = 2
+MAX_CONCURRENT_EXPORTS = 2
 """Each export occupies one of the server's threads and loads the database."""
 
 BATCH = 200

@@ -20,7 +20,7 @@ from contracts.submissions.documents import Submission
 from gateway.submissions.accept import Acceptance
 from gateway.submissions.ports import Clock, IdempotencyStore, RequestKey
 
-KEPT = timedelta(hours=24)
+KEY_LIFETIME = timedelta(hours=24)
 KEY_CHARACTERS = 255
 KEY_PATTERN = f"^[!-~]([ -~]{{0,{KEY_CHARACTERS - 2}}}[!-~])?$"
 
@@ -100,7 +100,7 @@ class Idempotency:
         return known
 
     def _key(self, key_id: str, fingerprint: str, submission: Submission) -> RequestKey:
-        end = submission.created_at + KEPT
+        end = submission.created_at + KEY_LIFETIME
         if submission.expires_at is not None:
             end = min(end, submission.expires_at)  # a key that outlives its submission would create it again
         return RequestKey(key_id, fingerprint, submission.id, end)

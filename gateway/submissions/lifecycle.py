@@ -30,7 +30,7 @@ TRIES = 5
 RETRY_DUE_SECONDS = 5.0
 """When the sweep checks a retried submission whose job was not published."""
 
-FINISHED_TOGETHER = 100
+DELETIONS_PER_RUN = 100
 CANCELED = "It was canceled on request."
 
 
@@ -59,7 +59,7 @@ class Lifecycle:
                 raise IllegalMove(f"The submission has already {found.state}, so it cannot be canceled.")
             return self._cancel(found)
 
-        return self._changed(submission, change)
+        return self._apply(submission, change)
 
     def retry(self, submission: Submission) -> Submission:
         """Queue a failed or canceled submission and publish its job. Raises the same errors as ``cancel``."""
@@ -76,7 +76,7 @@ class Lifecycle:
             log.info("submission retried", submission_id=found.id)
             return True
 
-        return self._changed(submission, change)
+        return self._apply(submission, change)
 
     def delete(self, submission: Submission) -> None:
         """Delete a submission and its images, and cancel it first if it has not ended.
@@ -97,7 +97,7 @@ class Lifecycle:
 
     def finish_deletions(self) -> None:
         """Finish the deletions that a stopped gateway left incomplete. Raises StoreUnavailable."""
-        for deletion in self._lifecycle_store.unfinished(FINISHED_TOGETHER, self._store.now()):
+        for deletion in self._lifecycle_store.unfinished(DELETIONS_PER_RUN, self._store.now()):
             left = self._store.fetch(deletion.submission_id)
             if left is None:
                 self._lifecycle_store.clear(deletion)
@@ -124,7 +124,7 @@ class Lifecycle:
         log.info("submission canceled", submission_id=submission.id, was=submission.state.value)
         return True
 
-    def _changed(self, submission: Submission, change: Callable[[Submission], bool]) -> Submission:
+    def _apply(self, submission: Submission, change: Callable[[Submission], bool]) -> Submission:
         """Apply ``change`` and return the submission as stored. Rereads and retries after a lost race, TRIES times."""
         changed = False
         for _ in range(TRIES):

@@ -95,7 +95,7 @@ def record(submission: Submission) -> Record:
         timings=Timings(
             waited=_seconds(submission.created_at, submission.started_at),
             ran=_seconds(submission.started_at, submission.ended_at),
-            models=round(sum(_length(attempt) for step in submission.steps for attempt in step.attempts), 6),
+            models=round(sum(_duration(attempt) for step in submission.steps for attempt in step.attempts), 6),
         ),
         lost_leases=submission.lost_leases,
         steps=[_step(step) for step in submission.steps],
@@ -108,7 +108,7 @@ def _step(step: Step) -> RecordedStep:
         RecordedAttempt(
             started_at=each.started_at,
             ended_at=each.ended_at,
-            seconds=_length(each),
+            seconds=_duration(each),
             error=each.error,
             server=shown_address(each.server),
         )
@@ -137,9 +137,9 @@ def _event(number: int, event: Event) -> RecordedEvent:
     )
 
 
-def _length(attempt: Attempt) -> float:
+def _duration(attempt: Attempt) -> float:
     return (attempt.ended_at - attempt.started_at).total_seconds()
 
 
-def _seconds(begun: datetime | None, ended: datetime | None) -> float | None:
-    return None if begun is None or ended is None else (ended - begun).total_seconds()
+def _seconds(started: datetime | None, ended: datetime | None) -> float | None:
+    return None if started is None or ended is None else (ended - started).total_seconds()

@@ -25,9 +25,9 @@ def artifacts_in(result: Mapping[str, Any] | None) -> list[str]:
     return [name for value in (result or {}).values() if (name := artifact_name(value))]
 
 
-def pixel_rows(picture: bytes) -> list[list[int]]:
+def pixel_rows(image: bytes) -> list[list[int]]:
     """Return a mask's rows of 0 or 255, top to bottom. Raises OSError when it is not an image, or too large."""
-    rows: list[list[int]] = np.where(read_mask(picture), 255, 0).tolist()
+    rows: list[list[int]] = np.where(read_mask(image), 255, 0).tolist()
     return rows
 
 
@@ -38,8 +38,8 @@ def seconds_taken(submission: Submission) -> float:
     return (submission.ended_at - submission.started_at).total_seconds()
 
 
-def v1_result(submission: Submission, pictures: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return v1's body for a submission in any state; ``pictures`` holds the bytes of the result's artifacts."""
+def v1_result(submission: Submission, images: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return v1's body for a submission in any state; ``images`` holds the bytes of the result's artifacts."""
     if not submission.state.terminal:
         return dict(IN_PROGRESS)
     body: dict[str, Any] = {
@@ -54,5 +54,5 @@ def v1_result(submission: Submission, pictures: Mapping[str, bytes]) -> dict[str
     prediction: dict[str, Any] = {}
     for name, value in (submission.result or {}).items():
         artifact = artifact_name(value)
-        prediction[name] = value if artifact is None else pixel_rows(pictures[artifact])
+        prediction[name] = value if artifact is None else pixel_rows(images[artifact])
     return body | {"status": "Success", "prediction": prediction} | taken

@@ -15,9 +15,10 @@ from contracts.errors import StoreUnavailable
 from contracts.storage import layout, secantus
 from contracts.submissions.documents import SCHEMA, to_document
 from contracts.submissions.states import SubmissionState
-from contracts.submissions.tombstones import KEPT, GoneReason, Tombstone
+from contracts.submissions.tombstones import TOMBSTONE_LIFETIME, GoneReason, Tombstone
 from gateway.adapters.mongo import submissions as gateway_submissions
-from gateway.submissions.listing import Filters, milliseconds, moment, read_all, read_cursor, read_page
+from gateway.adapters.mongo.secantus_windows import from_milliseconds, milliseconds, read_all, read_cursor, read_page
+from gateway.submissions.listing import Filters
 from orchestrator.maintenance.expiry import Expiry
 from runtime.mongo import Database, connect
 from tests.support.factories import NOW, make_submission
@@ -165,7 +166,7 @@ def test_the_sample_is_of_the_window_and_its_newest(kept):
     assert kept.listing.sampled(0, now) == now - 3000
     assert kept.listing.sampled(now - 6000, now - 3000) == now - 5000
     assert kept.listing.sampled(now - 2500, now) is None
-    assert moment(now) == NOW
+    assert from_milliseconds(now) == NOW
 
 
 def test_what_cannot_be_read_has_its_place_and_no_submission(kept):
@@ -184,9 +185,9 @@ def test_a_tombstone_is_found_until_it_is_replaced_or_tidied(kept):
     )
     assert kept.tombstones.find(key) == Tombstone.of(key, GoneReason.DELETED, at)
     assert kept.tombstones.find("other").reason is GoneReason.EXPIRED
-    kept.expiry_store.tidy(at + KEPT - timedelta(seconds=1))
+    kept.expiry_store.tidy(at + TOMBSTONE_LIFETIME - timedelta(seconds=1))
     assert kept.tombstones.find(key) is not None
-    kept.expiry_store.tidy(at + KEPT)
+    kept.expiry_store.tidy(at + TOMBSTONE_LIFETIME)
     assert kept.tombstones.find(key) is None
 
 
@@ -234,7 +235,7 @@ def test_every_query_of_a_list_is_served_by_an_index(database):
     kept = Mongo(client, name)
     kept.add(crowd(random.Random(6), 20))
     submissions = kept.database[layout.SUBMISSIONS]
-    window = {layout.CREATED: {"$gte": moment(0), "$lt": NOW}}
+    window = {layout.CREATED: {"$gte": from_milliseconds(0), "$lt": NOW}}
     newest = gateway.adapters.mongo.listing.NEWEST_FIRST
     for query, index in [
         (submissions.find(window).sort(newest).limit(5), "created_at_1"),

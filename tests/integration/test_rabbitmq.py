@@ -129,9 +129,9 @@ def test_what_the_doorbell_announces_is_heard_and_hinders_no_ring(listen, job_pu
 
 def test_the_doorbell_knows_whether_somebody_listens(job_publisher, listen):
     eventually(lambda: job_publisher.connected)
-    assert not job_publisher.answered
+    assert not job_publisher.has_consumers
     listen()
-    eventually(lambda: job_publisher.answered)
+    eventually(lambda: job_publisher.has_consumers)
 
 
 def test_the_doorbell_knows_what_waits(job_publisher, listen):

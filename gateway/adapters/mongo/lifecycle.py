@@ -21,7 +21,7 @@ UNFINISHED_SECONDS = 60
 WEBHOOK_STATE = ("webhook.due_at", "webhook.sent_at")
 """A retry clears these: the webhook is sent when the submission ends again."""
 
-RESTING: Document = {
+STEPS_STOPPED: Document = {
     "$map": {
         "input": "$steps",
         "as": "step",
@@ -51,11 +51,11 @@ class MongoLifecycleStore:
         changes = {
             "state": SubmissionState.CANCELED.value,
             "reason": {"$literal": reason},
-            "steps": RESTING,
+            "steps": STEPS_STOPPED,
             **ENDED,
             **appended([event]),
         }
-        return self._move(submission, changes, unset=["lease", "due_at", "not_before"])
+        return self._update(submission, changes, unset=["lease", "due_at", "not_before"])
 
     def retry(self, submission: Submission, unjournaled: int, due_in_seconds: float, at: datetime) -> bool:
         event = submission_event(submission.state.become(SubmissionState.QUEUED), at, "It was retried on request.")
@@ -72,7 +72,7 @@ class MongoLifecycleStore:
             "due_at": from_now(due_in_seconds),
             **appended([*events, event]),
         }
-        return self._move(
+        return self._update(
             submission, changes, unset=["reason", "ended_at", "not_before", "published_at", "lease", *WEBHOOK_STATE]
         )
 
@@ -87,7 +87,7 @@ class MongoLifecycleStore:
 
     def remove(self, submission: Submission) -> bool:
         with translated():
-            return self._submissions.delete_one(_point(submission)).deleted_count == 1
+            return self._submissions.delete_one(_unchanged(submission)).deleted_count == 1
 
     def clear(self, deletion: Deletion) -> None:
         with translated():
@@ -100,12 +100,12 @@ class MongoLifecycleStore:
             found = self._tombstones.find({"due_at": {"$lt": at}}).limit(limit)
             return [Deletion(document["_id"], tuple(document.get("images", ()))) for document in found]
 
-    def _move(self, submission: Submission, changes: Document, unset: list[str]) -> bool:
+    def _update(self, submission: Submission, changes: Document, unset: list[str]) -> bool:
         """Write under the next fence, so that later writes of the submission's orchestrator change nothing."""
         pipeline: list[Document] = [{"$set": changes | {"fence": submission.fence + 1}}, {"$unset": unset}]
         with translated():
-            return self._submissions.update_one(_point(submission), pipeline).matched_count == 1
+            return self._submissions.update_one(_unchanged(submission), pipeline).matched_count == 1
 
 
-def _point(submission: Submission) -> Document:
+def _unchanged(submission: Submission) -> Document:
     return {"_id": submission.id, "state": submission.state.value, "fence": submission.fence}

@@ -14,7 +14,7 @@ from pymongo import DESCENDING
 from contracts.errors import InvalidDocument, UnknownSchema
 from contracts.storage import layout, secantus
 from contracts.submissions.documents import from_document
-from gateway.adapters.mongo.secantus_windows import Row, milliseconds, moment
+from gateway.adapters.mongo.secantus_windows import Row, from_milliseconds, milliseconds
 from gateway.submissions.listing import Filters
 from runtime.mongo import Database, Document, translated
 
@@ -30,17 +30,19 @@ class MongoListing:
         self._submissions = database.journaled(layout.SUBMISSIONS)
 
     def between(self, low: int, high: int, filters: Filters, limit: int) -> list[Row]:
-        window = {layout.CREATED: {"$gte": moment(low), "$lt": moment(high)}}
+        window = {layout.CREATED: {"$gte": from_milliseconds(low), "$lt": from_milliseconds(high)}}
         with translated():
             return _rows(self._submissions.find(window | matching(filters)).sort(NEWEST_FIRST).limit(limit))
 
     def at(self, time: int, below: str, filters: Filters, limit: int) -> list[Row]:
-        window: Document = {layout.CREATED: moment(time), "_id": {"$lt": below}}
+        window: Document = {layout.CREATED: from_milliseconds(time), "_id": {"$lt": below}}
         with translated():
             return _rows(self._submissions.find(window | matching(filters)).sort("_id", DESCENDING).limit(limit))
 
     def sampled(self, low: int, high: int) -> int | None:
-        window: Document = {layout.CREATED: {"$gte": moment(low), "$lt": moment(high)}} | secantus.SAMPLE
+        window: Document = {
+            layout.CREATED: {"$gte": from_milliseconds(low), "$lt": from_milliseconds(high)}
+        } | secantus.SAMPLE
         newest = self._submissions.find(window, {layout.CREATED: 1}).sort(layout.CREATED, DESCENDING)
         with translated():
             for document in newest.limit(1):

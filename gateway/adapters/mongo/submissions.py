@@ -15,7 +15,7 @@ from contracts.submissions.states import SubmissionState
 from gateway.adapters.mongo.group_commit import GroupCommit
 from runtime.mongo import Database, translated
 
-ACCEPTED_TOGETHER = 16
+GROUP_LIMIT = 16
 """The most submissions in one group commit; with images of 10 MiB it takes several messages."""
 
 PUBLISHED_DUE_SECONDS = 30
@@ -28,14 +28,14 @@ class MongoSubmissions:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._submissions = database.journaled(layout.SUBMISSIONS)
-        self._marks = database.unjournaled(layout.SUBMISSIONS)
+        self._unjournaled_submissions = database.unjournaled(layout.SUBMISSIONS)
         self._images = database.unjournaled(layout.IMAGES)
-        self._accepted = GroupCommit(self._insert, ACCEPTED_TOGETHER)
+        self._group_commit = GroupCommit(self._insert, GROUP_LIMIT)
 
     def accept(self, submission: Submission, image: bytes) -> None:
         document = input_document(submission, image)
         # Encode each one here: a document that cannot be stored then fails alone and not with its whole group.
-        self._accepted.add((RawBSONDocument(encode(document)), RawBSONDocument(encode(to_document(submission)))))
+        self._group_commit.add((RawBSONDocument(encode(document)), RawBSONDocument(encode(to_document(submission)))))
 
     def _insert(self, accepted: Sequence[tuple[RawBSONDocument, RawBSONDocument]]) -> None:
         # The submissions come last: a submission exists once its document does, and its image must exist by then.
@@ -56,7 +56,7 @@ class MongoSubmissions:
     def mark_published(self, submission_ids: list[str]) -> None:
         due = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": PUBLISHED_DUE_SECONDS}}
         with translated():
-            self._marks.update_many(
+            self._unjournaled_submissions.update_many(
                 # Fence 0: no orchestrator has claimed it yet. A deferred submission keeps its own due time.
                 {"_id": {"$in": submission_ids}, "state": SubmissionState.QUEUED.value, "fence": 0},
                 [{"$set": {"published_at": "$$NOW", "due_at": due}}],

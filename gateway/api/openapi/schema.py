@@ -42,7 +42,7 @@ IF_NONE_MATCH: Document = {
     "required": False,
     "schema": {"type": "string"},
 }
-MEANINGS = {
+DEFAULT_DESCRIPTIONS = {
     "200": "The request succeeded.",
     "202": "Accepted; the work continues.",
     "204": "Done; the response has no body.",
@@ -56,7 +56,7 @@ def finish(document: Document) -> Document:
     for path, item in document["paths"].items():
         for operation in item.values():
             _finish_operation(operation, path)
-    document["paths"] = dict(sorted(document["paths"].items(), key=_place))
+    document["paths"] = dict(sorted(document["paths"].items(), key=_sort_key))
     document["components"] = {"schemas": _components(document["paths"], document["components"]["schemas"])}
     document["servers"] = [{"url": "/", "description": "Where this document comes from."}]
     _strip_titles(document["paths"])
@@ -76,7 +76,7 @@ def reference(model: type[BaseModel]) -> Document:
     return {"schema": {"$ref": REFERENCE + model.__name__}}
 
 
-def _place(entry: tuple[str, Document]) -> tuple[int, str]:
+def _sort_key(entry: tuple[str, Document]) -> tuple[int, str]:
     """Return a path's sort key: the position of its first tag in TAGS, then the path itself."""
     path, item = entry
     return min(TAGS.index(tag) for operation in item.values() for tag in operation["tags"]), path
@@ -102,7 +102,7 @@ def _finish_operation(operation: Document, path: str) -> None:
         del operation["parameters"]
     for status, response in responses.items():
         if response.get("description") in {None, "", HTTPStatus(int(status)).phrase}:
-            response["description"] = MEANINGS.get(status, HTTPStatus(int(status)).phrase + ".")
+            response["description"] = DEFAULT_DESCRIPTIONS.get(status, HTTPStatus(int(status)).phrase + ".")
         content = response.get("content", {})
         if MEDIA_TYPE in content:
             content[MEDIA_TYPE]["examples"] = _problems(int(status), path, operation)
@@ -156,14 +156,14 @@ def _components(paths: Document, collected: Document) -> Document:
     A parameter's own type (such as an enum) is not a model: its schema is the one that the framework ``collected``.
     """
     named = {model.__name__: model for model in _models(BaseModel)}
-    asked = {name for body in _requests(paths) for name in _references(body)}
-    told = set(_references(paths)) - asked
+    request_models = {name for body in _requests(paths) for name in _references(body)}
+    response_models = set(_references(paths)) - request_models
     schemas: Document = models_json_schema(
-        [(named[name], "validation") for name in sorted(asked)]
-        + [(named[name], "serialization") for name in sorted(told & named.keys())],
+        [(named[name], "validation") for name in sorted(request_models)]
+        + [(named[name], "serialization") for name in sorted(response_models & named.keys())],
         ref_template=REFERENCE + "{model}",
     )[1].get("$defs", {})
-    schemas = {name: collected[name] for name in told - named.keys()} | schemas
+    schemas = {name: collected[name] for name in response_models - named.keys()} | schemas
     _strip_titles(schemas)
     for schema in schemas.values():
         if "description" in schema:

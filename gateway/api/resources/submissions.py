@@ -137,9 +137,9 @@ def resource(submission: Submission, backlog: Backlog, now: datetime) -> Submiss
 def _result(submission: Submission) -> dict[str, Any] | None:
     if submission.result is None:
         return None
-    shown: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, value in submission.result.items():
         artifact = artifact_name(value)
         url = artifact and submission_url(submission.id, "artifacts", artifact)
-        shown[name] = value if artifact is None else {"artifact": artifact, "url": url}
-    return shown
+        result[name] = value if artifact is None else {"artifact": artifact, "url": url}
+    return result

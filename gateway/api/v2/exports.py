@@ -16,12 +16,21 @@ from gateway.api.requests.filters import FilterQuery
 from gateway.api.requests.paths import SUBMISSIONS
 from gateway.api.resources.addresses import PREFIX
 from gateway.api.responses import submission_resource
-from gateway.submissions.export import BATCH, MOST_AT_A_TIME, Format, Slots, header, in_chunks, result_fields, row
+from gateway.submissions.export import (
+    BATCH,
+    MAX_CONCURRENT_EXPORTS,
+    Format,
+    Slots,
+    header,
+    in_chunks,
+    result_fields,
+    row,
+)
 
 log = structlog.get_logger()
 
 MEDIA_TYPES = {Format.NDJSON: "application/x-ndjson", Format.CSV: "text/csv; charset=utf-8; header=present"}
-BUSY = f"{MOST_AT_A_TIME} exports are running, which is the limit. Try again when one has ended."
+BUSY = f"{MAX_CONCURRENT_EXPORTS} exports are running, which is the limit. Try again when one has ended."
 
 
 class ExportQuery(FilterQuery):
@@ -32,7 +41,7 @@ def blueprint(application: Application) -> APIBlueprint:
     lookup, listing = application.submissions.lookup, application.submissions.listing
     catalogue = application.catalogue.workflows
     v2 = APIBlueprint("v2_exports", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
-    slots = Slots(MOST_AT_A_TIME, BUSY)
+    slots = Slots(MAX_CONCURRENT_EXPORTS, BUSY)
 
     @v2.get(
         "/export",

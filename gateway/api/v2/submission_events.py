@@ -47,7 +47,7 @@ def blueprint(application: Application) -> APIBlueprint:
     v2 = APIBlueprint("v2_submission_events", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
     lookup = application.submissions.lookup
 
-    def place(submission: Submission) -> QueuePosition | None:
+    def queue_position(submission: Submission) -> QueuePosition | None:
         return submission_resource(lookup, submission).queue
 
     @v2.get(
@@ -78,7 +78,7 @@ def blueprint(application: Application) -> APIBlueprint:
             submission.id,
             after,
             reread=lambda: lookup.reread(submission.id),
-            extra=place,
+            extra=queue_position,
             broadcaster=application.events.broadcaster,
             connected=client_connected(),
         )

@@ -19,7 +19,7 @@ from gateway.api.resources.submissions import SubmissionResource
 from gateway.api.responses import submission_resource
 
 DEFAULT_LIMIT = 50
-MOST = 200
+MAX_LIMIT = 200
 
 
 def _number(value: object) -> object:
@@ -36,7 +36,7 @@ class ListQuery(FilterQuery):
         json_schema_extra={"format": "cursor"},
     )
     limit: Annotated[int, BeforeValidator(_number)] = Field(
-        default=DEFAULT_LIMIT, ge=1, le=MOST, description="The most submissions on a page."
+        default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="The most submissions on a page."
     )
 
 

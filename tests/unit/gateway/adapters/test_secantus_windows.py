@@ -14,12 +14,12 @@ from contracts.storage.secantus import SAMPLE_OF
 from contracts.submissions.documents import SCHEMA
 from contracts.submissions.states import SubmissionState
 from gateway.adapters.mongo.secantus_windows import (
-    LEAST_WIDTH,
-    MOST_LOOKED_AT,
-    MOST_WINDOWS,
-    Place,
+    MAX_EXAMINED,
+    MAX_WINDOWS,
+    MIN_WIDTH,
+    Position,
+    from_milliseconds,
     milliseconds,
-    moment,
     read_all,
     read_cursor,
     read_page,
@@ -118,11 +118,11 @@ def test_an_export_reads_all_in_the_same_order(stored, batch):
 @given(
     at=st.integers(0, milliseconds(datetime(9999, 1, 1, tzinfo=UTC))),
     below=st.just("") | st.uuids(version=4).map(str),
-    width=st.integers(LEAST_WIDTH, 10**12),
+    width=st.integers(MIN_WIDTH, 10**12),
 )
 def test_a_cursor_is_read_as_it_was_written(at, below, width):
-    cursor = Place(at, below, width).cursor()
-    assert read_cursor(cursor) == Place(at, below, width)
+    cursor = Position(at, below, width).cursor()
+    assert read_cursor(cursor) == Position(at, below, width)
     assert cursor.isascii()
     assert not set(cursor) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -154,12 +154,12 @@ def test_a_cursor_of_another_make_is_refused(content):
 
 
 def test_a_cursors_width_cannot_ask_for_everything_at_once():
-    place = read_cursor(Place(5, "", 10**30).cursor())
+    place = read_cursor(Position(5, "", 10**30).cursor())
     assert place.width <= milliseconds(datetime(9999, 1, 1, tzinfo=UTC))
 
 
 def test_moments_and_milliseconds_are_each_others_inverse():
-    assert moment(milliseconds(NOW)) == NOW
+    assert from_milliseconds(milliseconds(NOW)) == NOW
 
 
 def crowd(store, count, age, step):
@@ -177,7 +177,7 @@ def test_a_crowd_behind_a_long_gap_is_not_read_whole():
     items, _ = read_page(source, Filters(), None, 50, NOW, SAMPLE_OF)
     assert len(items) == 50
     assert source.looked <= 2 * SAMPLE_OF
-    assert source.asked <= 2 * MOST_WINDOWS
+    assert source.asked <= 2 * MAX_WINDOWS
 
 
 def test_what_matches_rarely_comes_in_short_pages_of_bounded_work():
@@ -189,7 +189,7 @@ def test_what_matches_rarely_comes_in_short_pages_of_bounded_work():
     while True:
         before = source.looked
         items, place = read_page(source, Filters(state=SubmissionState.FAILED), place, 50, NOW, SAMPLE_OF)
-        assert source.looked - before <= MOST_LOOKED_AT + 2 * SAMPLE_OF
+        assert source.looked - before <= MAX_EXAMINED + 2 * SAMPLE_OF
         shown, pages = shown + items, pages + 1
         if place is None:
             break

@@ -58,7 +58,7 @@ def test_without_the_broker_nobody_knows_of_the_orchestrator(
 @pytest.fixture
 def deserted(store: MemoryStore, catalogue: Catalogue) -> Flask:
     class Deserted(FakeJobPublisher):
-        answered = False  # the broker is there and nobody listens
+        has_consumers = False  # the broker is there and nobody listens
 
     return make_app(store, Deserted(), catalogue)
 

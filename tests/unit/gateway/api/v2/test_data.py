@@ -18,8 +18,8 @@ from contracts.submissions.events import submission_event
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.submissions.tombstones import GoneReason, Tombstone
-from gateway.api.v2.submission_lists import MOST
-from gateway.submissions.export import MOST_AT_A_TIME
+from gateway.api.v2.submission_lists import MAX_LIMIT
+from gateway.submissions.export import MAX_CONCURRENT_EXPORTS
 from tests.support.factories import GATED, NOW, encoded, make_submission, make_workflow, png
 
 IMAGE = png(32, 32, colour=(10, 100, 200))
@@ -93,7 +93,7 @@ def test_times_are_read_with_their_zone_and_with_an_unescaped_plus(client, store
     "query",
     [
         "limit=0",
-        f"limit={MOST + 1}",
+        f"limit={MAX_LIMIT + 1}",
         "limit=x",
         "limit=5.0",
         "limit=",
@@ -304,20 +304,20 @@ def test_an_export_as_csv_has_the_filters_of_a_list(client, store):
 def test_a_few_exports_run_at_a_time_and_one_that_is_left_makes_room(client, store):
     for age in range(500):
         stored(store, age)
-    running = [client.get("/api/v2/export") for _ in range(MOST_AT_A_TIME)]
+    running = [client.get("/api/v2/export") for _ in range(MAX_CONCURRENT_EXPORTS)]
     refused = client.get("/api/v2/export")
     is_problem(refused, 503, "busy")
     assert int(refused.headers["Retry-After"]) > 0
     running[0].close()
     running[1].close()
-    for _ in range(MOST_AT_A_TIME + 1):
+    for _ in range(MAX_CONCURRENT_EXPORTS + 1):
         assert client.get("/api/v2/export?format=csv", buffered=True).text.count("\n") == 501
         assert client.head("/api/v2/export", buffered=True).status_code == 200
 
 
 @pytest.mark.parametrize("query", ["format=xml", "limit=5", "cursor=abc", "state=x"])
 def test_an_export_that_cannot_be_meant_is_refused_and_holds_no_slot(client, query):
-    for _ in range(MOST_AT_A_TIME + 1):
+    for _ in range(MAX_CONCURRENT_EXPORTS + 1):
         is_problem(client.get(f"/api/v2/export?{query}"), 400, "invalid-request")
 
 
