@@ -124,7 +124,7 @@ class GuardedListener(socket.socket):
     """Accepts at most ``limit`` connections; further ones get a 503 and are closed."""
 
     def __init__(self, listening: socket.socket, budget: StallBudget, header_seconds: float, limit: int) -> None:
-        """``header_seconds`` is how long the whole header of a request may take."""
+        """``header_seconds`` is how long the whole header of a request may take to arrive."""
         super().__init__(listening.family, listening.type, listening.proto, fileno=listening.detach())
         # The kernel holds a connection back until its first byte arrives, so silent ones cost no thread.
         self.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, max(1, int(header_seconds)))

@@ -43,7 +43,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _END = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _INVALID_CURSOR = (
-    "This is not a cursor of this API. Take it from the answer's 'next' as it is, or leave it out to begin again."
+    "This is not a cursor of this API. Use the 'next' of a response unchanged, or omit it to start from the beginning."
 )
 
 
