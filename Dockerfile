@@ -2,8 +2,8 @@
 #   docker build -t ml-showcase-api . && docker run -d -p 8100:8100 --name ml-showcase-api ml-showcase-api
 # docker-compose.yml builds the others: application, model-server, proxy.
 #
-# What changes seldom comes first: packages, then torch, then the models, then our code. A change of code rebuilds the
-# last layers only, in seconds.
+# What changes rarely comes first: packages, then torch, then the models, then the code. A code change rebuilds only the
+# last layers, in seconds.
 
 FROM python:3.11-slim-bookworm AS base
 LABEL org.opencontainers.image.version="0.2.0"
@@ -18,7 +18,7 @@ COPY requirements/runtime.lock requirements/
 RUN python -m venv /opt/venv && pip install --quiet --no-cache-dir --require-hashes -r requirements/runtime.lock
 
 
-# What the catalogue tells of the models: out of their cards, without torch.
+# The catalogue's descriptions of the models, generated from their cards without torch.
 FROM runtime-packages AS descriptions
 COPY services services
 RUN python -m services.archive --only-describe --store /model-store
@@ -27,7 +27,7 @@ RUN python -m services.archive --only-describe --store /model-store
 # The gateway and the orchestrator: one image, two commands.
 FROM base AS application
 COPY --from=runtime-packages /opt/venv /opt/venv
-# Each thread that read a large upload would otherwise keep a heap of its own of that size.
+# Otherwise each thread that has read a large upload would keep its own heap of that size.
 ENV MALLOC_ARENA_MAX=2
 COPY contracts contracts
 COPY runtime runtime
@@ -40,7 +40,7 @@ RUN python -m compileall -q contracts runtime gateway orchestrator admin
 USER 10001:10001
 
 
-# Spreads requests over any number of gateways, found by their name as they come and go.
+# Balances requests over all gateways, which it finds by DNS as they start and stop.
 FROM base AS proxy
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy \
@@ -50,8 +50,8 @@ USER 10001:10001
 CMD ["haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg"]
 
 
-# torch's own index has a build without GPU libraries (a gigabyte less); where it cannot be reached, PyPI's or the one
-# that pip is configured for is taken.
+# torch's own index has a build without GPU libraries, a gigabyte smaller. If that index cannot be reached, pip uses its
+# default index.
 FROM base AS services-packages
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY requirements/services.lock requirements/torch.txt requirements/
@@ -67,13 +67,13 @@ RUN python -m services.archive --store /model-store && chmod -R a+rX /model-stor
 
 
 FROM base AS java
-# The Java package writes into a folder of manual pages that slim images lack.
+# The Java package writes into a folder for manual pages, which slim images lack.
 RUN mkdir -p /usr/share/man/man1 && apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless \
     && rm -rf /var/lib/apt/lists/*
 
 
-# One TorchServe with every archive; SHOWCASE_MODELS says which of them it serves.
+# TorchServe with every archive; SHOWCASE_MODELS selects the models that it serves.
 FROM java AS model-server
 COPY --from=services-packages /opt/venv /opt/venv
 COPY --from=archives /model-store /model-store
@@ -87,7 +87,7 @@ COPY requirements/cluster.lock requirements/
 RUN pip install --quiet --no-cache-dir --require-hashes -r requirements/cluster.lock
 
 
-# The local cluster inside one image. `docker stop` waits 10 s: what is under way gets 4 of them, then it is handed back.
+# The local cluster in one image. `docker stop` waits 10 s: running submissions get 4 of them, then they are requeued.
 FROM java AS one-container
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server tini \

@@ -1,46 +1,46 @@
-"""Every error that the platform raises on purpose, in one tree, and the only table of what a client is told of each::
+"""Every error that the platform raises on purpose, in one tree, and the only table of the texts that clients get::
 
     ShowcaseError
     |-- InvalidSetting           a setting that a library cannot read
-    |-- IncompatibleData           the database holds what an older release wrote
-    |-- InvalidWorkflow            a workflow file that cannot be run (file and line)
-    |-- InvalidRequest            a request that cannot be read
-    |-- UnknownAddress              no call has this address
-    |-- MethodNotAllowed            the address does not take this method
-    |-- NotAcceptable               the resource does not exist in the form that Accept asks for
-    |-- RequestTimeout              the request did not arrive in time
-    |-- UnsupportedMediaType        the call does not read this content type
-    |-- RangeNotSatisfiable         the image ends before the range begins
-    |-- UnknownWorkflow            no such workflow is published here
-    |-- UnknownModel               no workflow here uses such a model
-    |-- UnknownSubmission          no such submission is stored here
-    |-- SubmissionGone             it was deleted or has expired
-    |-- UnknownArtifact            the submission has no such image
-    |-- IdempotencyConflict        an idempotency key came again with another request
-    |-- RejectedUpload             the client's image cannot be accepted
-    |   `-- UploadTooLarge         ... because of its size in bytes
-    |-- InvalidWebhook             no webhook may be sent to this URL
-    |-- UnknownWebhook             the submission has no such webhook
-    |-- WebhooksOff                this installation sends no webhooks
-    |-- IllegalMove                a state change that the state machine forbids
-    |-- InvalidMessage             a queue message that cannot be read
-    |   `-- UnknownSchema          ... because a newer release wrote it
-    |-- InvalidDocument            a stored document that cannot be read
-    |-- LeaseLost                  another orchestrator owns the submission now
-    |-- QueueFull                  too many submissions wait already (retryable)
-    |-- TooManyWatchers            too many clients wait for events (retryable)
-    |-- Busy                       too many such requests run at the same time (retryable)
-    |-- StoreUnavailable           the database does not answer (retryable)
-    |-- BrokerUnavailable          the message broker does not answer (retryable)
-    `-- ModelFault                 a model server did not give a usable answer
-        |-- ModelUnavailable       it cannot be reached or is overloaded (retryable)
-        |-- ModelNotLoaded         its server is up but does not serve it (retryable, a few times)
-        |-- ModelCrashed           its worker died or broke on the request (retryable, a few times)
-        |-- ModelTimeout           it did not answer in time (retryable, a few times)
-        `-- ModelRefused           the request will never succeed
+    |-- IncompatibleData         the database holds what an older release wrote
+    |-- InvalidWorkflow          a workflow file that cannot be run (file and line)
+    |-- InvalidRequest           a request that cannot be read
+    |-- UnknownAddress           no operation has this address
+    |-- MethodNotAllowed         the address does not take this method
+    |-- NotAcceptable            the resource does not exist in the form that Accept asks for
+    |-- RequestTimeout           the request did not arrive in time
+    |-- UnsupportedMediaType     the operation does not accept this content type
+    |-- RangeNotSatisfiable      the image ends before the range begins
+    |-- UnknownWorkflow          no such workflow is published here
+    |-- UnknownModel             no workflow here uses such a model
+    |-- UnknownSubmission        no such submission is stored here
+    |-- SubmissionGone           it was deleted or has expired
+    |-- UnknownArtifact          the submission has no such image
+    |-- IdempotencyConflict      an idempotency key came again with another request
+    |-- RejectedUpload           the client's image cannot be accepted
+    |   `-- UploadTooLarge       ... because of its size in bytes
+    |-- InvalidWebhook           no webhook may be sent to this URL
+    |-- UnknownWebhook           the submission has no such webhook
+    |-- WebhooksOff              this installation sends no webhooks
+    |-- IllegalMove              a state change that the state machine forbids
+    |-- InvalidMessage           a queue message that cannot be read
+    |   `-- UnknownSchema        ... because a newer release wrote it
+    |-- InvalidDocument          a stored document that cannot be read
+    |-- LeaseLost                another orchestrator holds the submission's lease now
+    |-- QueueFull                too many submissions wait already (retryable)
+    |-- TooManyWatchers          too many clients wait for events (retryable)
+    |-- Busy                     too many such requests run at the same time (retryable)
+    |-- StoreUnavailable         the database does not answer (retryable)
+    |-- BrokerUnavailable        the message broker does not answer (retryable)
+    `-- ModelFault               a model server did not give a usable answer
+        |-- ModelUnavailable     it cannot be reached or is overloaded (retryable)
+        |-- ModelNotLoaded       its server is up but does not serve it (retryable, a few times)
+        |-- ModelCrashed         its worker died or broke on the request (retryable, a few times)
+        |-- ModelTimeout         it did not answer in time (retryable, a few times)
+        `-- ModelRefused         the request will never succeed
 
-Libraries' errors are translated into these once, at the edge, with ``from``. A new error is one class here: its code
-and status, and, when a client meets it, the ``title`` that gives it a page at /problems/<code>, and the page's words.
+Adapters translate a library's errors into these once, with ``from``. A new error is one class here, with its code and
+status. If clients can get it, it also has a ``title``, which gives it a page at /problems/<code>, and the page's texts.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ from typing import ClassVar
 class ShowcaseError(Exception):
     """The root: ``message`` is a sentence for people.
 
-    ``code`` is for programs, ``status`` the HTTP status, ``retryable`` whether the same call may succeed later.
-    ``title``, ``meaning``, ``remedy`` and ``example`` (of a message) are what the page of this kind of problem says.
-    ``public`` is answered instead of a message that is for the operator only. ``tags`` are the OpenAPI tags of the
-    calls that may answer this (none: any call); ``with_body``: only calls that send a body.
+    ``code`` is for programs, ``status`` is the HTTP status, ``retryable`` says whether the same call may succeed later.
+    ``title``, ``meaning``, ``remedy`` and ``example`` (of a message) are the texts of the problem's page. Clients get
+    ``public`` instead of a message that is only for the operator. ``tags`` are the OpenAPI tags of the operations that
+    may return this error (empty: any operation); ``with_body`` limits it to operations with a request body.
     """
 
     code: ClassVar[str] = "internal-error"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
     title: ClassVar[str] = "The service made a mistake"
-    meaning: ClassVar[str] = "Something went wrong that is not the request's fault. The service's log has the details."
+    meaning: ClassVar[str] = "The service failed, and the request is not the cause. The service's log has the details."
     remedy: ClassVar[str] = "Try again. If it happens again, tell the operator the time and the address."
     public: ClassVar[str | None] = (
         "The service made a mistake. Try again, or tell its operator: the log holds the details."
@@ -94,8 +94,8 @@ class InvalidRequest(ShowcaseError):
     status = 400
     public = None
     title = "The request cannot be read"
-    meaning = "A field, a header or the body is missing, misspelt, or not of the form that the call expects."
-    remedy = "The detail names the place. Correct it and send the request again; /docs shows every call with examples."
+    meaning = "A field, a header or the body is missing, misspelt, or not in the expected format."
+    remedy = "Correct what the detail names, and send the request again. /docs shows every operation with examples."
     example = """The field 'metadata' is not JSON. Send an object of texts, as {"patient": "17"}."""
 
 
@@ -104,9 +104,9 @@ class UnknownAddress(ShowcaseError):
     status = 404
     public = None
     title = "There is nothing at this address"
-    meaning = "No call of this API has this address."
-    remedy = "Compare it with /docs. Addresses inside of answers (urls, next) can be followed as they are."
-    example = "There is nothing at this address. /docs lists what there is."
+    meaning = "No operation of this API has this address."
+    remedy = "Compare it with /docs. Use addresses from responses (urls, next) as they are."
+    example = "There is nothing at this address. /docs lists every operation."
 
 
 class MethodNotAllowed(ShowcaseError):
@@ -114,8 +114,8 @@ class MethodNotAllowed(ShowcaseError):
     status = 405
     public = None
     title = "This address does not take this method"
-    meaning = "The address is right, but not for this method."
-    remedy = "The header Allow names the methods that it takes."
+    meaning = "The address exists, but not for this method."
+    remedy = "The header Allow names the methods that it accepts."
     example = "This address does not take this method."
 
 
@@ -124,9 +124,9 @@ class NotAcceptable(ShowcaseError):
     status = 406
     public = None
     title = "There is no such representation"
-    meaning = "The header Accept asks for a form in which this resource does not exist."
-    remedy = "Ask for one of the media types that /docs names, or for */*."
-    example = "The resource does not exist in the form that the header Accept asks for."
+    meaning = "The resource does not exist in any of the media types that the header Accept names."
+    remedy = "Accept one of the media types that /docs names, or */*."
+    example = "The resource does not exist in any of the media types that the header Accept names."
 
 
 class RequestTimeout(ShowcaseError):
@@ -134,7 +134,7 @@ class RequestTimeout(ShowcaseError):
     status = 408
     public = None
     title = "The request took too long to arrive"
-    meaning = "The client sent its request too slowly, or stopped in the middle of it. Nothing was stored."
+    meaning = "The client sent its request too slowly, or stopped before its end. Nothing was stored."
     remedy = "Send it again."
     example = "The request took too long to arrive. Send it again."
 
@@ -143,19 +143,19 @@ class UnsupportedMediaType(ShowcaseError):
     code = "unsupported-media-type"
     status = 415
     public = None
-    title = "This call does not read this content type"
-    meaning = "The header Content-Type names a type that this call does not read."
-    remedy = "Send multipart/form-data or application/json, and say so in Content-Type."
-    example = "This call does not read this content type. Send multipart/form-data or application/json."
+    title = "This operation does not accept this content type"
+    meaning = "The header Content-Type names a type that this operation does not accept."
+    remedy = "Send multipart/form-data or application/json, and name that type in Content-Type."
+    example = "This operation does not accept this content type. Send multipart/form-data or application/json."
 
 
 class RangeNotSatisfiable(ShowcaseError):
     code = "range-not-satisfiable"
     status = 416
     public = None
-    title = "There is nothing in this range"
-    meaning = "The image ends before the place where the header Range begins."
-    remedy = "The header Content-Range gives its length. Ask for a range within it, or leave Range out."
+    title = "The range is outside the image"
+    meaning = "The image ends before the range in the header Range begins."
+    remedy = "The header Content-Range gives the image's length. Request a range within it, or omit Range."
     example = "The image ends before this range begins. Content-Range gives its length."
 
 
@@ -164,8 +164,8 @@ class UnknownWorkflow(ShowcaseError):
     status = 404
     public = None
     title = "There is no such workflow"
-    meaning = "No workflow of this name, version or alias is published here."
-    remedy = "GET /api/v2/workflows lists them. A version is written like v1.0.0; without one, stable is meant."
+    meaning = "No workflow with this name, version or alias is published here."
+    remedy = "GET /api/v2/workflows lists them. A version looks like v1.0.0; without one, the service uses stable."
     example = "There is no workflow 'workflow_01' here. There are: workflow_000, workflow_001."
     tags = frozenset({"Workflows", "Submissions"})
 
@@ -175,8 +175,8 @@ class UnknownModel(ShowcaseError):
     status = 404
     public = None
     title = "There is no such model"
-    meaning = "None of the workflows that are published here calls a model of this name."
-    remedy = "GET /api/v2/models lists those that the workflows call."
+    meaning = "No workflow that is published here calls a model with this name."
+    remedy = "GET /api/v2/models lists the models that the workflows call."
     example = "No workflow here uses a model 'digits'. There are: digit_recognizer."
     tags = frozenset({"Models"})
 
@@ -186,10 +186,10 @@ class UnknownSubmission(ShowcaseError):
     status = 404
     public = None
     title = "There is no such submission"
-    meaning = "This is not the id of a submission that is stored here."
-    remedy = "Take the id, or better the urls, from the answer to your submission."
-    example = "There is no submission '17'. Ids are what submitting answered."
-    tags = frozenset({"Submissions", "Pictures", "Webhooks"})
+    meaning = "No submission with this id is stored here."
+    remedy = "Use the id, or better the urls, from your submit response."
+    example = "There is no submission '17'. Use the id from your submit response."
+    tags = frozenset({"Submissions", "Webhooks"})
 
 
 class SubmissionGone(ShowcaseError):
@@ -197,8 +197,8 @@ class SubmissionGone(ShowcaseError):
     status = 410
     public = None
     title = "The submission is gone"
-    meaning = "The submission was deleted, or the time for which it was kept has passed. Its images are gone with it."
-    remedy = "Submit the image again. The field retention_days says how long a submission is kept."
+    meaning = "The submission was deleted or has expired. Its images were deleted with it."
+    remedy = "Submit the image again. The field retention_days sets how long the service keeps a submission."
     example = "Submission 0b0f8a4e-6c5e-4b43-9d7a-6a4f2b6b3f4e was deleted."
 
 
@@ -207,20 +207,20 @@ class UnknownArtifact(ShowcaseError):
     status = 404
     public = None
     title = "The submission has no such image"
-    meaning = "The submission's steps made no image of this name: its step was skipped, or has not run yet."
-    remedy = "The submission's field artifacts lists those that there are, each with its url."
+    meaning = "The submission has no image with this name: its step was skipped, or has not run yet."
+    remedy = "The submission's field artifacts lists its images, each with its url."
     example = "Submission 0b0f8a4e-6c5e-4b43-9d7a-6a4f2b6b3f4e has no image 'mask.png'."
-    tags = frozenset({"Submissions", "Pictures"})
+    tags = frozenset({"Submissions"})
 
 
 class IdempotencyConflict(ShowcaseError):
     code = "idempotency-conflict"
     status = 422
     public = None
-    title = "The idempotency key stands for another request"
-    meaning = "The header Idempotency-Key came before with another image or other fields. Nothing was stored."
-    remedy = "Send the same request with the same key, and a new request with a new key."
-    example = "This Idempotency-Key came with another request before. Use a new key for a new request."
+    title = "The idempotency key belongs to another request"
+    meaning = "An earlier request used this Idempotency-Key with another image or other fields. Nothing was stored."
+    remedy = "Use the same key only to repeat the same request, and a new key for a new request."
+    example = "The Idempotency-Key was used for another request in the last 24 hours. Send this request with a new key."
     with_body = True
 
 
@@ -230,10 +230,10 @@ class RejectedUpload(ShowcaseError):
     public = None
     title = "The image cannot be accepted"
     meaning = (
-        "The file is not a whole, still PNG or JPEG image, has too many pixels, or is not of the workflow's formats. "
-        "Its content counts, not its name. Nothing was stored."
+        "The file is not a complete, still PNG or JPEG image, has too many pixels, or is not in one of the workflow's "
+        "formats. Its content counts, not its name. Nothing was stored."
     )
-    remedy = "The detail says what is wrong and what would be right. Save the image again and send that file."
+    remedy = "The detail says what is wrong and what the service accepts. Save the image again and send that file."
     example = "The PNG image is damaged or cut off (its end is missing). Send the whole file."
     with_body = True
 
@@ -242,7 +242,7 @@ class UploadTooLarge(RejectedUpload):
     code = "upload-too-large"
     status = 413
     title = "The request is too large"
-    meaning = "The image, or the request around it, has more bytes than the service accepts."
+    meaning = "The image, or the whole request, has more bytes than the service accepts."
     remedy = "Send a smaller image. GET /api/v2/workflows/<name>/stable gives the limit (max_bytes)."
     example = "The image has 12.0 MiB, more than the 10.0 MiB that are accepted. Send a smaller one."
     with_body = False
@@ -252,12 +252,12 @@ class InvalidWebhook(ShowcaseError):
     code = "invalid-webhook"
     status = 400
     public = None
-    title = "No webhook may be sent there"
+    title = "The webhook's URL is not allowed"
     meaning = (
-        "The webhook is not a URL, or leads to an address that this installation does not call: private, loopback and "
-        "link-local addresses are refused unless the operator allows them. Nothing was stored."
+        "The webhook is not a URL, or leads to an address that this installation does not call. It calls private, "
+        "loopback and link-local addresses only if the operator allows them. Nothing was stored."
     )
-    remedy = "Name a URL that can be reached from the internet, with https."
+    remedy = "Use an https URL that is reachable from the internet."
     example = "The webhook's URL leads to a private address."
     with_body = True
 
@@ -267,8 +267,8 @@ class UnknownWebhook(ShowcaseError):
     status = 404
     public = None
     title = "There is no such webhook"
-    meaning = "The submission was sent without a webhook, or none of its deliveries has this id."
-    remedy = "Name a webhook when you submit. GET the submission's url webhook lists the deliveries."
+    meaning = "The submission has no webhook, or none of its deliveries has this id."
+    remedy = "Name a webhook when you submit. GET the address in the submission's urls.webhook to list the deliveries."
     example = "This submission has no webhook."
     tags = frozenset({"Submissions", "Webhooks"})
 
@@ -279,7 +279,7 @@ class WebhooksOff(ShowcaseError):
     public = None
     title = "This installation sends no webhooks"
     meaning = "The operator has not allowed this installation to send webhooks. Nothing was stored."
-    remedy = "Leave the field webhook out, and wait with Prefer: wait=N or follow the submission's events instead."
+    remedy = "Omit the field webhook. Wait with Prefer: wait=N, or follow the submission's events instead."
     example = "This installation sends no webhooks. Leave the field 'webhook' out."
     with_body = True
 
@@ -289,8 +289,11 @@ class IllegalMove(ShowcaseError):
     status = 409
     public = None
     title = "The submission's state does not allow this"
-    meaning = "Submissions go from queued to running to succeeded, failed or canceled. This move is none of those."
-    remedy = "Look at the submission's state. An ended one cannot be canceled; a succeeded one cannot be retried."
+    meaning = "The submission's state does not allow the requested change, or another request has just changed it."
+    remedy = (
+        "Get the submission's state. Only a submission that has not ended can be canceled, and only one that failed or "
+        "was canceled can be retried."
+    )
     example = "A submission that is succeeded cannot become canceled."
 
 
@@ -301,9 +304,9 @@ class InvalidMessage(ShowcaseError):
 class UnknownSchema(InvalidMessage):
     code = "unknown-schema"
     status = 503
-    title = "A newer release holds this"
-    meaning = "The service is being upgraded, and this part of it cannot read yet what a newer part has written."
-    remedy = "Ask again after the seconds that the header Retry-After names."
+    title = "A newer release wrote this"
+    meaning = "An upgrade of the service is in progress: this part cannot read yet what a newer part has written."
+    remedy = "Try again after the number of seconds in the header Retry-After."
     public = example = "A newer release of the service holds this. Ask again in a moment."
 
 
@@ -316,15 +319,15 @@ class LeaseLost(ShowcaseError):
 
 
 class QueueFull(ShowcaseError):
-    """``retry_after_seconds`` says when to come back."""
+    """``retry_after_seconds`` says when to retry."""
 
     code = "queue-full"
     status = 503
     retryable = True
     public = None
-    title = "Too many submissions wait already"
-    meaning = "So many submissions of the workflow wait that no more are accepted now. Nothing was stored."
-    remedy = "Send it again after the seconds that the header Retry-After names."
+    title = "The workflow's queue is full"
+    meaning = "The number of waiting submissions of this workflow has reached its limit. Nothing was stored."
+    remedy = "Send it again after the number of seconds in the header Retry-After."
     example = (
         "Too many submissions of workflow_001 wait already (the limit is 10000). Nothing was stored; send it again in "
         "30 seconds."
@@ -341,22 +344,22 @@ class TooManyWatchers(ShowcaseError):
     retryable = True
     public = None
     title = "Too many clients wait for events"
-    meaning = "As many event streams and waiting requests are open on this gateway as it allows."
-    remedy = "Try again after the seconds that the header Retry-After names, or poll the submission."
-    example = "Too many clients wait for events here already (400). Try again in a moment."
+    meaning = "The number of open event streams and waiting requests on this gateway has reached its limit."
+    remedy = "Try again after the number of seconds in the header Retry-After, or poll the submission."
+    example = "The limit of this gateway, 400 clients that wait for events, is reached. Poll the submission itself."
 
 
 class Busy(ShowcaseError):
-    """``retry_after_seconds`` says when to come back."""
+    """``retry_after_seconds`` says when to retry."""
 
     code = "busy"
     status = 503
     retryable = True
     public = None
     title = "Too many such requests run at the same time"
-    meaning = "This call costs much, and this gateway runs as many of them as it does at the same time."
-    remedy = "Ask again after the seconds that the header Retry-After names."
-    example = "Too many exports run at the moment. Try again in 10 seconds."
+    meaning = "This operation is expensive, and this gateway runs only a few of them at the same time."
+    remedy = "Try again after the number of seconds in the header Retry-After."
+    example = "2 exports are running, which is the limit. Try again when one has ended."
 
     def __init__(self, message: str, retry_after_seconds: int = 10) -> None:
         super().__init__(message)
@@ -368,8 +371,8 @@ class StoreUnavailable(ShowcaseError):
     status = 503
     retryable = True
     title = "The database cannot be reached"
-    meaning = "The service cannot read or store anything at the moment. What was accepted before is safe."
-    remedy = "Ask again after the seconds that the header Retry-After names. /health/ready says when all is back."
+    meaning = "The service cannot read or store anything at the moment. Submissions that it has accepted are safe."
+    remedy = "Try again after the number of seconds in the header Retry-After. /health/ready shows the parts' state."
     public = example = "The service cannot reach its database at the moment. Try again."
 
 
@@ -378,13 +381,13 @@ class BrokerUnavailable(ShowcaseError):
     status = 503
     retryable = True
     title = "The message broker cannot be reached"
-    meaning = "This call needs the message broker, which does not answer. Submissions are accepted all the same."
-    remedy = "Ask again after the seconds that the header Retry-After names."
+    meaning = "This operation needs the message broker, which does not answer. The service still accepts submissions."
+    remedy = "Try again after the number of seconds in the header Retry-After."
     public = example = "The service cannot reach its message broker at the moment. Try again."
 
 
 class ModelFault(ShowcaseError):
-    """A call to a model server gave no usable answer; ``server`` is its address, for the attempt's record."""
+    """A model server gave no usable answer; ``server`` is its address, for the attempt's record."""
 
     code = "model-fault"
 
@@ -418,7 +421,7 @@ class ModelRefused(ModelFault):
 
 
 def problems(root: type[ShowcaseError] = ShowcaseError) -> dict[str, type[ShowcaseError]]:
-    """Return the kinds of problem that a client meets, by code: those with a title of their own."""
+    """Return the kinds of problem that clients can get, by code: the errors with their own title."""
     found = {root.code: root} if "title" in vars(root) else {}
     for kind in root.__subclasses__():
         found |= problems(kind)
@@ -426,5 +429,5 @@ def problems(root: type[ShowcaseError] = ShowcaseError) -> dict[str, type[Showca
 
 
 def problem_of(kind: type[ShowcaseError]) -> type[ShowcaseError]:
-    """Return the kind of problem that a client is told of an error: its own, or the nearest one above it."""
+    """Return the kind of problem that a client gets for an error: its own, or the nearest base class's."""
     return next(each for each in kind.__mro__ if issubclass(each, ShowcaseError) and "title" in vars(each))

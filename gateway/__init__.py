@@ -1,1 +1,1 @@
-"""The public REST API and the web page: takes submissions in, gives results out."""
+"""The public REST API and the web page: accepts submissions and serves results."""

@@ -1,4 +1,4 @@
-"""``python -m gateway``: settings, wiring, serve. The one place where the parts meet."""
+"""``python -m gateway``: reads the settings, builds and connects all parts, and serves. The composition root."""
 
 from __future__ import annotations
 
@@ -120,13 +120,15 @@ def main() -> None:
         signal.signal(number, lambda *_: stopping.set())
     publisher.start()
     subscriber.start()
-    # The first run comes before the first request: the aliases that an operator has set hold from the beginning.
+    # The first run comes before the first request, so that the operator's aliases apply from the beginning.
     seconds = _run_housekeeping(housekeeping)
-    threading.Thread(target=_keep_house, args=(housekeeping, seconds), name="housekeeping", daemon=True).start()
+    threading.Thread(
+        target=_repeat_housekeeping, args=(housekeeping, seconds), name="housekeeping", daemon=True
+    ).start()
     threading.Thread(target=_serve, args=(server, stopping), name="server", daemon=True).start()
     log.info("gateway started", url=f"http://{settings.host}:{server.port}", workflows=catalogue.names)
     stopping.wait()
-    server.stop()  # returns when the requests under way have been answered
+    server.stop()  # returns when the running requests have ended
     publisher.stop()
     subscriber.stop()
     log.info("gateway stopped")
@@ -139,8 +141,8 @@ def _serve(server: GatewayServer, stopping: threading.Event) -> None:
         stopping.set()  # without its server the process has nothing to do; it ends and is started again
 
 
-def _keep_house(housekeeping: Housekeeping, seconds: float) -> None:
-    """Take the turns after the first one, which said ``seconds``."""
+def _repeat_housekeeping(housekeeping: Housekeeping, seconds: float) -> None:
+    """Repeat the housekeeping; ``seconds`` is the pause before the next run."""
     while True:
         time.sleep(seconds)
         seconds = _run_housekeeping(housekeeping)
@@ -150,9 +152,9 @@ def _run_housekeeping(housekeeping: Housekeeping) -> float:
     try:
         return housekeeping.run_once()
     except (InvalidWorkflow, IncompatibleData) as error:
-        log.critical("cannot serve what is stored", error=error.message)
+        log.critical("cannot serve the stored data", error=error.message)
         sys.stderr.write(f"{PROGRAM}: {error.message}\n")
-        os._exit(2)  # a thread cannot end its process otherwise, and serving would break what was published
+        os._exit(2)  # the only way for a thread to end its process; serving on would break published versions
 
 
 def _catalogue(settings: GatewaySettings) -> Catalogue:

@@ -1,4 +1,4 @@
-"""The Flask application, made from its use cases: connects to nothing and reads no environment."""
+"""Builds the Flask application from its use cases. Opens no connection and reads no environment variable."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from gateway.api.v2 import blueprints
 from gateway.pages import docs, routes
 
 FORM_BYTES = 64 * 1024
-"""What a request may hold besides the image: part headers and text fields."""
+"""How much a request may contain besides the image: part headers and text fields."""
 
 PARSER_BYTES = 1024 * 1024
-"""What text fields may hold in memory. Werkzeug's parser counts its read buffer against it, image or not."""
+"""How much memory the text fields may take. Werkzeug's parser counts its read buffer against it, even for an image."""
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -25,14 +25,14 @@ SECURITY_HEADERS = {
 
 
 def create_app(application: Application) -> Flask:
-    """Return the web application over these use cases."""
+    """Return the web application that serves these use cases."""
     upload_bytes = application.submissions.acceptance.limits.bytes
     app = document.make_app("gateway")
     app.config["MAX_CONTENT_LENGTH"] = upload_bytes + FORM_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = PARSER_BYTES
     app.config["MAX_FORM_PARTS"] = 20
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base has not
-    app.url_map.merge_slashes = False  # its redirect would be an HTML page
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # only Flask's default provider has it
+    app.url_map.merge_slashes = False  # merging redirects with an HTML page
     errors.register(app, upload_bytes)
     app.register_blueprint(v1.blueprint(application))
     for blueprint in blueprints(application):

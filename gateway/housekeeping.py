@@ -1,7 +1,7 @@
-"""What a gateway does beside its requests.
+"""The gateway's periodic work.
 
-It measures the database's clock, follows aliases and the models' status, and finishes deletions that another gateway
-left.
+It measures the database's clock, reads aliases and the models' status, and finishes deletions that a stopped gateway
+left incomplete.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from gateway.submissions.lifecycle import Lifecycle
 log = structlog.get_logger()
 
 RUN_EVERY_SECONDS = 2.0
-"""How soon a change of an alias is followed."""
+"""How soon a changed alias takes effect."""
 
 RETRY_SECONDS = 1.0
 CLOCK_EVERY_RUNS = 15
-"""The database's clock is measured in one run of so many."""
+"""Every how many runs to measure the database's clock."""
 
 MODEL_STATUS_EVERY_RUNS = 5
-"""The models' status is read in one run of so many: point reads, one a pinned model. While a model has no status yet,
-as right after a first start, it is read in each run."""
+"""Every how many runs to read the models' status, with one point read for each pinned model. While a model has no
+status yet, as right after a first start, every run reads it."""
 
 
 class Clock(Protocol):
@@ -55,15 +55,16 @@ class Housekeeping:
         self._missing: list[str] = []
 
     def run_once(self) -> float:
-        """Do what is due and return the seconds until the next run. Raises InvalidWorkflow and IncompatibleData.
+        """Do the work that is due and return the seconds until the next run.
 
-        The first run that finds the database makes the indexes and publishes the workflows.
+        The first run that reaches the database creates the indexes and publishes the workflows. Raises InvalidWorkflow
+        and IncompatibleData.
         """
         try:
             if self._runs % CLOCK_EVERY_RUNS == 0:
                 self._clock.ping()
             if self._runs == 0:
-                log.info("preparing the database")  # indexes over what is stored may take minutes
+                log.info("preparing the database")  # creating indexes over stored data may take minutes
                 self._store.prepare()
                 self._store.publish(self._catalogue.all())
             if self._runs % CLOCK_EVERY_RUNS == 0:
@@ -72,10 +73,10 @@ class Housekeeping:
             if self._runs % MODEL_STATUS_EVERY_RUNS == 0 or self._models.unreported:
                 self._models.follow(self._store.served(self._models.pins))
         except StoreUnavailable as error:
-            log.warning("store away", error=error.message)
+            log.warning("database unavailable", error=error.message)
             return RETRY_SECONDS
         except (KeyError, TypeError, ValueError, AttributeError):
-            # A newer release wrote it, or a person changed it by hand.
+            # A newer release wrote the data, or somebody changed it by hand.
             log.exception("aliases or model status cannot be read")
         self._runs += 1
         return RUN_EVERY_SECONDS
@@ -85,4 +86,4 @@ class Housekeeping:
         if missing != self._missing:
             self._missing = missing
             if missing:
-                log.warning("aliases of versions that are not here are left out", aliases=missing)
+                log.warning("ignoring aliases of versions that are not published here", aliases=missing)

@@ -1,6 +1,6 @@
-"""The WSGI server, configured: cheroot, a thread for each connection that has sent something.
+"""The WSGI server: cheroot, configured to use a thread for each connection that has sent something.
 
-docs/decisions/0005-threads-for-watchers.md says why it is this one, with what was measured.
+docs/decisions/0005-threads-for-watchers.md gives the reasons for this choice, with measurements.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from cheroot.server import HTTPConnection, HTTPRequest
 
 from contracts.errors import Busy
 from gateway.api.requests.waiting import CONNECTED
-from gateway.sockets import GuardedListener, Patience, connections_within, descriptor_limit
+from gateway.sockets import GuardedListener, StallBudget, connections_within, descriptor_limit
 from gateway.working import WorkLimit
 
 log = structlog.get_logger()
 
 HEADER_BYTES = 64 * 1024
-LONGEST_BODY = 64 * 1024 * 1024
-"""In bytes. A body whose header declares more is refused at once. What the application did not read of a shorter one is
-read and dropped, so that a client which looks for an answer only after it has sent everything gets it."""
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""In bytes. The server refuses a longer body at once. Of a shorter one it reads and drops what the application did not
+read, because some clients read the response only after they have sent everything."""
 
-CLOSING = frozenset({408, 413})
-"""The statuses after which the connection is closed: there is no waiting for the rest of such a body."""
+CLOSING_STATUSES = frozenset({408, 413})
+"""After these statuses the server closes the connection instead of reading the rest of the body."""
 
 STOP_SECONDS = 8
-"""How long requests under way may take to end."""
+"""How long ``stop`` waits for running requests."""
 
 StartResponse = Callable[..., Callable[[bytes], object]]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -40,11 +40,11 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """``connections`` may be open, each with a thread of its own while it sends, works or waits.
+    """At most ``connections`` are open, each with its own thread while it sends, works or waits.
 
-    A connection is closed after ``idle_seconds`` without a request. A request's header may take ``header_seconds`` as a
-    whole. Within a body, or while it reads an answer, a client may pause for ``slow_seconds``, and has to move
-    ``least_bytes_per_second`` besides.
+    The server closes a connection after ``idle_seconds`` without a request. The whole header of a request may take
+    ``header_seconds``. Within a body, or while it reads a response, a client may pause for ``slow_seconds`` in total,
+    and earns pauses again by transferring ``least_bytes_per_second``.
     """
 
     connections: int
@@ -56,7 +56,7 @@ class ServerLimits:
 
 class _Request(HTTPRequest):
     def simple_response(self, status: object, msg: str = "") -> None:
-        """Answer what never reaches the application (a broken header, a slow one) in the API's error shape."""
+        """Answer in the API's error shape when a request never reaches the application (a bad header)."""
         reason = str(status).partition(" ")[2] or str(status)
         sentence = f"{reason}: {msg}" if msg else f"{reason}."
         body = json.dumps({"status": "Failure", "message": sentence})
@@ -66,7 +66,7 @@ class _Request(HTTPRequest):
             self.conn.wfile.write(f"{self.server.protocol} {status}\r\n{head}\r\n\r\n{body}".encode("latin-1"))
 
     def send_headers(self) -> None:
-        if int(self.status[:3]) in CLOSING:
+        if int(self.status[:3]) in CLOSING_STATUSES:
             self.close_connection = True
         super().send_headers()
 
@@ -79,7 +79,7 @@ class _Server(wsgi.Server):
     ConnectionClass = _Connection
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        """Write to our log what the server writes to standard error by default."""
+        """Write the server's messages to the gateway's log; the default is standard error."""
         log.log(level, msg, exc_info=traceback)
 
 
@@ -90,11 +90,11 @@ class GatewayServer:
         self._app = app
         self._work = work
         self._stopping = False
-        connections = _affordable(limits.connections)
+        connections = _connection_limit(limits.connections)
         self._server = _Server(
             (host, port),
             self._answer,
-            # As many as connections: a request never queues behind clients that keep their threads waiting.
+            # One for each connection, so that a request never queues behind slow clients.
             numthreads=connections,
             server_name="ml-showcase",
             request_queue_size=1024,
@@ -104,8 +104,8 @@ class GatewayServer:
         self._server.keep_alive_conn_limit = connections
         self._server.max_request_header_size = HEADER_BYTES
         self._server.prepare()
-        patience = Patience(limits.slow_seconds, limits.least_bytes_per_second)
-        self._listener = GuardedListener(self._server.socket, patience, limits.header_seconds, connections)
+        budget = StallBudget(limits.slow_seconds, limits.least_bytes_per_second)
+        self._listener = GuardedListener(self._server.socket, budget, limits.header_seconds, connections)
         self._server.socket = self._listener
 
     @property
@@ -117,7 +117,7 @@ class GatewayServer:
         self._server.serve()
 
     def stop(self) -> None:
-        """Accept no more, let requests under way end, and return."""
+        """Stop accepting connections, wait for running requests, and return."""
         self._stopping = True
         self._server.stop()
 
@@ -130,12 +130,12 @@ class GatewayServer:
         body = environ["wsgi.input"] = _Body(environ["wsgi.input"], self._work)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-            if int(status[:3]) not in CLOSING:
+            if int(status[:3]) not in CLOSING_STATUSES:
                 body.drop()
             return start_response(status, headers, exc_info)
 
-        if int(environ.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
-            sentence = f"No call takes a body of more than {LONGEST_BODY // 2**20} MiB. Send a smaller one."
+        if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+            sentence = f"No call takes a body of more than {MAX_BODY_BYTES // 2**20} MiB. Send a smaller one."
             return _refuse(start, "413 Content Too Large", sentence)
         try:
             with self._work.working():
@@ -152,7 +152,7 @@ def _refuse(start: StartResponse, status: str, sentence: str, *headers: tuple[st
 
 
 class _Body:
-    """A request's body as it arrives. While a request waits for more of it, it does not count as working."""
+    """A request's body. A request that waits for more of its body does not count as working."""
 
     def __init__(self, body: Any, work: WorkLimit) -> None:
         self._body = body
@@ -175,17 +175,17 @@ class _Body:
             yield line
 
     def drop(self) -> None:
-        """Read what the application left. Raises OSError, at which the server closes the connection."""
+        """Read and drop the rest of the body. Raises OSError, after which the server closes the connection."""
         dropped = 0
         while part := self.read(64 * 1024):
             dropped += len(part)
-            if dropped > LONGEST_BODY:
-                raise BrokenPipeError(errno.EPIPE, "the body is longer than any that is accepted")
+            if dropped > MAX_BODY_BYTES:
+                raise BrokenPipeError(errno.EPIPE, "the body is longer than the limit")
 
 
-def _affordable(connections: int) -> int:
+def _connection_limit(connections: int) -> int:
     descriptors = descriptor_limit()
     affordable = connections_within(connections, descriptors)
     if affordable < connections:
-        log.warning("fewer connections than set", connections=affordable, file_descriptors=descriptors)
+        log.warning("fewer connections than configured", connections=affordable, file_descriptors=descriptors)
     return affordable

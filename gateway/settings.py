@@ -17,7 +17,7 @@ class GatewaySettings(SharedSettings):
         default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 is every network interface."
     )
     port: int = Field(default=8100, ge=1, le=65535, description="Port to listen on.")
-    threads: int = Field(default=12, ge=1, le=256, description="Requests that are processed at the same time.")
+    threads: int = Field(default=12, ge=1, le=256, description="Requests that the gateway processes at the same time.")
     connections: int = Field(
         default=1000, ge=10, le=4096, description="Connections that may be open at the same time, each with a thread."
     )
@@ -28,12 +28,12 @@ class GatewaySettings(SharedSettings):
         default=10.0,
         ge=1,
         le=600,
-        description="Seconds that a client may pause within a body, or while it reads an answer.",
+        description="Seconds that a client may pause within a body, or while it reads a response.",
     )
     least_bytes_per_second: float = Field(
         default=4096.0,
         ge=1,
-        description="Bytes per second that a client has to send or read after a pause of those seconds.",
+        description="Bytes per second that a client has to send or read after SHOWCASE_SLOW_SECONDS of pauses.",
     )
     watchers: int = Field(
         default=400,
@@ -54,7 +54,7 @@ class GatewaySettings(SharedSettings):
         default=10_000,
         ge=0,
         le=10_000_000,
-        description="Submissions of one workflow that may wait; further ones are refused. 0 means no limit.",
+        description="Submissions of one workflow that may wait; the gateway refuses further ones. 0 means no limit.",
     )
     model_descriptions: Path = Field(
         default=Path(__file__).resolve().parent.parent / "model-store" / FILE_NAME,
@@ -64,5 +64,5 @@ class GatewaySettings(SharedSettings):
         default=30.0,
         ge=0,
         le=36_500,
-        description="Days that a submission and its images are kept; 0 keeps them forever.",
+        description="Days to keep a submission and its images; 0 keeps them forever.",
     )

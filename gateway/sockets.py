@@ -1,8 +1,8 @@
-"""Sockets that do not wait for ever: the listening socket hands out connections with deadlines, and only so many.
+"""Sockets with deadlines: the listening socket returns connections that time out, and limits how many are open.
 
-A server with a thread a connection needs three things of its sockets: a client that trickles a header, a body or its
-reading of an answer must not keep a thread; connections must be bounded; and running out of file descriptors must not
-end the server. They are properties of sockets, so they stand here and not inside the server.
+A server with a thread for each connection needs three things: a client that sends or reads very slowly must not keep a
+thread; the number of connections must be bounded; and running out of file descriptors must not end the server. All
+three are properties of sockets, so they are here and not in the server.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ log = structlog.get_logger()
 
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 PAUSE_SECONDS = 0.2
-"""How long nobody is accepted once no file descriptor is left."""
+"""How long to pause accepting when no file descriptor is left."""
 
 LOG_EVERY_SECONDS = 30.0
 
-KEPT_FREE = 64
-"""Descriptors for everything but connections: the database, the broker, log files, bodies that wait on disk."""
+RESERVED_DESCRIPTORS = 64
+"""Descriptors reserved for everything except connections: the database, the broker, log files, bodies on disk."""
 
-_SENTENCE = b'{"status": "Failure", "message": "Too many connections are open. Try again in a few seconds."}'
+_REFUSAL_BODY = b'{"status": "Failure", "message": "Too many connections are open. Try again in a few seconds."}'
 REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 2\r\nConnection: close\r\n"
-    b"Content-Length: %d\r\n\r\n%s" % (len(_SENTENCE), _SENTENCE)
+    b"Content-Length: %d\r\n\r\n%s" % (len(_REFUSAL_BODY), _REFUSAL_BODY)
 )
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a client may keep a thread waiting within one message: ``seconds`` at first and at most.
+class StallBudget:
+    """How long a client may keep a thread waiting within one message: a budget of ``seconds``.
 
-    What it spends of them it earns again by moving ``bytes_per_second``.
+    Waiting spends the budget, and transferring ``bytes_per_second`` refills it, up to ``seconds``.
     """
 
     seconds: float
@@ -49,53 +49,53 @@ class Patience:
 
 
 class Transfer:
-    """One message in one direction, and the patience that is left for it."""
+    """One message in one direction, and the rest of its budget."""
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
-        self._left = patience.seconds
+    def __init__(self, budget: StallBudget) -> None:
+        self._budget = budget
+        self._left = budget.seconds
 
     def left(self) -> float:
-        """Return how many seconds the next call may wait. Raises TimeoutError when there are none."""
+        """Return how many seconds the next call may wait. Raises TimeoutError when the budget is spent."""
         if self._left <= 0:
-            raise TimeoutError("timed out")  # the words by which the server knows a timeout
+            raise TimeoutError("timed out")  # the server recognises a timeout by this text
         return self._left
 
     def moved(self, count: int, seconds: float) -> None:
-        """Take into account that ``count`` bytes moved after a wait of ``seconds``."""
-        earned = count / self._patience.bytes_per_second
-        self._left = min(self._patience.seconds, self._left - seconds + earned)
+        """Account for ``count`` bytes that were transferred after a wait of ``seconds``."""
+        earned = count / self._budget.bytes_per_second
+        self._left = min(self._budget.seconds, self._left - seconds + earned)
 
 
 class GuardedSocket(socket.socket):
-    """A connection. Each message that it receives or sends has a deadline that grows with what has moved."""
+    """A connection. Each message in either direction has a deadline, which moves as bytes are transferred."""
 
     def __init__(
-        self, accepted: socket.socket, patience: Patience, header_seconds: float, closed: Callable[[], None]
+        self, accepted: socket.socket, budget: StallBudget, header_seconds: float, closed: Callable[[], None]
     ) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
-        self._patience = patience
-        self._header_patience = Patience(header_seconds, patience.bytes_per_second)
-        self._closed_once = closed
+        self._budget = budget
+        self._header_budget = StallBudget(header_seconds, budget.bytes_per_second)
+        self._on_close = closed
         self._receiving: Transfer | None = None
         self._sending: Transfer | None = None
 
     def recv_into(self, *arguments: Any) -> int:
         if self._receiving is None:
-            self._receiving, self._sending = Transfer(self._header_patience), None
+            self._receiving, self._sending = Transfer(self._header_budget), None
         return self._moved(self._receiving, super().recv_into, *arguments)
 
     def send(self, *arguments: Any) -> int:
         if self._sending is None:
-            self._sending, self._receiving = Transfer(self._patience), None
+            self._sending, self._receiving = Transfer(self._budget), None
         return self._moved(self._sending, super().send, *arguments)
 
     def header_complete(self) -> None:
-        """What is received from now on is the body, up to the answer."""
-        self._receiving = Transfer(self._patience)
+        """Treat what arrives from now on, until the response, as the body."""
+        self._receiving = Transfer(self._budget)
 
     def connected(self) -> bool:
-        """Whether the client is still there. Call it between two messages, on the connection's own thread."""
+        """Whether the client is still connected. Call it between two messages, on the connection's own thread."""
         self.settimeout(0)
         try:
             return self.recv(1, socket.MSG_PEEK) != b""
@@ -106,7 +106,7 @@ class GuardedSocket(socket.socket):
 
     def close(self) -> None:
         super().close()
-        closed, self._closed_once = self._closed_once, _nothing
+        closed, self._on_close = self._on_close, _nothing
         closed()
 
     def _moved(self, transfer: Transfer, call: Callable[..., int], *arguments: Any) -> int:
@@ -121,14 +121,14 @@ class GuardedSocket(socket.socket):
 
 
 class GuardedListener(socket.socket):
-    """Accepts at most ``limit`` connections; one more is told to come back, and closed."""
+    """Accepts at most ``limit`` connections; further ones get a 503 and are closed."""
 
-    def __init__(self, listening: socket.socket, patience: Patience, header_seconds: float, limit: int) -> None:
-        """``header_seconds``: how long a request's header may take as a whole."""
+    def __init__(self, listening: socket.socket, budget: StallBudget, header_seconds: float, limit: int) -> None:
+        """``header_seconds`` is how long the whole header of a request may take to arrive."""
         super().__init__(listening.family, listening.type, listening.proto, fileno=listening.detach())
-        # The kernel keeps a connection until its first byte has come: silent ones cost no thread.
+        # The kernel holds a connection back until its first byte arrives, so silent ones cost no thread.
         self.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, max(1, int(header_seconds)))
-        self._patience = patience
+        self._budget = budget
         self._header_seconds = header_seconds
         self._limit = limit
         self._lock = threading.Lock()
@@ -136,21 +136,21 @@ class GuardedListener(socket.socket):
         self._logged_at = -LOG_EVERY_SECONDS
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Raises TimeoutError when there is no connection to be served now."""
+        """Raises TimeoutError when there is no connection to serve now."""
         try:
             accepted, address = super().accept()
         except OSError as error:
             if error.errno not in EXHAUSTED:
                 raise
-            self._complain("no file descriptor left", error=error.strerror, remedy="raise the limit (ulimit -n)")
-            time.sleep(PAUSE_SECONDS)  # the kernel keeps the others waiting meanwhile
+            self._log_error("no file descriptor left", error=error.strerror, remedy="raise the limit (ulimit -n)")
+            time.sleep(PAUSE_SECONDS)  # meanwhile the kernel queues new connections
             raise TimeoutError from error
         if len(self._open) >= self._limit:
-            self._complain("too many connections", limit=self._limit)
+            self._log_error("too many connections", limit=self._limit)
             _refuse(accepted)
             raise TimeoutError
         key = (str(address[0]), int(address[1]))
-        guarded = GuardedSocket(accepted, self._patience, self._header_seconds, lambda: self._forget(key))
+        guarded = GuardedSocket(accepted, self._budget, self._header_seconds, lambda: self._forget(key))
         with self._lock:
             self._open[key] = guarded
         return guarded, address
@@ -163,7 +163,7 @@ class GuardedListener(socket.socket):
         with self._lock:
             self._open.pop(key, None)
 
-    def _complain(self, sentence: str, **details: object) -> None:
+    def _log_error(self, sentence: str, **details: object) -> None:
         now = time.monotonic()
         if now - self._logged_at >= LOG_EVERY_SECONDS:
             self._logged_at = now
@@ -171,12 +171,12 @@ class GuardedListener(socket.socket):
 
 
 def connections_within(wanted: int, descriptors: int) -> int:
-    """Return how many connections may be open, of ``wanted``. A large body takes a second descriptor: its file."""
-    return max(8, min(wanted, (descriptors - KEPT_FREE) // 2))
+    """Return how many of ``wanted`` connections may be open. A large body needs a second descriptor, for its file."""
+    return max(8, min(wanted, (descriptors - RESERVED_DESCRIPTORS) // 2))
 
 
 def descriptor_limit() -> int:
-    """Return this process's limit of file descriptors, after raising it as far as it may be raised."""
+    """Raise this process's limit of file descriptors as far as possible, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -188,7 +188,7 @@ def _refuse(connection: socket.socket) -> None:
         connection.setblocking(False)
         connection.send(REFUSAL)
         connection.shutdown(socket.SHUT_WR)
-        connection.recv(64 * 1024)  # closed with something unread, it would be reset, and the answer lost
+        connection.recv(64 * 1024)  # closing with unread data would reset it and lose the response
 
 
 def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""How many requests work at the same time, apart from how many wait."""
+"""Limits how many requests work at the same time; waiting ones do not count."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from contextlib import contextmanager
 
 from contracts.errors import Busy
 
-PATIENCE_SECONDS = 30.0
-"""How long a request waits for its turn. Longer than the slowest ordinary request takes."""
+MAX_WAIT_SECONDS = 30.0
+"""How long a request waits until it may work. Longer than the slowest ordinary request takes."""
 
 
 class WorkLimit:
-    """Thread-safe. A request works between ``working`` and its end, except while it is ``paused``."""
+    """Thread-safe. A request counts as working inside ``working``, except inside ``paused``."""
 
-    def __init__(self, count: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, count: int, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
         self._free = threading.BoundedSemaphore(count)
-        self._patience_seconds = patience_seconds
+        self._max_wait_seconds = max_wait_seconds
         self._thread = threading.local()
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Raises Busy when its turn does not come in time."""
-        if not self._free.acquire(timeout=self._patience_seconds):
+        """Count this thread's request as working. Raises Busy when too many others work for too long."""
+        if not self._free.acquire(timeout=self._max_wait_seconds):
             raise Busy("This gateway is busy with other requests. Try again in a few seconds.", retry_after_seconds=2)
         self._thread.works = True
         try:
@@ -34,7 +34,7 @@ class WorkLimit:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let another request work while this one waits. Does nothing in a thread that does not work."""
+        """Let another request work while this one waits. Does nothing outside ``working``."""
         if not getattr(self._thread, "works", False):
             yield
             return

@@ -1,1 +1,1 @@
-"""Names, indexes and write concerns of the database, and the parts of its update pipelines."""
+"""Names, indexes and write concerns of the database, and parts of update pipelines."""

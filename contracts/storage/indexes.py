@@ -10,8 +10,8 @@ from contracts.storage import secantus
 from contracts.storage.layout import CREATED, IDEMPOTENCY_KEYS, IMAGES, SUBMISSIONS, TOMBSTONES
 
 MAKING_SECONDS = 900.0
-"""How long making an index may take. Over 200,000 submissions it took half a minute on an idle machine. The database
-keeps to the bound that it is given, and the usual one of a call would end every attempt before it is done."""
+"""How long creating an index may take. With 200,000 submissions it took half a minute on an idle machine. The database
+aborts an operation after its time limit, so the usual limit of a call would abort every attempt."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,19 @@ class Index:
 
 
 INDEXES: tuple[Index, ...] = (
-    # What a sweep looks at, by when: a submission in a terminal state has no entry.
+    # The submissions that a sweep checks, by time: one in a terminal state has no entry.
     Index(SUBMISSIONS, {"due_at": 1}, {"sparse": True}),
-    # The webhooks that are to be sent: only submissions in a terminal state have one.
+    # The webhooks to send: only submissions in a terminal state have an entry.
     Index(SUBMISSIONS, {"webhook.due_at": 1}, {"sparse": True}),
-    # The deletions that are to be finished.
+    # The deletions to finish.
     Index(TOMBSTONES, {"due_at": 1}, {"sparse": True}),
     # Lists.
     Index(SUBMISSIONS, {CREATED: 1}),
     Index(SUBMISSIONS, {CREATED: -1}, {"name": secantus.SAMPLE_INDEX, "partialFilterExpression": secantus.SAMPLE}),
-    # What has expired, which the orchestrators delete (contracts/storage/secantus.py says why the database does not).
+    # Expired documents. The orchestrators delete them (contracts/storage/secantus.py says why the database does not).
     *(Index(collection, {"expires_at": 1}) for collection in (SUBMISSIONS, IMAGES, IDEMPOTENCY_KEYS, TOMBSTONES)),
 )
-"""Each serves a query that is made; there are no others, because each costs 0.15 to 0.3 ms an insert."""
+"""Each serves an existing query. There are no others, because each index adds 0.15 to 0.3 ms to an insert."""
 
 EXPIRING = tuple(index.collection for index in INDEXES if "expires_at" in index.keys)
 """The collections whose documents expire."""

@@ -10,17 +10,17 @@ WORKFLOW_VERSIONS = "workflow_versions"
 """Published versions: ``_id`` = <name>/<version>, with the digest that may never change."""
 
 TOMBSTONES = "tombstones"
-"""What is left of submissions that were deleted or have expired, for a while (contracts/submissions/tombstones.py). One
-that is being deleted has ``due_at`` and its ``images`` until it is gone altogether."""
+"""One document for each deleted or expired submission, for a while (contracts/submissions/tombstones.py). It has
+``due_at`` and ``images`` until the deletion is complete."""
 
 WORKFLOW_ALIASES = "workflow_aliases"
-"""What an operator calls the versions of a workflow: ``_id`` = its name, ``aliases`` = version by alias."""
+"""The aliases that an operator gave to versions: ``_id`` = the workflow's name, ``aliases`` = version by alias."""
 
 SERVED_MODELS = "served_models"
-"""Where orchestrators call each model, and how that went: ``_id`` = the model's name and version."""
+"""Where orchestrators call each model, and the outcome: ``_id`` = the model's name and version."""
 
 IDEMPOTENCY_KEYS = "idempotency_keys"
-"""``_id`` = a client's key, hashed; with the request's fingerprint and the id of the submission that it stands for."""
+"""``_id`` = the hash of a client's key; with the request's fingerprint and the id of its submission."""
 
 SCHEMA_VERSIONS = "schema_versions"
 """One document, ``_id`` = "submissions": the schema ``version`` that the stored submissions have."""
@@ -35,7 +35,7 @@ COLLECTIONS = (
     IDEMPOTENCY_KEYS,
     SCHEMA_VERSIONS,
 )
-"""Every collection. The names are chosen for the embedded database too (contracts/storage/secantus.py)."""
+"""Every collection. The embedded database restricts the choice of names (contracts/storage/secantus.py)."""
 
 CREATED = "created_at"
 """Indexed: lists are read by windows of this time."""
@@ -49,12 +49,12 @@ class Concern(TypedDict, total=False):
 
 
 JOURNALED: Concern = {"w": "majority", "j": True}
-"""The write concern of what a client is told, or another process builds on: in the journal of a majority."""
+"""The write concern of everything that clients see or other processes rely on: in the journal of a majority."""
 
 UNJOURNALED: Concern = {"w": "majority"}
-"""The write concern of what a journaled write follows before anybody builds on it (a picture, and then the document
-that names it), or whose loss costs a look (when to look again). A journal is one log in order: the later write's
-flush holds the earlier one too, and one flush less is the largest part of an embedded database's answer."""
+"""The write concern of data that a journaled write follows before anything relies on it (an image, then the document
+that names it), or whose loss only costs an extra check (such as ``due_at``). A journal is an ordered log, so the flush
+of the later write includes the earlier one. A flush is the largest part of an embedded database's response time."""
 
 WEBHOOK_DUE: dict[str, Any] = {
     "$cond": [
@@ -63,5 +63,5 @@ WEBHOOK_DUE: dict[str, Any] = {
         "$$REMOVE",
     ]
 }
-"""The value of ``webhook`` in every update (a pipeline's $set) that makes a submission final: who asked to be told is
-told, and no read is needed to know whether anybody did."""
+"""The value of ``webhook`` in every update (a pipeline's $set) that makes a submission final. It makes an existing
+webhook due, without a read to find out whether there is one."""

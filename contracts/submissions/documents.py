@@ -180,7 +180,7 @@ class Submission(_Document):
 
     @property
     def asked_at(self) -> datetime:
-        """When it was submitted or last retried: a retry is given the same patience as a new submission."""
+        """When it was submitted or last retried: a retried submission may wait as long as a new one."""
         return self.retried_at or self.created_at
 
     def renewed_steps(self) -> list[Step]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-KEPT = timedelta(days=30)
+TOMBSTONE_LIFETIME = timedelta(days=30)
 """How long an address answers that its submission is gone (410), before it answers that there is none (404)."""
 
 
@@ -18,7 +18,7 @@ class GoneReason(StrEnum):
 
 
 class Tombstone(BaseModel):
-    """``at`` is when the submission was or will be deleted: the tombstone is written before that."""
+    """``at`` is when the submission was or will be deleted; the tombstone is stored before the deletion."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
@@ -29,10 +29,10 @@ class Tombstone(BaseModel):
 
     @classmethod
     def of(cls, submission_id: str, reason: GoneReason, at: datetime) -> Tombstone:
-        return cls(id=submission_id, reason=reason, at=at, expires_at=at + KEPT)
+        return cls(id=submission_id, reason=reason, at=at, expires_at=at + TOMBSTONE_LIFETIME)
 
     def document(self) -> dict[str, Any]:
-        """Return what is stored."""
+        """Return the document to store."""
         return self.model_dump(by_alias=True, mode="python") | {"reason": self.reason.value}
 
     def sentence(self) -> str:
@@ -40,4 +40,4 @@ class Tombstone(BaseModel):
         day = f"{self.at:%Y-%m-%d %H:%M} UTC"
         if self.reason is GoneReason.DELETED:
             return f"The submission {self.id} was deleted at {day}, with its images."
-        return f"The submission {self.id} was kept until {day}; it is deleted, with its images. Submit the image again."
+        return f"The submission {self.id} expired at {day} and was deleted, with its images. Submit the image again."

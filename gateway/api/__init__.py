@@ -1,1 +1,1 @@
-"""The public REST API: both versions, the health checks, and the answer to every error."""
+"""The public REST API: both versions, health checks, and error responses."""

@@ -1,4 +1,4 @@
-"""What the API is given: one object a topic, each built once by ``gateway.__main__``."""
+"""The use cases that the API calls: one object for each topic, each built once by ``gateway.__main__``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway.submissions.use_cases import SubmissionUseCases
 
 @dataclass(frozen=True)
 class Events:
-    """How a client learns what happens to a submission."""
+    """The use cases that notify clients of a submission's changes."""
 
     broadcaster: EventBroadcaster
     waiter: Waiter
@@ -22,7 +22,7 @@ class Events:
 
 @dataclass(frozen=True)
 class PublishedCatalogue:
-    """What is published here."""
+    """The published workflows, and the models that they call."""
 
     workflows: Catalogue
     models: ModelDirectory

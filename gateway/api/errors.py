@@ -1,6 +1,6 @@
-"""From errors to HTTP: v2 answers problems (RFC 9457), everything else v1's one shape.
+"""Turns errors into HTTP responses: problems (RFC 9457) in v2, v1's single error shape everywhere else.
 
-What is answered for which error stands in contracts/errors.py.
+The table of errors is contracts/errors.py.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SENTENCES = {
 }
 
 SENTENCES_V2 = SENTENCES | {
-    400: "The request could not be read. /docs shows what is expected here.",
+    400: "The request could not be read. /docs shows what this call expects.",
     404: errors.UnknownAddress.example,
     415: errors.UnsupportedMediaType.example,
     416: errors.RangeNotSatisfiable.example,
@@ -44,11 +44,11 @@ KINDS: dict[int, type[ShowcaseError]] = {
     415: errors.UnsupportedMediaType,
     416: errors.RangeNotSatisfiable,
 }
-"""The kinds of problem that the web framework raises by itself, by status."""
+"""The kinds of problem for the errors that the web framework raises, by status."""
 
 
 def failed(kind: type[ShowcaseError], message: str, status: int, retry_after: int = RETRY_AFTER_SECONDS) -> Response:
-    """Return an error in its API's shape. ``retry_after`` (seconds) goes with a 503."""
+    """Return an error in its API's shape. A 503 has ``retry_after`` (seconds) as its Retry-After header."""
     if not request.path.startswith(PREFIX):
         return failure(message, status, retry_after)
     response = problem(kind, message, status)
@@ -58,7 +58,7 @@ def failed(kind: type[ShowcaseError], message: str, status: int, retry_after: in
 
 
 def failure(message: str, status: int, retry_after: int = RETRY_AFTER_SECONDS) -> Response:
-    """Return v1's one error shape. ``retry_after`` (seconds) goes with a 503."""
+    """Return v1's error shape. A 503 has ``retry_after`` (seconds) as its Retry-After header."""
     response = jsonify({"status": "Failure", "message": message})
     response.status_code = status
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -67,7 +67,7 @@ def failure(message: str, status: int, retry_after: int = RETRY_AFTER_SECONDS) -
 
 
 def to_response(error: ShowcaseError) -> Response:
-    """Return what a client is answered: the error's own message, unless that is for the operator."""
+    """Return the response to an error, with its message, or its public text if the message is for the operator."""
     if error.public is not None:
         log.error("request failed", code=error.code, error=error.message)
     retry_after = getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS)
@@ -75,10 +75,10 @@ def to_response(error: ShowcaseError) -> Response:
 
 
 def register(app: Flask, upload_bytes: int) -> None:
-    """Answer every error in its API's shape: never a page, never a traceback."""
+    """Answer every error in its API's shape, never with an HTML page or a traceback."""
 
     @app.errorhandler(ShowcaseError)
-    def ours(error: ShowcaseError) -> Response:
+    def platform_error(error: ShowcaseError) -> Response:
         return to_response(error)
 
     @app.errorhandler(RequestEntityTooLarge)
@@ -88,8 +88,8 @@ def register(app: Flask, upload_bytes: int) -> None:
         return failed(errors.UploadTooLarge, sentence + " Send a smaller one.", 413)
 
     @app.errorhandler(ClientDisconnected)
-    def cut_off(error: ClientDisconnected) -> Response:
-        """The body did not arrive: its client was too slow, or has left and will not read this."""
+    def client_disconnected(error: ClientDisconnected) -> Response:
+        """The body did not arrive: the client was too slow, or it disconnected and will not read the response."""
         slow = isinstance(error.__context__, TimeoutError)
         return failed(errors.RequestTimeout, SENTENCES[408], 408) if slow else http(error)
 
@@ -107,5 +107,5 @@ def register(app: Flask, upload_bytes: int) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
-        log.error("request broke", exc_info=error)
+        log.error("unexpected error in a request", exc_info=error)
         return failed(ShowcaseError, ShowcaseError.example, 500)

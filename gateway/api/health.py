@@ -1,4 +1,4 @@
-"""Whether the process is alive, and whether everything is there that a submission needs."""
+"""Health checks: whether the process is alive, and whether every part that a submission needs is available."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contracts.errors import StoreUnavailable
 from gateway.submissions.admission import AdmissionControl
 
 MEANING = {
-    "store": "The database does not answer: nothing can be accepted or read.",
+    "store": "The database does not answer: the gateway can neither accept nor read submissions.",
     "broker": "The message broker does not answer: {waits} until it is back.",
     "orchestrator": "No orchestrator listens: {waits} until one does.",
 }
@@ -25,16 +25,16 @@ class Database(Protocol):
 class Broker(Protocol):
     @property
     def connected(self) -> bool:
-        """Whether the broker is there."""
+        """Whether there is a connection to the broker."""
 
     @property
-    def answered(self) -> bool:
+    def has_consumers(self) -> bool:
         """Whether an orchestrator consumes every workflow's queue."""
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """What a submission needs, to be asked whether it is there."""
+    """The parts that a submission needs."""
 
     database: Database
     broker: Broker
@@ -51,20 +51,20 @@ def blueprint(readiness: Readiness) -> Blueprint:
 
     @health.get("/ready", strict_slashes=False)
     def ready() -> Response:
-        """200 when every part is there; else 503 with the part that is missing and what that means.
+        """200 when every part is available; otherwise 503 with the missing parts and what that means.
 
-        A full queue is no missing part: results are served, and what waits is worked on. It is 200 with
-        ``accepting: false``.
+        A full queue gives 200 with ``accepting: false``: the gateway still serves results, and orchestrators still work
+        on the queue.
         """
         try:
             readiness.database.ping()
             stored = True
         except StoreUnavailable:
             stored = False
-        parts = {"store": stored, "broker": broker.connected, "orchestrator": broker.answered}
+        parts = {"store": stored, "broker": broker.connected, "orchestrator": broker.has_consumers}
         missing = [name for name, there in parts.items() if not there]
         if "broker" in missing:
-            missing = [name for name in missing if name != "orchestrator"]  # without a broker nobody knows
+            missing = [name for name in missing if name != "orchestrator"]  # unknown without the broker
         full = admission.full()
         body: dict[str, object] = {
             "status": "not ready" if missing else "ready",
@@ -75,7 +75,7 @@ def blueprint(readiness: Readiness) -> Blueprint:
         sentences = [MEANING[name].format(waits=waits) for name in missing]
         if full:
             sentences.append(
-                f"Too many submissions wait: further ones of {', '.join(full)} are refused until fewer do."
+                f"Too many submissions wait: the gateway refuses further ones of {', '.join(full)} until fewer do."
             )
         if sentences:
             body["message"] = " ".join(sentences)

@@ -1,4 +1,4 @@
-"""RFC 9457: one shape for every error of v2. Each kind has a page of its own at /problems/<code>."""
+"""Problems (RFC 9457), the shape of every error of v2. Each kind has its own page at /problems/<code>."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ MEDIA_TYPE = "application/problem+json"
 PAGES = "/problems"
 
 Responses: TypeAlias = dict[str | int, type[BaseModel] | dict[Any, Any] | None]
-"""What an endpoint may answer, by status, as flask-openapi3 takes it."""
+"""An endpoint's possible responses by status, in flask-openapi3's form."""
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 shapes it."""
+    """An error in the format of RFC 9457."""
 
     type: str = Field(description="Address of a page that explains this kind of problem.")
-    title: str = Field(description="The kind of problem, in a few words; the same for all of a kind.")
+    title: str = Field(description="The kind of problem in a few words; the same for all problems of a kind.")
     status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What is wrong this time, and what to do about it.")
+    detail: str = Field(description="What is wrong with this request, and what to do about it.")
     instance: str = Field(description="The address of the request.")
     code: str = Field(description="The kind of problem, for programs.")
 
 
 def problem(kind: type[ShowcaseError], detail: str, status: int | None = None) -> Response:
-    """Return a problem of this kind; ``status`` where it is not the kind's own."""
+    """Return a problem of this kind; ``status`` overrides the kind's own."""
     body: dict[str, Any] = Problem(
         type=f"{PAGES}/{kind.code}",
         title=kind.title,
@@ -44,7 +44,7 @@ def problem(kind: type[ShowcaseError], detail: str, status: int | None = None) -
 
 
 def described(*statuses: int) -> Responses:
-    """Return OpenAPI's responses for these error statuses."""
+    """Return the OpenAPI responses for these error statuses."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         str(status): {

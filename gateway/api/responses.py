@@ -1,4 +1,4 @@
-"""Answers that a client may keep and ask about again: JSON with an ETag."""
+"""Responses that a client may cache and revalidate: JSON with an ETag."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gateway.api.resources.submissions import SubmissionResource, resource
 from gateway.submissions.lookup import SubmissionLookup
 
 RETRY_AFTER_SECONDS = 1
-"""When to ask again for a submission that has just been queued."""
+"""When a client should poll a submission that has just been queued."""
 
 
 def tagged(model: BaseModel, status: int = 200) -> Response:
-    """Return the resource with its ETag; 304 when the client has it."""
+    """Return the resource with its ETag; 304 when the client's copy is current."""
     body = model.model_dump_json()
     response = Response(body, status=status, mimetype="application/json")
     response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:32])
@@ -31,5 +31,5 @@ def submission_resource(lookup: SubmissionLookup, submission: Submission) -> Sub
 
 
 def submission_response(lookup: SubmissionLookup, submission: Submission, status: int = 200) -> Response:
-    """Return the submission as v2 shows it, with its ETag; 304 when the client has it."""
+    """Return the submission as v2 shows it, with its ETag; 304 when the client's copy is current."""
     return tagged(submission_resource(lookup, submission), status)

@@ -48,13 +48,13 @@ def blueprint(application: Application) -> Blueprint:
         submission = lookup.reread(submission_id.lower()) if is_submission_id(submission_id) else None
         if submission is None or expired(submission, lookup.now()):
             raise UnknownSubmission("Invalid submission_id.")
-        pictures: dict[str, bytes] = {}
+        images: dict[str, bytes] = {}
         for name in artifacts_in(submission.result):
-            picture = submissions.images.image(submission.id, name)
-            if picture is None:
+            image = submissions.images.image(submission.id, name)
+            if image is None:
                 raise StoreUnavailable(f"The artifact {name} of {submission.id} is not stored.")
-            pictures[name] = picture.data
-        response = jsonify(v1_result(submission, pictures))
+            images[name] = image.data
+        response = jsonify(v1_result(submission, images))
         response.status_code = 200 if submission.state.terminal else 202
         response.headers["Cache-Control"] = "no-store"
         return response

@@ -1,1 +1,1 @@
-"""The models and workflows that are published here, and what is known of each."""
+"""The models that the published workflows call, with their cards and status."""

@@ -1,4 +1,4 @@
-"""The models that the workflows here call: who uses them, what their cards say, and where they are served."""
+"""The models that the published workflows call: the steps that use them, their cards, and where they are served."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Use:
 
 
 class ModelDirectory:
-    """``served`` is what the orchestrators told last; it is replaced as a whole, and so needs no lock."""
+    """``served`` returns the latest report on a version. ``follow`` replaces all reports at once, so needs no lock."""
 
     def __init__(self, catalogue: Catalogue, descriptions: Iterable[ModelDescription] = ()) -> None:
         self._uses: dict[str, dict[str, list[Use]]] = {}
@@ -44,14 +44,14 @@ class ModelDirectory:
 
     @property
     def unreported(self) -> bool:
-        """Whether there is a model of which no orchestrator has told yet."""
+        """Whether there is a model that no orchestrator has reported yet."""
         return any((pin.name, pin.version) not in self._served for pin in self.pins)
 
     def follow(self, served: Iterable[ServedModel]) -> None:
         self._served = {(each.model.name, each.model.version): each for each in served}
 
     def versions(self, name: str) -> list[str]:
-        """Return the versions in use, the newest first. Raises UnknownModel."""
+        """Return the versions in use, newest first. Raises UnknownModel."""
         if name not in self._uses:
             raise UnknownModel(f"No workflow here uses a model {name[:64]!r}. There are: {', '.join(self.names)}.")
         return sorted(self._uses[name], key=lambda version: tuple(map(int, version.split("."))), reverse=True)

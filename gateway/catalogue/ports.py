@@ -1,4 +1,4 @@
-"""What the catalogue needs from the world: where it is published, and where the models' status is kept."""
+"""The catalogue's port: the store of published workflows, aliases and the models' status."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from contracts.workflows.workflow_file import Workflow
 
 
 class CatalogueStore(Protocol):
-    """Published workflows, aliases, the status of models. Every method raises StoreUnavailable."""
+    """Every method raises StoreUnavailable."""
 
     def prepare(self) -> None:
-        """Make the indexes. Raises IncompatibleData when an older release wrote what is stored."""
+        """Create the indexes. Raises IncompatibleData when an older release wrote the stored data."""
 
     def publish(self, workflows: list[Workflow]) -> None:
-        """Keep the workflows' digests. Raises InvalidWorkflow when a published version has changed."""
+        """Store the workflows' digests. Raises InvalidWorkflow when a published version has changed."""
 
     def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
-        """Return the version that each alias of each workflow means."""
+        """Return the version that each alias of each workflow points to."""
 
     def served(self, models: list[ModelRef]) -> list[ServedModel]:
-        """Return what orchestrators told of these models."""
+        """Return the orchestrators' latest report on each of these models, where there is one."""

@@ -1,1 +1,1 @@
-"""State changes of submissions, delivered to the clients that wait for them."""
+"""Delivery of submissions' state changes to waiting clients."""

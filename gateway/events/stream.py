@@ -1,7 +1,7 @@
-"""Server-sent events of one submission: first what its document holds, then each change as it is published.
+"""Server-sent events of one submission: first those in its document, then each change as it is published.
 
-The body of the answer is a generator over a queue, which the broadcaster fills; the server runs it on a thread of its
-own. Format: https://html.spec.whatwg.org/multipage/server-sent-events.html
+The response body is a generator over a queue that the broadcaster fills; the server runs it on its own thread.
+Format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ log = structlog.get_logger()
 
 RECONNECT_MILLISECONDS = 2000
 HEARTBEAT_SECONDS = 10.0
-"""Keeps proxies from closing the connection, and rereads the document in case an event was lost."""
+"""How often to send a comment, so that proxies keep the connection open, and reread the document, in case an event was
+lost."""
 
 POLL_SECONDS = 1.0
-"""How often the document is read while no events come in, and how soon a client that has left is noticed."""
+"""How often to reread the document while the broker delivers no events, and to check for a disconnected client."""
 
 QUEUED_CHANGES = 256
-"""What may wait for a slow client. What does not fit is dropped: the document holds it, and the next look finds it."""
+"""How many changes may wait for a slow client. Further ones are dropped; the next read of the document finds them."""
 
 FINAL = {f"submission.{state}" for state in SubmissionState if state.terminal}
 
 
 class EventStream:
-    """Iterate over it once. ``close`` frees its place among the watchers, also when the iteration never began.
+    """Iterate over it once. ``close`` cancels its subscription, even if the iteration never began.
 
-    ``reread`` returns the document, None when it was deleted; ``extra`` returns what is sent besides the events (the
-    place in the queue). ``after`` is the number of the last event that the client has. ``connected`` says whether the
-    client is still there.
+    ``reread`` returns the document, None when it was deleted; ``extra`` returns what to send besides the events (the
+    position in the queue). ``after`` is the number of the last event that the client has. ``connected`` says whether
+    the client is still connected.
     """
 
     def __init__(
@@ -62,8 +63,8 @@ class EventStream:
         self._monotonic = monotonic
         self._changes: queue.Queue[SubmissionChanged] = queue.Queue(QUEUED_CHANGES)
         self._ended = False
-        # Before the first read of the document: a change between the two is in the queue.
-        self._subscription = broadcaster.subscribe(submission_id, self._keep)
+        # Subscribe before the first read of the document: a change between the two is then in the queue.
+        self._subscription = broadcaster.subscribe(submission_id, self._enqueue)
 
     def close(self) -> None:
         self._subscription.cancel()
@@ -77,32 +78,32 @@ class EventStream:
                 try:
                     change = self._changes.get(timeout=POLL_SECONDS)
                 except queue.Empty:
-                    patience = HEARTBEAT_SECONDS if self._broadcaster.listening else POLL_SECONDS
-                    if self._monotonic() - read_at >= patience:
+                    interval = HEARTBEAT_SECONDS if self._broadcaster.listening else POLL_SECONDS
+                    if self._monotonic() - read_at >= interval:
                         yield b": still here\n\n"
                         yield from self._document()
                         read_at = self._monotonic()
                     continue
                 if change.first is None or change.first > self._last + 1:
-                    yield from self._document()  # an event was lost: the document holds it
+                    yield from self._document()  # an event was lost: the document has it
                     read_at = self._monotonic()
                 else:
                     yield from self._events(change.first, change.events)
         finally:
             self.close()
 
-    def _keep(self, change: SubmissionChanged) -> None:
+    def _enqueue(self, change: SubmissionChanged) -> None:
         try:
             self._changes.put_nowait(change)
         except queue.Full:
             log.warning("event dropped", submission_id=change.submission_id)
 
     def _document(self) -> Iterator[bytes]:
-        """Yield what the document holds and the client does not have."""
+        """Yield the events in the document that the client does not have yet."""
         try:
             submission = self._reread()
         except ShowcaseError as error:
-            log.warning("stream could not read", error=error.message)
+            log.warning("event stream cannot read the submission", error=error.message)
             return
         if submission is None:
             self._ended = True

@@ -1,4 +1,4 @@
-"""Passes what happens to a submission on to the requests that wait for it."""
+"""Passes changes of a submission to the requests that wait for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Callback = Callable[[SubmissionChanged], object]
 
 
 class Subscription:
-    """One waiting request's interest in one submission."""
+    """One waiting request's subscription to one submission."""
 
     def __init__(self, broadcaster: EventBroadcaster, submission_id: str, callback: Callback) -> None:
         self._broadcaster = broadcaster
@@ -24,12 +24,12 @@ class Subscription:
         self.callback = callback
 
     def cancel(self) -> None:
-        """Stop the calls; a second time does nothing."""
+        """Stop the callbacks; a second call does nothing."""
         self._broadcaster.drop(self)
 
 
 class EventBroadcaster:
-    """Thread-safe. ``limit`` bounds how many requests wait at the same time, each on a thread of its own."""
+    """Thread-safe. At most ``limit`` requests wait at the same time, each on its own thread."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -37,10 +37,10 @@ class EventBroadcaster:
         self._waiting: dict[str, list[Subscription]] = {}
         self._count = 0
         self.listening = False
-        """Whether events come in from the broker. While they do not, waiting requests poll the submission."""
+        """Whether the broker delivers events. While it does not, waiting requests poll the submission."""
 
     def subscribe(self, submission_id: str, callback: Callback) -> Subscription:
-        """Call ``callback`` with each change of the submission, on the subscriber's thread: it must return at once.
+        """Call ``callback`` with each change of the submission, on the publisher's thread: it must return at once.
 
         Raises TooManyWatchers.
         """
@@ -48,7 +48,7 @@ class EventBroadcaster:
         with self._lock:
             if self._count >= self._limit:
                 raise TooManyWatchers(
-                    f"{self._limit} clients wait for events already, as many as this gateway allows. Poll the "
+                    f"The limit of this gateway, {self._limit} clients that wait for events, is reached. Poll the "
                     "submission itself."
                 )
             self._waiting.setdefault(submission_id, []).append(subscription)
@@ -71,4 +71,4 @@ class EventBroadcaster:
             try:
                 subscription.callback(change)
             except Exception:
-                log.exception("watcher broke", submission_id=change.submission_id)
+                log.exception("event callback failed", submission_id=change.submission_id)

@@ -1,4 +1,4 @@
-"""``Prefer: wait=N``: a request that blocks until its submission is final, or for N seconds."""
+"""``Prefer: wait=N``: the request blocks until its submission is final, or for N seconds."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LISTENING_POLL_SECONDS = 5.0
 """How often a waiting request rereads the document, in case an event was lost."""
 
 POLL_SECONDS = 1.0
-"""The same while no events come in."""
+"""The same while the broker delivers no events."""
 
 
 class Waiter:
-    """``paused`` is entered while a request waits: it then does not count among those that work."""
+    """A waiting request enters ``paused``, so that it does not count as a working one."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Waiter:
         self._monotonic = monotonic
 
     def wait(self, submission: Submission, seconds: float, connected: Callable[[], bool]) -> Submission | None:
-        """Return the submission as it is after the wait; None when as many wait already as may.
+        """Return the submission as it is after the wait; None when too many requests wait already.
 
         Raises StoreUnavailable.
         """
@@ -62,7 +62,7 @@ class Waiter:
         self, submission: Submission, deadline: float, ended: threading.Event, connected: Callable[[], bool]
     ) -> Submission:
         while True:
-            # After the subscription: an end before it was not published to us.
+            # Read after subscribing: the callback does not see an end that came before the subscription.
             found = self._reread(submission.id) or submission
             left = deadline - self._monotonic()
             if found.state.terminal or left <= 0 or found is submission:

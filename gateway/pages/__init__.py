@@ -1,1 +1,1 @@
-"""The web pages: the start page, the API's documentation, and a page for every kind of problem."""
+"""The web pages: the home page, the API's documentation, and a page for every kind of problem."""

@@ -1,4 +1,4 @@
-"""The pages that explain the API: every call at /docs, every kind of problem at /problems."""
+"""The pages that explain the API: every operation at /docs, every kind of problem at /problems."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ASSETS = {
     "swagger-ui.css": _SWAGGER / "css" / "swagger-ui.css",
     "swagger-ui-bundle.js": _SWAGGER / "js" / "swagger-ui-bundle.js",
 }
-"""All that the page loads comes from here: it works without the internet."""
+"""The files that the page loads. The gateway serves all of them, so the page works without the internet."""
 
 
 def blueprint(document: str) -> Blueprint:
-    """``document`` is the OpenAPI document's address."""
+    """``document`` is the address of the OpenAPI document."""
     pages = Blueprint("docs", __name__, template_folder="templates")
 
     @pages.get("/docs", strict_slashes=False)

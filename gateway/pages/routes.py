@@ -1,4 +1,4 @@
-"""The page at /: what this is, which workflows there are, and how to use them."""
+"""The home page: what this is, the published workflows, and how to use them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The use cases of a submission: accept, list, export, cancel, retry, delete, and show its result."""
+"""Use cases of submissions: accept, list, export, cancel, retry, delete, and show results."""

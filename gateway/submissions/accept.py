@@ -1,4 +1,4 @@
-"""Accepts a submission: checks the image, stores both, publishes the job. Every version of the API does this."""
+"""Accepts a submission: stores its image and its document, and publishes its job. Both API versions use this."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
 
 UNPUBLISHED_DUE_SECONDS = 5
-"""A submission whose job was not published is looked at by the sweep after so many seconds."""
+"""When the sweep checks a submission whose job was not published."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What a client sent: its image is what ``read`` returns. ``retention`` overrides the default."""
+    """What a client sent. ``read`` returns the image's bytes; ``retention`` overrides the default."""
 
     read: Callable[[], bytes]
     file_name: str
@@ -40,7 +40,7 @@ class Publisher(JobPublisher, QueueDepths, Protocol): ...
 
 
 class Acceptance:
-    """``retention``: how long a submission is kept unless it says otherwise itself; None is for ever."""
+    """``retention`` is how long a submission without its own retention is kept; None means for ever."""
 
     def __init__(
         self,
@@ -59,10 +59,10 @@ class Acceptance:
         self.retention = retention
 
     def accept(self, workflow: Workflow, upload: Upload) -> Submission:
-        """Store what was sent and publish its job; when this returns, it is on disk.
+        """Store the submission with its image, and publish its job. Both are on disk when this returns.
 
-        Raises QueueFull (before the image is read: an overloaded gateway has no time for that), WebhooksOff and
-        InvalidWebhook (before it, too), RejectedUpload and StoreUnavailable.
+        Raises QueueFull, WebhooksOff and InvalidWebhook before it reads the image, because an overloaded gateway has no
+        time to read one; then RejectedUpload and StoreUnavailable.
         """
         submission, data = self.prepare(workflow, upload)
         self._store.accept(submission, data)
@@ -70,13 +70,13 @@ class Acceptance:
         return submission
 
     def prepare(self, workflow: Workflow, upload: Upload, submission_id: str | None = None) -> tuple[Submission, bytes]:
-        """Return what ``accept`` would store, with its image; nothing is stored or published."""
+        """Return the submission that ``accept`` would store, with its image. Stores and publishes nothing."""
         self._admission.check(workflow.name)
         webhook = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
         data = upload.read()
         info = examine(data, upload.file_name, self.limits, workflow.formats)
         now = self._store.now()
-        kept = upload.retention or self.retention
+        retention = upload.retention or self.retention
         submission = Submission(
             id=submission_id or str(uuid.uuid4()),
             workflow=workflow.ref,
@@ -85,7 +85,7 @@ class Acceptance:
             steps=workflow.fresh_steps(),
             created_at=now,
             due_at=now + timedelta(seconds=UNPUBLISHED_DUE_SECONDS),
-            expires_at=now + kept if kept else None,
+            expires_at=now + retention if retention else None,
             queue_depth_at_submit=self._publisher.backlog(workflow.name).waiting,
             events=[submission_event(SubmissionState.QUEUED, now)],
             event_count=1,

@@ -1,8 +1,8 @@
-"""Exports: submissions as lines of NDJSON or CSV, one at a time, and how many exports may run. Pure but for its lock.
+"""Writes submissions as NDJSON or CSV, line by line, and limits how many exports run. Pure except for a semaphore.
 
-CSV has one column for each field that the published workflows' outputs name (``result.label``), in the order of the
-workflows' names; what a result holds besides, of a version that is no longer published, stands as JSON in
-``result.other``. So the header is known before the first row, and no row has to be held.
+CSV has one column for each output of the published workflows (``result.label``), ordered by workflow name. Other fields
+of a result, from versions that are no longer published, are JSON in ``result.other``. So the header is known before the
+first row, and no row has to be held in memory.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from contracts.submissions.documents import Submission
 from contracts.workflows.catalogue import Catalogue
 from gateway.submissions.results import artifact_name
 
-MOST_AT_A_TIME = 2
-"""Each occupies one of the server's threads, and the database."""
+MAX_CONCURRENT_EXPORTS = 2
+"""Each export occupies one of the server's threads and loads the database."""
 
 BATCH = 200
 CHUNK_BYTES = 32 * 1024
@@ -33,18 +33,18 @@ COLUMNS = (
 OTHER = "result.other"
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""A spreadsheet computes a text that begins like this. Source: OWASP, "CSV Injection"."""
+"""A spreadsheet treats a text that begins with one of these as a formula. Source: OWASP, "CSV Injection"."""
 
 
 class Format(StrEnum):
-    """How an export is written."""
+    """The format of an export."""
 
     NDJSON = "ndjson"
     CSV = "csv"
 
 
 class Slots:
-    """So many at a time; who comes beyond is told to come back."""
+    """Allows ``count`` callers at a time and refuses further ones with ``sentence`` and a time to retry."""
 
     def __init__(self, count: int, sentence: str, retry_after_seconds: int = 10) -> None:
         self._free = threading.BoundedSemaphore(count)
@@ -52,7 +52,7 @@ class Slots:
         self._retry_after_seconds = retry_after_seconds
 
     def acquire(self, wait_seconds: float = 0.0) -> Slot:
-        """Return a slot that is held until it is left. Raises Busy when none is free in time."""
+        """Return a slot; call its ``release`` when done. Raises Busy when none is free within ``wait_seconds``."""
         if not self._free.acquire(timeout=wait_seconds) if wait_seconds else not self._free.acquire(blocking=False):
             raise Busy(self._sentence, self._retry_after_seconds)
         return Slot(self._free)
@@ -65,7 +65,7 @@ class Slot:
         self._held = True
 
     def release(self) -> None:
-        """Give it back; a second time does nothing."""
+        """Free the slot; a second call does nothing."""
         with self._lock:
             held, self._held = self._held, False
         if held:
@@ -79,7 +79,7 @@ class Slot:
 
 
 def result_fields(catalogue: Catalogue, workflow: str | None = None) -> list[str]:
-    """Return the names in the outputs of all published versions, or of one workflow's, each once."""
+    """Return the output names of all published versions, or of one workflow's versions, without duplicates."""
     named = [each for each in catalogue.all() if workflow is None or each.name == workflow]
     return list(dict.fromkeys(name for each in named for name in each.output))
 
@@ -89,7 +89,7 @@ def header(fields: Sequence[str]) -> str:
 
 
 def row(submission: Submission, fields: Sequence[str]) -> str:
-    """Return one line of CSV (RFC 4180). A picture is named; its bytes are at the artifact's address."""
+    """Return one line of CSV (RFC 4180). An image appears as its artifact's name, without its bytes."""
     result = submission.result or {}
     other = {name: value for name, value in result.items() if name not in fields}
     image = submission.input
@@ -107,7 +107,7 @@ def row(submission: Submission, fields: Sequence[str]) -> str:
 
 
 def cell(value: object) -> str:
-    """Return what stands in a cell. A text that a spreadsheet would compute begins with an apostrophe instead."""
+    """Return a value as the text of a cell. A text that looks like a formula gets an apostrophe in front."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -125,7 +125,7 @@ def cell(value: object) -> str:
 
 
 def in_chunks(lines: Iterable[str]) -> Iterator[bytes]:
-    """Join lines into pieces worth sending."""
+    """Join lines into chunks of about CHUNK_BYTES."""
     held: list[bytes] = []
     size = 0
     for line in lines:

@@ -1,7 +1,7 @@
-"""One submission for one idempotency key, however often and however much at once the request comes.
+"""Creates one submission for each idempotency key, however often a request is repeated, and however many run at once.
 
-The key names the id of the submission before that is stored. So whoever comes later with the same request, be it
-because a gateway stopped in between, stores what the first one would have stored; the store lets one of them win.
+The stored key names the submission's id before the submission itself is stored. So if a gateway stops in between, a
+repeated request stores the submission under the same id, and of concurrent requests the store lets exactly one win.
 Source: the httpapi working group's draft "The Idempotency-Key HTTP Header Field", version 07.
 """
 
@@ -20,12 +20,12 @@ from contracts.submissions.documents import Submission
 from gateway.submissions.accept import Acceptance
 from gateway.submissions.ports import Clock, IdempotencyStore, RequestKey
 
-KEPT = timedelta(hours=24)
+KEY_LIFETIME = timedelta(hours=24)
 KEY_CHARACTERS = 255
 KEY_PATTERN = f"^[!-~]([ -~]{{0,{KEY_CHARACTERS - 2}}}[!-~])?$"
 
 TRIES = 5
-"""Each turn ends, or finds what another request has stored since; two are the most that a race takes."""
+"""Each try succeeds, or finds what another request has stored since; a race takes two tries at most."""
 
 
 Find = Callable[[str], Submission]
@@ -41,7 +41,7 @@ class Accepted:
 
 
 def checked_key(text: str) -> str:
-    """Raises InvalidRequest for what is no key."""
+    """Return ``text``. Raises InvalidRequest when it is not a valid key."""
     if not re.fullmatch(KEY_PATTERN, text):
         raise InvalidRequest(
             f"The header Idempotency-Key holds 1 to {KEY_CHARACTERS} printable ASCII characters. A random UUID is a "
@@ -51,7 +51,7 @@ def checked_key(text: str) -> str:
 
 
 def fingerprint_of(image: bytes, fields: dict[str, object]) -> str:
-    """Return what two requests have in common that ask for the same."""
+    """Return a hash that is equal for requests with the same image and the same fields."""
     digest = hashlib.sha256(hashlib.sha256(image).digest())
     digest.update(json.dumps(fields, sort_keys=True).encode())
     return digest.hexdigest()
@@ -65,10 +65,10 @@ class Idempotency:
         self._find = find
 
     def accept(self, key: str, fingerprint: str, prepare: Callable[[str], tuple[Submission, bytes]]) -> Accepted:
-        """Return the key's submission, which is stored when this returns.
+        """Return the key's submission; it is stored when this returns.
 
-        ``prepare`` makes what is to be stored under the id that it is given; what it refuses uses no key up. Raises
-        IdempotencyConflict, SubmissionGone, StoreUnavailable, and what ``prepare`` raises.
+        ``prepare`` returns the submission to store under the given id, with its image. If it raises, the key stays
+        unused. Raises IdempotencyConflict, SubmissionGone, StoreUnavailable, and what ``prepare`` raises.
         """
         key_id = hashlib.sha256(key.encode()).hexdigest()
         for _ in range(TRIES):
@@ -76,23 +76,23 @@ class Idempotency:
             if known is not None:
                 if known.fingerprint != fingerprint:
                     raise IdempotencyConflict(
-                        "The Idempotency-Key was used for another request in the last 24 hours. Send this one with a "
-                        "key of its own."
+                        "The Idempotency-Key was used for another request in the last 24 hours. Send this request with "
+                        "a new key."
                     )
                 try:
                     return Accepted(self._find(known.submission_id), replayed=True)
                 except UnknownSubmission:
-                    pass  # not yet, or never: this request stores it. One that was deleted is not made again.
+                    pass  # it was never stored: this request stores it. A deleted one raises SubmissionGone instead.
             submission, image = prepare(known.submission_id if known else str(uuid.uuid4()))
             if known is None and not self._keys.claim(self._key(key_id, fingerprint, submission)):
                 continue
             if self._keys.accept_once(submission, image):
                 self._acceptance.publish(submission)
                 return Accepted(submission, replayed=False)
-        raise StoreUnavailable("Others store and delete submissions of this Idempotency-Key again and again.")
+        raise StoreUnavailable("Other requests keep storing and deleting submissions of this Idempotency-Key.")
 
     def _known(self, key_id: str) -> RequestKey | None:
-        """Return the key, unless its time is over: the database deletes it within a minute, which may be too late."""
+        """Return the stored key, unless it has expired: expired keys stay in the database for up to a minute."""
         known = self._keys.find(key_id)
         if known is not None and known.expires_at <= self._clock.now():
             self._keys.forget(known)
@@ -100,7 +100,7 @@ class Idempotency:
         return known
 
     def _key(self, key_id: str, fingerprint: str, submission: Submission) -> RequestKey:
-        end = submission.created_at + KEPT
+        end = submission.created_at + KEY_LIFETIME
         if submission.expires_at is not None:
-            end = min(end, submission.expires_at)  # a key without its submission would have it made again
+            end = min(end, submission.expires_at)  # a key that outlives its submission would create it again
         return RequestKey(key_id, fingerprint, submission.id, end)

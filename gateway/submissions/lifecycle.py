@@ -1,4 +1,4 @@
-"""What an owner may ask for after submitting: cancel it, run it again, delete it."""
+"""Cancels, retries and deletes submissions at a client's request."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from gateway.submissions.ports import (
 log = structlog.get_logger()
 
 TRIES = 5
-"""Others move a submission a few times in its life; who meets them so often in a row is told to try again."""
+"""A submission changes state a few times in its life. After this many lost races the client has to try again."""
 
 RETRY_DUE_SECONDS = 5.0
-"""A retried submission that nobody could ring for is looked at by the sweep after so many seconds."""
+"""When the sweep checks a retried submission whose job was not published."""
 
-FINISHED_TOGETHER = 100
+DELETIONS_PER_RUN = 100
 CANCELED = "It was canceled on request."
 
 
@@ -47,7 +47,7 @@ class Lifecycle:
         self._publisher = publisher
 
     def cancel(self, submission: Submission) -> Submission:
-        """Cancel what has not ended; canceling twice changes nothing.
+        """Cancel a submission that has not ended. Canceling a canceled one changes nothing.
 
         Raises IllegalMove, SubmissionGone and StoreUnavailable.
         """
@@ -56,17 +56,17 @@ class Lifecycle:
             if found.state is SubmissionState.CANCELED:
                 return True
             if found.state.terminal:
-                raise IllegalMove(f"The submission has {found.state}: there is nothing left to cancel.")
+                raise IllegalMove(f"The submission has already {found.state}, so it cannot be canceled.")
             return self._cancel(found)
 
-        return self._changed(submission, change)
+        return self._apply(submission, change)
 
     def retry(self, submission: Submission) -> Submission:
-        """Queue what failed or was canceled, and ring for it. Raises as ``cancel`` does."""
+        """Queue a failed or canceled submission and publish its job. Raises the same errors as ``cancel``."""
 
         def change(found: Submission) -> bool:
             if not found.state.retryable:
-                raise IllegalMove(f"The submission is {found.state}: only what failed or was canceled is retried.")
+                raise IllegalMove(f"The submission is {found.state}: only failed or canceled ones can be retried.")
             workflow = found.workflow
             queue_depth = self._publisher.backlog(workflow.name).waiting
             if not self._lifecycle_store.retry(found, queue_depth, RETRY_DUE_SECONDS, self._store.now()):
@@ -76,28 +76,28 @@ class Lifecycle:
             log.info("submission retried", submission_id=found.id)
             return True
 
-        return self._changed(submission, change)
+        return self._apply(submission, change)
 
     def delete(self, submission: Submission) -> None:
-        """Delete a submission and its pictures, after canceling it if need be.
+        """Delete a submission and its images, and cancel it first if it has not ended.
 
-        The document goes before the pictures: a submission that can be read has all that it names. Raises IllegalMove
-        when others move it again and again, and StoreUnavailable.
+        The document is deleted before the images, so a readable submission always has its images. Raises IllegalMove
+        when other requests keep changing it, and StoreUnavailable.
         """
         found: Submission | None = submission
         for _ in range(TRIES):
             if found is None:
                 return  # another request has deleted it
             if not found.state.terminal:
-                self._cancel(found)  # and read it anew: from then on nobody adds a picture to what it names
+                self._cancel(found)  # then read it again: after a cancel no orchestrator adds images
             elif self._delete(found):
                 return
             found = self._store.fetch(submission.id)
         raise _contended(submission)
 
     def finish_deletions(self) -> None:
-        """Finish what a gateway that stopped had begun. Raises StoreUnavailable."""
-        for deletion in self._lifecycle_store.unfinished(FINISHED_TOGETHER, self._store.now()):
+        """Finish the deletions that a stopped gateway left incomplete. Raises StoreUnavailable."""
+        for deletion in self._lifecycle_store.unfinished(DELETIONS_PER_RUN, self._store.now()):
             left = self._store.fetch(deletion.submission_id)
             if left is None:
                 self._lifecycle_store.clear(deletion)
@@ -105,7 +105,7 @@ class Lifecycle:
             try:
                 self.delete(left)
             except IllegalMove as error:
-                log.warning("deletion put off", submission_id=left.id, error=error.message)
+                log.warning("deletion postponed", submission_id=left.id, error=error.message)
 
     def _delete(self, submission: Submission) -> bool:
         names = (INPUT_NAME, *(artifact.name for artifact in submission.artifacts))
@@ -124,8 +124,8 @@ class Lifecycle:
         log.info("submission canceled", submission_id=submission.id, was=submission.state.value)
         return True
 
-    def _changed(self, submission: Submission, change: Callable[[Submission], bool]) -> Submission:
-        """Move it and return it as it stands then. Who is overtaken looks and tries again, a few times."""
+    def _apply(self, submission: Submission, change: Callable[[Submission], bool]) -> Submission:
+        """Apply ``change`` and return the submission as stored. Rereads and retries after a lost race, TRIES times."""
         changed = False
         for _ in range(TRIES):
             changed = change(submission)
@@ -138,9 +138,9 @@ class Lifecycle:
         raise _contended(submission)
 
     def _publish_event(self, submission: Submission, state: SubmissionState) -> None:
-        # An orchestrator may have written since our look: only the document knows the event's number.
+        # An orchestrator may have written since this gateway read: only the document has the event's number.
         self._publisher.publish_event(SubmissionChanged(submission.id, submission.workflow.name, state, None))
 
 
 def _contended(submission: Submission) -> IllegalMove:
-    return IllegalMove(f"The submission {submission.id} is moved by others again and again. Ask once more.")
+    return IllegalMove(f"Other requests keep changing the submission {submission.id}. Try again.")

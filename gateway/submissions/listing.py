@@ -1,4 +1,4 @@
-"""Lists of submissions: what is asked for, and a page of them. Pure."""
+"""Lists of submissions: their filters, and a page of results. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contracts.submissions.states import SubmissionState
 
 @dataclass(frozen=True)
 class Filters:
-    """What is listed: ``created_after`` (included) until ``created_before`` (excluded), and every value as given."""
+    """A submission matches if it was created in [``created_after``, ``created_before``) and has every given value."""
 
     state: SubmissionState | None = None
     workflow: str | None = None
@@ -24,7 +24,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class Page:
-    """``next`` is the cursor of the next page; only None says that there is none. A page may be short, even empty."""
+    """``next`` is the cursor of the next page, None on the last one. Other pages may be short, even empty, too."""
 
     items: list[Submission]
     next: str | None
@@ -40,4 +40,4 @@ class ListingStore(Protocol):
         """Return at most ``limit`` submissions from ``cursor`` on. Raises InvalidRequest for a wrong cursor."""
 
     def all(self, filters: Filters, batch: int) -> Iterator[Submission]:
-        """Yield all that match and existed at the call, ``batch`` of them a read."""
+        """Yield all that match and existed at the call, reading ``batch`` of them at a time."""

@@ -1,4 +1,4 @@
-"""What the use cases of a submission need from the world, one port a need."""
+"""The ports of the submission use cases, one small protocol for each need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contracts.submissions.tombstones import Tombstone
 
 @dataclass(frozen=True)
 class Backlog:
-    """How many submissions of a workflow wait, and how many a second were started recently."""
+    """How many submissions of a workflow wait, and how many were started per second recently."""
 
     waiting: int
     drained_per_second: float
@@ -23,7 +23,7 @@ class Backlog:
 
 @dataclass(frozen=True)
 class Deletion:
-    """A submission that is to be deleted, with these images."""
+    """A submission to delete, with these images."""
 
     submission_id: str
     images: tuple[str, ...]
@@ -41,7 +41,7 @@ class RequestKey:
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Return the database's time as last measured: one clock dates all submissions. Raises StoreUnavailable."""
+        """Return the database's time as last measured: all submissions use this clock. Raises StoreUnavailable."""
 
 
 class SubmissionReader(Protocol):
@@ -60,12 +60,12 @@ class ImageStore(Protocol):
 
 
 class IdempotencyStore(Protocol):
-    """The keys, and the one write that many may try. Every method raises StoreUnavailable."""
+    """The keys, and the write that concurrent requests may repeat. Every method raises StoreUnavailable."""
 
     def find(self, key_id: str) -> RequestKey | None: ...
 
     def claim(self, key: RequestKey) -> bool:
-        """Store a key. False: there is one already."""
+        """Store a key. False: it exists already."""
 
     def forget(self, key: RequestKey) -> None:
         """Delete a key that has expired, unless another one has taken its place."""
@@ -75,62 +75,62 @@ class IdempotencyStore(Protocol):
 
 
 class LifecycleStore(Protocol):
-    """Moves that a client asks for: each is a compare-and-set on the state and fence of the submission that was read.
+    """Changes that a client requests: each is a compare-and-set on the state and fence of the submission as read.
 
-    They answer False when somebody else has moved it since. ``at`` is the database's time. Every method raises
+    They return False if the submission has changed since. ``at`` is the database's time. Every method raises
     StoreUnavailable.
     """
 
     def cancel(self, submission: Submission, reason: str, at: datetime) -> bool:
-        """Queued or running to canceled, under the next fence: an orchestrator that works on it can write no more."""
+        """Queued or running to canceled, under the next fence: its orchestrator's later writes change nothing."""
 
     def retry(self, submission: Submission, queue_depth: int, due_in_seconds: float, at: datetime) -> bool:
         """Failed or canceled to queued: steps that succeeded or were skipped stay, the others are called again."""
 
     def write_tombstone(self, deletion: Deletion, at: datetime) -> None:
-        """From now on the submission will be deleted, whatever stops in between."""
+        """Store the tombstone: from now on the deletion will be completed, even if this gateway stops."""
 
     def remove(self, submission: Submission) -> bool:
         """Delete the document."""
 
     def clear(self, deletion: Deletion) -> None:
-        """Delete the images, and record that nothing is left to do."""
+        """Delete the images, and record that the deletion is complete."""
 
     def unfinished(self, limit: int, at: datetime) -> list[Deletion]:
-        """Return deletions that were begun a minute ago or before and may not be complete."""
+        """Return deletions that began at least a minute ago and may be incomplete."""
 
 
 class Tombstones(Protocol):
     """What is left of deleted and expired submissions. Every method raises StoreUnavailable."""
 
     def write_tombstone(self, tombstone: Tombstone) -> None:
-        """Store it in place of one that is there; when this returns, it is on disk."""
+        """Store it, replacing an existing one; it is on disk when this returns."""
 
     def find(self, submission_id: str) -> Tombstone | None: ...
 
 
 class WebhookReplays(Protocol):
-    """The webhook outbox, as far as the gateway writes to it."""
+    """The part of the webhook outbox that the gateway writes."""
 
     def replay(self, submission: Submission) -> bool:
-        """Make the submission's webhook due now, at the beginning of its schedule.
+        """Make the submission's webhook due now and restart its schedule.
 
         False: the submission has changed since it was read. Raises StoreUnavailable.
         """
 
 
 class JobPublisher(Protocol):
-    """Publishes jobs. Never blocks and never fails: the sweep publishes what it misses."""
+    """Publishes jobs. Never blocks and never fails: the sweep publishes the jobs that it drops."""
 
     def publish(self, job: Job) -> None: ...
 
 
 class EventPublisher(Protocol):
-    """Publishes what happened. Never blocks and never fails: an event is a hint and may be lost."""
+    """Publishes changes of submissions. Never blocks and never fails: an event is a hint and may be lost."""
 
     def publish_event(self, change: SubmissionChanged) -> None: ...
 
 
 class QueueDepths(Protocol):
     def backlog(self, workflow: str) -> Backlog:
-        """Return what is known of the workflow's queue. Costs no round trip: it is called for every upload."""
+        """Return the last known state of the workflow's queue, without a round trip: every upload calls this."""

@@ -18,67 +18,67 @@ class RecordedGate(BaseModel):
     expression: str = Field(
         description="The gate, as the workflow's file has it.", examples=["classification.label == 'abnormality'"]
     )
-    value: bool | None = Field(description="Null: it asks about a step that was skipped itself.")
-    inputs: dict[str, Any] = Field(description="The values that the expression saw, by step.")
-    reason: str | None = Field(description="Why it could not be decided; null where it could.")
+    value: bool | None = Field(description="The gate's value; null when it reads a step that was skipped.")
+    inputs: dict[str, Any] = Field(description="The values that the expression read, by step.")
+    reason: str | None = Field(description="Why the gate could not be evaluated; null when it could.")
 
 
 class RecordedAttempt(BaseModel):
     """One call of a model."""
 
-    started_at: datetime = Field(description="When it was begun.")
-    ended_at: datetime = Field(description="When it was over, with or without an answer.")
-    seconds: float = Field(description="How long it took.", examples=[0.052])
-    error: str | None = Field(description="Null for the attempt that succeeded.")
-    server: str = Field(description="The model server that was asked.")
+    started_at: datetime = Field(description="When the call began.")
+    ended_at: datetime = Field(description="When the call ended, with or without an answer.")
+    seconds: float = Field(description="How long the call took.", examples=[0.052])
+    error: str | None = Field(description="What went wrong; null for the attempt that succeeded.")
+    server: str = Field(description="The model server that was called.")
 
 
 class RecordedStep(BaseModel):
-    """What became of a step, and why."""
+    """The outcome of a step, and the reasons for it."""
 
-    name: str = Field(description="What the workflow calls the step.", examples=["segmentation"])
+    name: str = Field(description="The step's name in the workflow.", examples=["segmentation"])
     model: ModelRef = Field(description="The model that it calls.")
-    state: StepState = Field(description="How far it has come.")
-    gate: RecordedGate | None = Field(description="Null for a step that always runs.")
-    tries: int = Field(description="Calls made. The latest of them are below.")
+    state: StepState = Field(description="The step's state.")
+    gate: RecordedGate | None = Field(description="The step's gate; null for a step that always runs.")
+    tries: int = Field(description="How many calls were made; `attempts` holds the latest.")
     attempts: list[RecordedAttempt] = Field(description="The latest calls, oldest first.")
-    output: dict[str, Any] | None = Field(description="What the model answered; null until it has.")
+    output: dict[str, Any] | None = Field(description="The model's answer; null until there is one.")
 
 
 class RecordedEvent(BaseModel):
-    """A move of the submission or of one of its steps."""
+    """A state change of the submission or of one of its steps."""
 
     id: int = Field(description="Its number among the submission's events.")
-    type: str = Field(description="What moved, and whereto.", examples=["step.skipped"])
-    at: datetime = Field(description="When.")
-    step: str | None = Field(description="Which step; null for a move of the submission.")
-    gate: RecordedGate | None = Field(description="The gate that decided; null where none did.")
-    reason: str | None = Field(description="Why, where that does not go without saying.")
+    type: str = Field(description="What changed, and its new state.", examples=["step.skipped"])
+    at: datetime = Field(description="When it changed.")
+    step: str | None = Field(description="Which step changed; null for a change of the submission.")
+    gate: RecordedGate | None = Field(description="The gate that decided; null when no gate did.")
+    reason: str | None = Field(description="Why it changed; null when the type says enough.")
 
 
 class Timings(BaseModel):
-    """Seconds, or null for what has not come to its end."""
+    """Seconds; null for a period that has not ended."""
 
-    waited: float | None = Field(description="From its creation until it was first taken.")
-    ran: float | None = Field(description="From then until its end, with every pause between tries.")
-    models: float = Field(description="In calls to models. Steps that run side by side count each.")
+    waited: float | None = Field(description="From its creation until an orchestrator first claimed it.")
+    ran: float | None = Field(description="From the first claim until its end, with the pauses between tries.")
+    models: float = Field(description="The sum of all calls to models, including calls that ran in parallel.")
 
 
 class Record(BaseModel):
-    """All that is known of how a submission came to its result."""
+    """How a submission came to its result."""
 
     id: str = Field(description="The submission's id.")
     workflow: WorkflowRef = Field(description="`digest` is the SHA-256 of the workflow's file.")
-    state: SubmissionState = Field(description="Where it stands.")
+    state: SubmissionState = Field(description="The submission's state.")
     reason: str | None = Field(description="Why it waits, or why it failed.")
-    input: InputInfo = Field(description="The image that was sent in.")
+    input: InputInfo = Field(description="The submitted image.")
     created_at: datetime = Field(description="When it was accepted.")
-    started_at: datetime | None = Field(description="When an orchestrator took it first.")
+    started_at: datetime | None = Field(description="When an orchestrator first claimed it.")
     ended_at: datetime | None = Field(description="When it became final.")
-    timings: Timings = Field(description="Where the time went.")
-    lost_leases: int = Field(description="How many orchestrators stopped while they had it.")
+    timings: Timings = Field(description="How long it waited and ran.")
+    lost_leases: int = Field(description="How many orchestrators stopped while they worked on it.")
     steps: list[RecordedStep] = Field(description="Its steps, in the order of the workflow's file.")
-    events: list[RecordedEvent] = Field(description="Its latest moves, oldest first.")
+    events: list[RecordedEvent] = Field(description="Its latest state changes, oldest first.")
 
 
 def record(submission: Submission) -> Record:
@@ -95,7 +95,7 @@ def record(submission: Submission) -> Record:
         timings=Timings(
             waited=_seconds(submission.created_at, submission.started_at),
             ran=_seconds(submission.started_at, submission.ended_at),
-            models=round(sum(_length(attempt) for step in submission.steps for attempt in step.attempts), 6),
+            models=round(sum(_duration(attempt) for step in submission.steps for attempt in step.attempts), 6),
         ),
         lost_leases=submission.lost_leases,
         steps=[_step(step) for step in submission.steps],
@@ -108,7 +108,7 @@ def _step(step: Step) -> RecordedStep:
         RecordedAttempt(
             started_at=each.started_at,
             ended_at=each.ended_at,
-            seconds=_length(each),
+            seconds=_duration(each),
             error=each.error,
             server=shown_address(each.server),
         )
@@ -137,9 +137,9 @@ def _event(number: int, event: Event) -> RecordedEvent:
     )
 
 
-def _length(attempt: Attempt) -> float:
+def _duration(attempt: Attempt) -> float:
     return (attempt.ended_at - attempt.started_at).total_seconds()
 
 
-def _seconds(begun: datetime | None, ended: datetime | None) -> float | None:
-    return None if begun is None or ended is None else (ended - begun).total_seconds()
+def _seconds(started: datetime | None, ended: datetime | None) -> float | None:
+    return None if started is None or ended is None else (ended - started).total_seconds()

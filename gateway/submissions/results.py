@@ -1,4 +1,4 @@
-"""From stored documents to the bodies of answers. Pure."""
+"""Turns stored documents into the bodies of responses. Pure."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def artifacts_in(result: Mapping[str, Any] | None) -> list[str]:
     return [name for value in (result or {}).values() if (name := artifact_name(value))]
 
 
-def pixel_rows(picture: bytes) -> list[list[int]]:
-    """Return a mask's rows of 0 or 255, top to bottom. Raises OSError when it is no image, or a giant one."""
-    rows: list[list[int]] = np.where(read_mask(picture), 255, 0).tolist()
+def pixel_rows(image: bytes) -> list[list[int]]:
+    """Return a mask's rows of 0 or 255, top to bottom. Raises OSError when it is not an image, or too large."""
+    rows: list[list[int]] = np.where(read_mask(image), 255, 0).tolist()
     return rows
 
 
 def seconds_taken(submission: Submission) -> float:
-    """Return the seconds from the first claim to the end: both are the database's times."""
+    """Return the seconds from the first claim to the end, by the database's clock."""
     if submission.started_at is None or submission.ended_at is None:
         return 0.0
     return (submission.ended_at - submission.started_at).total_seconds()
 
 
-def v1_result(submission: Submission, pictures: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return v1's body for a submission in any state; ``pictures`` holds the bytes of the result's artifacts."""
+def v1_result(submission: Submission, images: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return v1's body for a submission in any state; ``images`` holds the bytes of the result's artifacts."""
     if not submission.state.terminal:
         return dict(IN_PROGRESS)
     body: dict[str, Any] = {
@@ -54,5 +54,5 @@ def v1_result(submission: Submission, pictures: Mapping[str, bytes]) -> dict[str
     prediction: dict[str, Any] = {}
     for name, value in (submission.result or {}).items():
         artifact = artifact_name(value)
-        prediction[name] = value if artifact is None else pixel_rows(pictures[artifact])
+        prediction[name] = value if artifact is None else pixel_rows(images[artifact])
     return body | {"status": "Success", "prediction": prediction} | taken

@@ -15,7 +15,7 @@ from gateway.submissions.ports import ImageStore, WebhookReplays
 
 @dataclass(frozen=True)
 class SubmissionUseCases:
-    """One attribute a use case."""
+    """One attribute for each use case."""
 
     acceptance: Acceptance
     admission: AdmissionControl

@@ -18,9 +18,9 @@ from contracts.errors import StoreUnavailable
 from contracts.storage import layout, secantus
 from contracts.submissions.documents import SCHEMA, Submission, to_document
 from contracts.submissions.states import SubmissionState
-from contracts.submissions.tombstones import KEPT, GoneReason, Tombstone
+from contracts.submissions.tombstones import TOMBSTONE_LIFETIME, GoneReason, Tombstone
 from gateway.adapters.mongo import submissions as gateway_submissions
-from gateway.adapters.mongo.secantus_windows import milliseconds, moment, read_all, read_cursor, read_page
+from gateway.adapters.mongo.secantus_windows import from_milliseconds, milliseconds, read_all, read_cursor, read_page
 from gateway.submissions.listing import Filters
 from orchestrator.maintenance.expiry import Expiry
 from runtime.mongo import Database, Document, connect
@@ -180,7 +180,7 @@ def test_the_sample_is_of_the_window_and_its_newest(stores: Stores) -> None:
     assert stores.listing.sampled(0, now) == now - 3000
     assert stores.listing.sampled(now - 6000, now - 3000) == now - 5000
     assert stores.listing.sampled(now - 2500, now) is None
-    assert moment(now) == NOW
+    assert from_milliseconds(now) == NOW
 
 
 def test_an_unreadable_submission_is_a_row_without_a_submission(stores: Stores) -> None:
@@ -199,9 +199,9 @@ def test_a_tombstone_is_found_until_it_is_replaced_or_tidied(stores: Stores) -> 
     )
     assert stores.tombstones.find(key) == Tombstone.of(key, GoneReason.DELETED, at)
     assert present(stores.tombstones.find("other")).reason is GoneReason.EXPIRED
-    stores.expiry_store.tidy(at + KEPT - timedelta(seconds=1))
+    stores.expiry_store.tidy(at + TOMBSTONE_LIFETIME - timedelta(seconds=1))
     assert stores.tombstones.find(key) is not None
-    stores.expiry_store.tidy(at + KEPT)
+    stores.expiry_store.tidy(at + TOMBSTONE_LIFETIME)
     assert stores.tombstones.find(key) is None
 
 
@@ -251,7 +251,7 @@ def test_every_query_of_a_list_is_served_by_an_index(database: NamedDatabase) ->
     stores = MongoStores(client, name)
     stores.add(crowd(random.Random(6), 20))
     submissions = stores.database[layout.SUBMISSIONS]
-    window = {layout.CREATED: {"$gte": moment(0), "$lt": NOW}}
+    window = {layout.CREATED: {"$gte": from_milliseconds(0), "$lt": NOW}}
     newest = gateway.adapters.mongo.listing.NEWEST_FIRST
     for query, index in [
         (submissions.find(window).sort(newest).limit(5), "created_at_1"),

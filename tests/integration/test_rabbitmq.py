@@ -147,9 +147,9 @@ def test_a_published_event_arrives_and_delays_no_job(
 
 def test_the_publisher_knows_whether_a_queue_is_consumed(job_publisher: RabbitJobPublisher, listen: Listen) -> None:
     eventually(lambda: job_publisher.connected)
-    assert not job_publisher.answered
+    assert not job_publisher.has_consumers
     listen()
-    eventually(lambda: job_publisher.answered)
+    eventually(lambda: job_publisher.has_consumers)
 
 
 def test_the_publisher_knows_the_backlog(job_publisher: RabbitJobPublisher, listen: Listen) -> None:
@@ -166,7 +166,7 @@ def test_the_publisher_remembers_the_backlog_while_disconnected(job_publisher: R
     eventually(lambda: job_publisher.connected)
     for number in range(4):
         job_publisher.publish(job(str(number)))
-    eventually(lambda: job_publisher._tallies["workflow_000"].waiting == 4)
+    eventually(lambda: job_publisher._statistics["workflow_000"].waiting == 4)
     job_publisher.stop()
     eventually(lambda: not job_publisher.connected)
     assert job_publisher.backlog("workflow_000").waiting == 4

@@ -392,7 +392,7 @@ class FakeJobPublisher:
         return not self.away
 
     @property
-    def answered(self) -> bool:
+    def has_consumers(self) -> bool:
         return not self.away
 
     def _answer(self) -> None:

@@ -11,7 +11,7 @@ import schemathesis
 from hypothesis import strategies as st
 from PIL import Image
 
-from gateway.adapters.mongo.secantus_windows import Place
+from gateway.adapters.mongo.secantus_windows import Position
 
 
 def _picture(form: str, side: int) -> bytes:
@@ -26,7 +26,7 @@ schemathesis.openapi.format("binary", PICTURES)
 schemathesis.openapi.format("byte", PICTURES.map(lambda picture: base64.b64encode(picture).decode()))
 # No server listens there, and the call does not leave this machine.
 schemathesis.openapi.format("uri", st.just("http://127.0.0.1:9/hook"))
-schemathesis.openapi.format("cursor", st.integers(0, 2**41).map(lambda at: Place(at).cursor()))
+schemathesis.openapi.format("cursor", st.integers(0, 2**41).map(lambda at: Position(at).cursor()))
 
 
 @schemathesis.hook

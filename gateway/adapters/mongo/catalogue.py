@@ -1,4 +1,4 @@
-"""Published workflows, their aliases and the models' status in MongoDB: the gateway writes only the first."""
+"""Published workflows, their aliases and the models' status in MongoDB. The gateway writes only the workflows."""
 
 from __future__ import annotations
 

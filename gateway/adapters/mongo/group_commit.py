@@ -1,4 +1,4 @@
-"""Group commit: what concurrent requests want to store is written together, for one journal flush.
+"""Group commit: writes the items of concurrent requests together, with one journal flush.
 
 Source: DeWitt et al., "Implementation Techniques for Main Memory Database Systems", SIGMOD 1984, section 5.
 """
@@ -22,10 +22,10 @@ class _Entry(Generic[Item]):
 
 
 class GroupCommit(Generic[Item]):
-    """Whoever comes first writes at once; who comes while it writes is written by the next one, all together.
+    """The first caller writes at once; items that arrive during a write are collected and written in the next one.
 
-    ``write`` stores a list of at most ``limit`` items, all or an exception, within a bounded time. There is no
-    thread of its own: a lone caller pays nothing, and the oldest waiting caller writes for all that wait.
+    ``write`` stores at most ``limit`` items within a bounded time: all of them, or it raises. There is no writer
+    thread: a single caller pays no overhead, and the caller that has waited longest writes for all that wait.
     """
 
     def __init__(self, write: Callable[[Sequence[Item]], None], limit: int) -> None:
@@ -42,7 +42,7 @@ class GroupCommit(Generic[Item]):
             self._waiting.append(entry)
             first, self._writing = not self._writing, True
         if not first:
-            # No time limit of its own: each write is bounded, and each ends by waking the next writer.
+            # This wait needs no timeout: each write is bounded, and each wakes the next writer when it ends.
             entry.woken.wait()
         if not entry.written:
             self._write_batch()

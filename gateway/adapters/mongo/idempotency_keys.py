@@ -1,4 +1,4 @@
-"""Idempotency keys in MongoDB, and the one insertion that many may try: a unique ``_id`` lets exactly one win."""
+"""Idempotency keys in MongoDB. Concurrent requests try the same insertion, and the unique ``_id`` lets one win."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class MongoIdempotencyStore:
     """The idempotency port on MongoDB's protocol. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
-        # The submission follows before the client gets an answer, and its flush holds the key too.
+        # The submission is written, journaled, before the client gets an answer; its journal flush includes the key.
         self._keys = database.unjournaled(layout.IDEMPOTENCY_KEYS)
         self._images = database.unjournaled(layout.IMAGES)
         self._submissions = database.journaled(layout.SUBMISSIONS)
@@ -42,8 +42,8 @@ class MongoIdempotencyStore:
             self._keys.delete_one({"_id": key.id, "submission_id": key.submission_id})
 
     def accept_once(self, submission: Submission, image: bytes) -> bool:
-        # Alone, not with what others accept: a taken id would fail them all. A picture that is there already is the
-        # same one: it is part of the fingerprint.
+        # Not through the group commit: a duplicate id would fail the whole group. An image that is already stored is
+        # the same one, because the fingerprint includes it.
         _inserted(self._images.insert_one, input_document(submission, image))
         return _inserted(self._submissions.insert_one, to_document(submission))
 

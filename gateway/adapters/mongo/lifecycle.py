@@ -1,4 +1,4 @@
-"""An owner's moves in MongoDB: compare-and-set by plain equality, as every write to a submission is; and tombstones."""
+"""Cancel, retry and delete in MongoDB: compare-and-set on state and fence, like every write to a submission."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from gateway.submissions.ports import Deletion
 from runtime.mongo import Database, Document, translated
 
 UNFINISHED_SECONDS = 60
-"""A deletion that has not ended after so many seconds was left by a gateway that stopped."""
+"""A deletion that is still incomplete after this time was interrupted: its gateway stopped."""
 
 WEBHOOK_STATE = ("webhook.due_at", "webhook.sent_at")
-"""Who was to be told of an end that is none any more is told of the next one."""
+"""A retry clears these: the webhook is sent when the submission ends again."""
 
-RESTING: Document = {
+STEPS_STOPPED: Document = {
     "$map": {
         "input": "$steps",
         "as": "step",
@@ -34,8 +34,8 @@ RESTING: Document = {
         },
     }
 }
-"""The steps, of which none runs any more. Said by the database: an owner may checkpoint between our look and our write,
-and what it wrote under the same fence is not to be undone."""
+"""The submission's steps, with running ones set back to pending. The database computes this, because an orchestrator
+may checkpoint between this gateway's read and its write, and that checkpoint must not be lost."""
 
 
 class MongoLifecycleStore:
@@ -51,15 +51,15 @@ class MongoLifecycleStore:
         changes = {
             "state": SubmissionState.CANCELED.value,
             "reason": {"$literal": reason},
-            "steps": RESTING,
+            "steps": STEPS_STOPPED,
             **ENDED,
             **appended([event]),
         }
-        return self._move(submission, changes, unset=["lease", "due_at", "not_before"])
+        return self._update(submission, changes, unset=["lease", "due_at", "not_before"])
 
     def retry(self, submission: Submission, unjournaled: int, due_in_seconds: float, at: datetime) -> bool:
-        event = submission_event(submission.state.become(SubmissionState.QUEUED), at, "It was asked for again.")
-        # Nobody writes steps of a submission that has ended: those that were read are those that are stored.
+        event = submission_event(submission.state.become(SubmissionState.QUEUED), at, "It was retried on request.")
+        # No process writes the steps of a submission that has ended, so the steps as read are still the stored ones.
         steps = submission.renewed_steps()
         events = step_events({step.name: step.state for step in submission.steps}, steps, at)
         changes = {
@@ -72,7 +72,7 @@ class MongoLifecycleStore:
             "due_at": from_now(due_in_seconds),
             **appended([*events, event]),
         }
-        return self._move(
+        return self._update(
             submission, changes, unset=["reason", "ended_at", "not_before", "published_at", "lease", *WEBHOOK_STATE]
         )
 
@@ -83,11 +83,11 @@ class MongoLifecycleStore:
             try:
                 self._tombstones.replace_one({"_id": document["_id"]}, document, upsert=True)
             except DuplicateKeyError:
-                return  # another request puts up the same one
+                return  # a concurrent request stores the same tombstone
 
     def remove(self, submission: Submission) -> bool:
         with translated():
-            return self._submissions.delete_one(_point(submission)).deleted_count == 1
+            return self._submissions.delete_one(_unchanged(submission)).deleted_count == 1
 
     def clear(self, deletion: Deletion) -> None:
         with translated():
@@ -100,12 +100,12 @@ class MongoLifecycleStore:
             found = self._tombstones.find({"due_at": {"$lt": at}}).limit(limit)
             return [Deletion(document["_id"], tuple(document.get("images", ()))) for document in found]
 
-    def _move(self, submission: Submission, changes: Document, unset: list[str]) -> bool:
-        """Write under the next fence, so that whoever works on it can write nothing any more."""
+    def _update(self, submission: Submission, changes: Document, unset: list[str]) -> bool:
+        """Write under the next fence, so that later writes of the submission's orchestrator change nothing."""
         pipeline: list[Document] = [{"$set": changes | {"fence": submission.fence + 1}}, {"$unset": unset}]
         with translated():
-            return self._submissions.update_one(_point(submission), pipeline).matched_count == 1
+            return self._submissions.update_one(_unchanged(submission), pipeline).matched_count == 1
 
 
-def _point(submission: Submission) -> Document:
+def _unchanged(submission: Submission) -> Document:
     return {"_id": submission.id, "state": submission.state.value, "fence": submission.fence}

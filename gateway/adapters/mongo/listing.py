@@ -1,7 +1,7 @@
-"""Lists in MongoDB: every query is a window of ``created_at``, and right and bounded on MongoDB and SecantusDB alike.
+"""Lists in MongoDB: every query covers a window of ``created_at``, so it is bounded on MongoDB and on SecantusDB.
 
-The range comes first in each filter: SecantusDB takes an index for the first field that has one, and then looks at
-every document of the range. No other indexed field stands beside it, so that MongoDB has no choice to get wrong.
+The range comes first in each filter: SecantusDB uses the index of the first indexed field, and then examines every
+document of the range. The filter has no other indexed field, so that MongoDB cannot choose another index.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pymongo import DESCENDING
 from contracts.errors import InvalidDocument, UnknownSchema
 from contracts.storage import layout, secantus
 from contracts.submissions.documents import from_document
-from gateway.adapters.mongo.secantus_windows import Row, milliseconds, moment
+from gateway.adapters.mongo.secantus_windows import Row, from_milliseconds, milliseconds
 from gateway.submissions.listing import Filters
 from runtime.mongo import Database, Document, translated
 
@@ -30,17 +30,19 @@ class MongoListing:
         self._submissions = database.journaled(layout.SUBMISSIONS)
 
     def between(self, low: int, high: int, filters: Filters, limit: int) -> list[Row]:
-        window = {layout.CREATED: {"$gte": moment(low), "$lt": moment(high)}}
+        window = {layout.CREATED: {"$gte": from_milliseconds(low), "$lt": from_milliseconds(high)}}
         with translated():
             return _rows(self._submissions.find(window | matching(filters)).sort(NEWEST_FIRST).limit(limit))
 
     def at(self, time: int, below: str, filters: Filters, limit: int) -> list[Row]:
-        window: Document = {layout.CREATED: moment(time), "_id": {"$lt": below}}
+        window: Document = {layout.CREATED: from_milliseconds(time), "_id": {"$lt": below}}
         with translated():
             return _rows(self._submissions.find(window | matching(filters)).sort("_id", DESCENDING).limit(limit))
 
     def sampled(self, low: int, high: int) -> int | None:
-        window: Document = {layout.CREATED: {"$gte": moment(low), "$lt": moment(high)}} | secantus.SAMPLE
+        window: Document = {
+            layout.CREATED: {"$gte": from_milliseconds(low), "$lt": from_milliseconds(high)}
+        } | secantus.SAMPLE
         newest = self._submissions.find(window, {layout.CREATED: 1}).sort(layout.CREATED, DESCENDING)
         with translated():
             for document in newest.limit(1):
@@ -49,7 +51,7 @@ class MongoListing:
 
 
 def matching(filters: Filters) -> Document:
-    """Return what a document must be like, besides when it was created."""
+    """Return the filter on everything except the time of creation."""
     wanted: Document = {}
     if filters.state is not None:
         wanted["state"] = filters.state.value
@@ -63,7 +65,7 @@ def _rows(documents: Iterable[Document]) -> list[Row]:
     unreadable: list[str] = []
     for document in documents:
         submission = None
-        document.pop("events", None)  # no list shows them, and half of the work would be theirs
+        document.pop("events", None)  # lists do not show events, and parsing them would double the work
         try:
             submission = from_document(document)
         except (UnknownSchema, InvalidDocument) as error:

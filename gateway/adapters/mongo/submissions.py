@@ -15,11 +15,11 @@ from contracts.submissions.states import SubmissionState
 from gateway.adapters.mongo.group_commit import GroupCommit
 from runtime.mongo import Database, translated
 
-ACCEPTED_TOGETHER = 16
-"""Submissions that are written together at most; with images of 10 MiB they pass in several messages."""
+GROUP_LIMIT = 16
+"""The most submissions in one group commit; with images of 10 MiB it takes several messages."""
 
 PUBLISHED_DUE_SECONDS = 30
-"""A published submission that is still queued after so many seconds is looked at by the sweep."""
+"""When the sweep checks a published submission that is still queued."""
 
 
 class MongoSubmissions:
@@ -28,21 +28,21 @@ class MongoSubmissions:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._submissions = database.journaled(layout.SUBMISSIONS)
-        self._marks = database.unjournaled(layout.SUBMISSIONS)
+        self._unjournaled_submissions = database.unjournaled(layout.SUBMISSIONS)
         self._images = database.unjournaled(layout.IMAGES)
-        self._accepted = GroupCommit(self._insert, ACCEPTED_TOGETHER)
+        self._group_commit = GroupCommit(self._insert, GROUP_LIMIT)
 
     def accept(self, submission: Submission, image: bytes) -> None:
         document = input_document(submission, image)
-        # Encoded here, one by one: what cannot be stored is refused alone, not with those it would be written with.
-        self._accepted.add((RawBSONDocument(encode(document)), RawBSONDocument(encode(to_document(submission)))))
+        # Encode each one here: a document that cannot be stored then fails alone and not with its whole group.
+        self._group_commit.add((RawBSONDocument(encode(document)), RawBSONDocument(encode(to_document(submission)))))
 
     def _insert(self, accepted: Sequence[tuple[RawBSONDocument, RawBSONDocument]]) -> None:
-        # The submissions come last: one exists from the moment that its document is there, with all that it needs.
+        # The submissions come last: a submission exists once its document does, and its image must exist by then.
         images = [image for image, _ in accepted]
         submissions = [submission for _, submission in accepted]
-        # Two calls, not a bulkWrite over both: SecantusDB takes a bulkWrite's write concern and does not keep to it, so
-        # that what is acknowledged would not be in the journal yet.
+        # Two calls and no bulkWrite over both collections: SecantusDB ignores a bulkWrite's write concern, so
+        # acknowledged documents might not be in the journal yet.
         with translated():
             self._images.insert_many(images)
             self._submissions.insert_many(submissions)
@@ -56,8 +56,8 @@ class MongoSubmissions:
     def mark_published(self, submission_ids: list[str]) -> None:
         due = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": PUBLISHED_DUE_SECONDS}}
         with translated():
-            self._marks.update_many(
-                # Fence 0: nobody has claimed it yet. A submission that was deferred keeps its own due time.
+            self._unjournaled_submissions.update_many(
+                # Fence 0: no orchestrator has claimed it yet. A deferred submission keeps its own due time.
                 {"_id": {"$in": submission_ids}, "state": SubmissionState.QUEUED.value, "fence": 0},
                 [{"$set": {"published_at": "$$NOW", "due_at": due}}],
             )

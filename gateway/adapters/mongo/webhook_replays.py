@@ -1,4 +1,4 @@
-"""Makes webhooks due anew, in the submissions that are their outbox."""
+"""Makes webhooks due again; the outbox is a field of each submission."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ class MongoWebhookReplays:
             "webhook.url": submission.webhook.url,
         }
         with translated():
-            # What makes a webhook due at a submission's end makes it due again.
+            # The same value makes a webhook due when its submission ends.
             outcome = self._submissions.update_one(unchanged, [{"$set": {"webhook": layout.WEBHOOK_DUE}}])
         return outcome.matched_count == 1

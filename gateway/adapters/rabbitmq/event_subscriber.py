@@ -1,4 +1,4 @@
-"""Receives what happens to submissions: one connection to RabbitMQ on one thread."""
+"""Receives notifications of changed submissions, with one connection to RabbitMQ on one thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _POLL_SECONDS = 1.0
 
 
 class RabbitEventSubscriber:
-    """Feeds the hub from a queue of its own, which the broker removes when the connection ends."""
+    """Passes notifications to the broadcaster. Uses its own queue, which the broker deletes with the connection."""
 
     def __init__(self, url: str, broadcaster: EventBroadcaster) -> None:
         self._parameters = connection_parameters(url)
@@ -55,6 +55,6 @@ class RabbitEventSubscriber:
         try:
             change = decode_change(body)
         except InvalidMessage as error:
-            log.warning("notice refused", error=error.message)
+            log.warning("notification ignored", error=error.message)
             return
         self._broadcaster.publish(change)

@@ -1,4 +1,4 @@
-"""Rings RabbitMQ from one thread: publisher confirms in batches, reconnects for ever. The one user of pika."""
+"""Publishes jobs and events to RabbitMQ from one thread, with publisher confirms. Reconnects for ever."""
 
 from __future__ import annotations
 
@@ -26,28 +26,29 @@ from contracts.messaging.topology import (
     job_queue,
 )
 from contracts.submissions.events import SubmissionChanged, encode_change
-from gateway.submissions.admission import Tally
+from gateway.submissions.admission import QueueStatistics
 from gateway.submissions.ports import Backlog
 from runtime.amqp import connection_parameters, job_properties, keep_connected
 
 log = structlog.get_logger()
 
-WAITING_LIMIT = 10_000
-"""Rings kept while the broker is away; what is beyond is rung for by the sweep."""
+BUFFER_LIMIT = 10_000
+"""How many jobs are buffered while the broker is away. The sweep publishes the jobs that did not fit."""
 
-BATCH = 10
-"""Rings marked by one update. SecantusDB holds the collection meanwhile, against new submissions too: a hundred took it
-100 ms, and every twentieth submission waited for that."""
+MARK_BATCH = 10
+"""How many published jobs one update marks. SecantusDB locks the collection meanwhile, for new submissions too: a
+hundred took 100 ms, and every twentieth submission waited for that."""
 
 MARK_SECONDS = 2.0
-"""Marked later than rung for: what is claimed by then needs no mark, and in a burst each would cost the database a
-third of what accepting does. Soon enough, all the same, before the sweep looks (acceptance.UNRUNG_DUE_SECONDS)."""
+"""How long after publishing a job is marked. A submission that is claimed by then needs no mark; in a burst each mark
+costs the database a third of what accepting costs. The sweep's first check comes later than this
+(accept.UNPUBLISHED_DUE_SECONDS)."""
 
 COUNT_SECONDS = 2.0
 
 
 class RabbitJobPublisher:
-    """The doorbell port on RabbitMQ. ``confirmed`` is told, in batches, the ids that the broker has on disk."""
+    """The publishers' port on RabbitMQ. ``confirmed`` receives, in batches, the ids that the broker has on disk."""
 
     def __init__(
         self, url: str, topology: Topology, workflows: list[str], confirmed: Callable[[list[str]], None]
@@ -56,16 +57,16 @@ class RabbitJobPublisher:
         self._topology = topology
         self._workflows = workflows
         self._mark_published = confirmed
-        self._jobs: deque[Job] = deque(maxlen=WAITING_LIMIT)
+        self._jobs: deque[Job] = deque(maxlen=BUFFER_LIMIT)
         self._confirmed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._listeners: dict[str, int] = {}
-        self._tallies = {name: Tally() for name in workflows}
+        self._consumers: dict[str, int] = {}
+        self._statistics = {name: QueueStatistics() for name in workflows}
         self._messages: dict[str, int] = {}
         self._published: Counter[str] = Counter()
-        self._missed = 0
+        self._dropped = 0
         self._counted_at: float | None = None
         self._unconfirmed: dict[int, Job] = {}
-        self._tag = 0
+        self._delivery_tag = 0
         self._connection: Any = None
         self._channel: Any = None
         self._events: Any = None
@@ -76,28 +77,29 @@ class RabbitJobPublisher:
         return self._channel is not None
 
     @property
-    def answered(self) -> bool:
-        return self.connected and all(self._listeners.get(name, 0) > 0 for name in self._workflows)
+    def has_consumers(self) -> bool:
+        return self.connected and all(self._consumers.get(name, 0) > 0 for name in self._workflows)
 
     def backlog(self, workflow: str) -> Backlog:
-        """Return what the broker last counted, which stays there while it is away, with what it has not got yet.
+        """Return the broker's last count plus the jobs that the broker has not confirmed yet.
 
-        What it has not got counts for every workflow: it is next to nothing, unless the broker is away.
+        Unconfirmed jobs count for every workflow; they are few, unless the broker is away.
         """
-        tally = self._tallies[workflow]
-        held = len(self._jobs) + len(self._unconfirmed) + self._missed
-        return Backlog(tally.waiting + held, tally.drained_per_second)
+        statistics = self._statistics[workflow]
+        unpublished = len(self._jobs) + len(self._unconfirmed) + self._dropped
+        return Backlog(statistics.waiting + unpublished, statistics.drained_per_second)
 
     def publish(self, job: Job) -> None:
-        if len(self._jobs) >= WAITING_LIMIT:
-            self._missed += 1  # the oldest falls out; the sweep rings for it, but it waits all the same
+        if len(self._jobs) >= BUFFER_LIMIT:
+            # The deque drops its oldest job. The sweep publishes that one, so it still counts as waiting.
+            self._dropped += 1
         self._jobs.append(job)
         connection = self._connection
         if connection is not None and self._channel is not None:
             connection.ioloop.add_callback_threadsafe(self._publish_waiting)
 
     def publish_event(self, change: SubmissionChanged) -> None:
-        """Publish what happened to a submission. Nobody waits for it, and it is on no disk."""
+        """Publish a change of a submission, without a confirm and without storing it on disk."""
         connection, channel = self._connection, self._events
         if connection is None or channel is None:
             return
@@ -110,11 +112,11 @@ class RabbitJobPublisher:
         connection.ioloop.add_callback_threadsafe(publish)
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="doorbell", daemon=True).start()
-        threading.Thread(target=self._mark_confirmed, name="doorbell-marks", daemon=True).start()
+        threading.Thread(target=self._run, name="job-publisher", daemon=True).start()
+        threading.Thread(target=self._mark_confirmed, name="job-publisher-marks", daemon=True).start()
 
     def stop(self) -> None:
-        """Close the connection. What was not rung for stays due in the store."""
+        """Close the connection. Jobs that were not published stay due in the store."""
         self._stopped.set()
         self._confirmed.put(None)
         connection = self._connection
@@ -126,13 +128,13 @@ class RabbitJobPublisher:
 
     def _disconnected(self) -> None:
         self._channel = None
-        self._listeners.clear()
-        # The broker did not confirm these: publish them again. A doubled message changes nothing.
+        self._consumers.clear()
+        # The broker did not confirm these: publish them again. A duplicate message changes nothing.
         self._jobs.extend(self._unconfirmed.values())
         self._unconfirmed.clear()
 
     def _declare_and_serve(self) -> None:
-        # Declaring is a dozen round trips in a row: the blocking connection says it best.
+        # Declaring takes a dozen sequential round trips, which are simplest on a blocking connection.
         with pika.BlockingConnection(self._parameters) as connection:
             declare(connection.channel(), self._topology)
         self._serve()
@@ -141,7 +143,7 @@ class RabbitJobPublisher:
         """Publish until the connection ends."""
         connection = pika.SelectConnection(
             self._parameters,
-            on_open_callback=self._connected,
+            on_open_callback=self._on_connection_open,
             on_open_error_callback=lambda failed, _error: failed.ioloop.stop(),
             on_close_callback=lambda closed, _reason: closed.ioloop.stop(),
         )
@@ -156,19 +158,19 @@ class RabbitJobPublisher:
                 connection.ioloop.start()
             connection.ioloop.close()
 
-    def _connected(self, connection: Any) -> None:
-        connection.channel(on_open_callback=self._opened)
-        connection.channel(on_open_callback=self._events_opened)  # without confirms: nothing waits for these
+    def _on_connection_open(self, connection: Any) -> None:
+        connection.channel(on_open_callback=self._on_channel_open)
+        connection.channel(on_open_callback=self._on_events_channel_open)  # no confirms: events may be lost
 
-    def _events_opened(self, channel: Any) -> None:
+    def _on_events_channel_open(self, channel: Any) -> None:
         self._events = channel
 
-    def _opened(self, channel: Any) -> None:
-        self._tag = 0
+    def _on_channel_open(self, channel: Any) -> None:
+        self._delivery_tag = 0
         channel.add_on_close_callback(lambda _channel, _reason: self._connection and self._connection.ioloop.stop())
         channel.confirm_delivery(self._on_confirm)
         self._channel = channel
-        self._missed = 0
+        self._dropped = 0
         self._counted_at = None
         log.info("broker connected")
         self._publish_waiting()
@@ -178,8 +180,8 @@ class RabbitJobPublisher:
         channel = self._channel
         while self._jobs and channel is not None and channel.is_open:
             job = self._jobs.popleft()
-            self._tag += 1
-            self._unconfirmed[self._tag] = job
+            self._delivery_tag += 1
+            self._unconfirmed[self._delivery_tag] = job
             self._published[job.workflow] += 1
             properties = job_properties(job.submission_id)
             channel.basic_publish(JOBS_EXCHANGE, job.workflow, encode_job(job), properties=properties)
@@ -189,12 +191,12 @@ class RabbitJobPublisher:
         tags = [known for known in self._unconfirmed if known <= tag] if frame.method.multiple else [tag]
         for known in tags:
             job = self._unconfirmed.pop(known, None)
-            # A refused message (nack) is left to the sweep: the store still holds it as not rung for.
+            # The sweep publishes a refused (nack) message again: in the store it still counts as unpublished.
             if job is not None and isinstance(frame.method, pika.spec.Basic.Ack):
                 self._confirmed.put(job.submission_id)
 
     def _count(self) -> None:
-        """Ask for every queue's listeners and messages; the answers come while the channel goes on publishing."""
+        """Request every queue's consumer and message counts; the channel goes on publishing meanwhile."""
         channel = self._channel
         if channel is None or not channel.is_open:
             return
@@ -202,35 +204,35 @@ class RabbitJobPublisher:
         seconds = 0.0 if self._counted_at is None else now - self._counted_at
         self._counted_at = now
         for name in self._workflows:
-            # What was set aside waits too: a model that is away empties the job queue into the delay queues.
+            # Deferred submissions wait too: while a model is away, jobs move from the job queue to the delay queues.
             for queue_name in [*(delay_queue(name, delay) for delay in DELAYS_SECONDS), job_queue(name)]:
-                counted = functools.partial(self._counted, name, queue_name, seconds)
-                channel.queue_declare(queue_name, passive=True, callback=counted)
+                on_count = functools.partial(self._on_count, name, queue_name, seconds)
+                channel.queue_declare(queue_name, passive=True, callback=on_count)
         self._connection.ioloop.call_later(COUNT_SECONDS, self._count)
 
-    def _counted(self, workflow: str, queue_name: str, seconds: float, frame: Any) -> None:
+    def _on_count(self, workflow: str, queue_name: str, seconds: float, frame: Any) -> None:
         self._messages[queue_name] = int(frame.method.message_count)
         if queue_name != job_queue(workflow):
             return
-        # The last of the workflow's queues: the answers come in the order of the questions.
-        self._listeners[workflow] = int(frame.method.consumer_count)
+        # This is the last of the workflow's queues: replies come in the order of the requests.
+        self._consumers[workflow] = int(frame.method.consumer_count)
         waiting = sum(self._messages.get(delay_queue(workflow, delay), 0) for delay in DELAYS_SECONDS)
         waiting += self._messages[queue_name]
         published, self._published[workflow] = self._published[workflow], 0
-        self._tallies[workflow].count(waiting, published, seconds)
+        self._statistics[workflow].record(waiting, published, seconds)
 
     def _mark_confirmed(self) -> None:
-        """Tell the store what was rung for, a batch at a time and away from the connection's thread."""
+        """Mark published jobs in the store, in batches, on a thread other than the connection's."""
         while True:
             confirmed = [self._confirmed.get()]
             self._stopped.wait(MARK_SECONDS)
-            while len(confirmed) < WAITING_LIMIT and not self._confirmed.empty():
+            while len(confirmed) < BUFFER_LIMIT and not self._confirmed.empty():
                 confirmed.append(self._confirmed.get())
             ids = [item for item in confirmed if item is not None]
             try:
-                for first in range(0, len(ids), BATCH):
-                    self._mark_published(ids[first : first + BATCH])
+                for first in range(0, len(ids), MARK_BATCH):
+                    self._mark_published(ids[first : first + MARK_BATCH])
             except StoreUnavailable as error:
-                log.warning("rings not recorded", submissions=len(ids), error=error.message)
+                log.warning("published jobs not marked", submissions=len(ids), error=error.message)
             if None in confirmed:
                 return

@@ -1,1 +1,1 @@
-"""The OpenAPI document: what the framework collects, and the repairs that it needs."""
+"""The OpenAPI document: collected by the framework, then corrected and completed."""

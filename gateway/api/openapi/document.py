@@ -1,4 +1,4 @@
-"""The OpenAPI document of v2, generated from the endpoints, and where it is served."""
+"""Generates the OpenAPI document of v2 from the endpoints, and serves it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ INFO = Info(
     version=VERSION,
     summary="Multi-model machine-learning workflows over images.",
     description="Send an image, name a workflow, follow its steps, and get the result with the reasons for it.\n\n"
-    "Addresses in answers are paths and can be followed as they stand. Times are RFC 3339 in UTC. Errors are problems "
-    "(RFC 9457); the `type` of each is a page that explains it, all of which [/problems](/problems) lists.",
+    "Addresses in responses are paths; use them as they are. Times are RFC 3339 in UTC. Errors are problems "
+    "(RFC 9457); the `type` of each is a page that explains it. [/problems](/problems) lists these pages.",
 )
 ADDRESS = f"{PREFIX}/openapi.json"
 
 
 class ApiDocument(OpenAPI):
-    """The framework's application, mended: two blueprints may have calls at the same address."""
+    """The framework's application, corrected: two blueprints may have operations at the same address."""
 
     def register_api(self, api: APIBlueprint, **options: object) -> None:
         for path, item in self.paths.items():
@@ -36,7 +36,7 @@ class ApiDocument(OpenAPI):
 
 
 def refuse(error: ValidationError) -> Response:
-    """Return what a request gets whose path, query or body does not fit its description."""
+    """Return the response to a request whose path, query or body does not match its schema."""
     return problem(InvalidRequest, sentence(error))
 
 

@@ -1,7 +1,7 @@
-"""What the OpenAPI document says beyond what the framework collects: whole schemas, headers, examples. Pure.
+"""Completes the OpenAPI document that the framework collects: full schemas, headers, examples. Pure.
 
-The framework keeps of a schema only the keywords that it knows, and lets pydantic's titles stand. So the schemas are
-made anew from the models that the document refers to, by their names.
+The framework drops schema keywords that it does not know, and keeps the titles that pydantic generates. So this module
+generates the schemas again, from the models that the document refers to by name.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from gateway.api.problems import MEDIA_TYPE, PAGES, described
 
 Document = dict[str, Any]
 
-TAGS = ["Submissions", "Pictures", "Webhooks", "Workflows", "Models"]
-"""The headings under which /docs shows the calls, in this order; any other heading comes after them."""
+TAGS = ["Submissions", "Webhooks", "Workflows", "Models"]
+"""The headings under which /docs groups the operations, in this order; any other heading comes after them."""
 
 REFERENCE = "#/components/schemas/"
 PACKAGES = ("gateway.", "contracts.")
 
 ETAG: Document = {
-    "description": "Names this state of the resource, for `If-None-Match`.",
+    "description": "Identifies this version of the resource, for `If-None-Match`.",
     "schema": {"type": "string"},
     "required": True,
 }
 LOCATION: Document = {"description": "The submission's address.", "schema": {"type": "string"}, "required": True}
 RETRY_AFTER: Document = {
-    "description": "Seconds after which to ask again.",
+    "description": "Seconds to wait before the next request.",
     "schema": {"type": "integer", "minimum": 1},
     "required": True,
 }
 IF_NONE_MATCH: Document = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The ETag of the state that you have: 304 answers that it is the same still.",
+    "description": "The ETag of your copy. The response is 304 if the resource has not changed.",
     "required": False,
     "schema": {"type": "string"},
 }
-MEANINGS = {
-    "200": "As asked.",
-    "202": "Accepted; it goes on.",
-    "204": "Done; there is nothing to say about it.",
-    "206": "The part that was asked for.",
-    "304": "The state that `If-None-Match` names is the same still.",
+DEFAULT_DESCRIPTIONS = {
+    "200": "The request succeeded.",
+    "202": "Accepted; the work continues.",
+    "204": "Done; the response has no body.",
+    "206": "The requested range.",
+    "304": "The resource has not changed since the version that `If-None-Match` names.",
 }
 
 
@@ -56,7 +56,7 @@ def finish(document: Document) -> Document:
     for path, item in document["paths"].items():
         for operation in item.values():
             _finish_operation(operation, path)
-    document["paths"] = dict(sorted(document["paths"].items(), key=_place))
+    document["paths"] = dict(sorted(document["paths"].items(), key=_sort_key))
     document["components"] = {"schemas": _components(document["paths"], document["components"]["schemas"])}
     document["servers"] = [{"url": "/", "description": "Where this document comes from."}]
     _strip_titles(document["paths"])
@@ -64,7 +64,7 @@ def finish(document: Document) -> Document:
 
 
 def headed(model: type[BaseModel], description: str, **headers: Document) -> dict[str, Any]:
-    """Return the response that holds ``model`` and ``headers``, whose names have dashes instead of underscores."""
+    """Return a response with ``model`` as its body and ``headers``; underscores in their names become dashes."""
     return {
         "description": description,
         "headers": {name.replace("_", "-"): header for name, header in headers.items()},
@@ -76,8 +76,8 @@ def reference(model: type[BaseModel]) -> Document:
     return {"schema": {"$ref": REFERENCE + model.__name__}}
 
 
-def _place(entry: tuple[str, Document]) -> tuple[int, str]:
-    """Return a path's place: as its tag comes in TAGS, then by the path itself."""
+def _sort_key(entry: tuple[str, Document]) -> tuple[int, str]:
+    """Return a path's sort key: the position of its first tag in TAGS, then the path itself."""
     path, item = entry
     tags = {tag for operation in item.values() for tag in operation["tags"]}
     return min(TAGS.index(tag) if tag in TAGS else len(TAGS) for tag in tags), path
@@ -86,7 +86,7 @@ def _place(entry: tuple[str, Document]) -> tuple[int, str]:
 def _finish_operation(operation: Document, path: str) -> None:
     operation["description"] = operation.get("description", "").replace("<br/>", "\n").replace("``", "`")
     responses = operation["responses"]
-    # The framework adds a 400 of its own kind where none is described.
+    # The framework adds its own kind of 400 where an endpoint describes none.
     if "application/json" in responses.get("400", {}).get("content", {}):
         del responses["400"]
     parameters = operation.setdefault("parameters", [])
@@ -103,7 +103,7 @@ def _finish_operation(operation: Document, path: str) -> None:
         del operation["parameters"]
     for status, response in responses.items():
         if response.get("description") in {None, "", HTTPStatus(int(status)).phrase}:
-            response["description"] = MEANINGS.get(status, HTTPStatus(int(status)).phrase + ".")
+            response["description"] = DEFAULT_DESCRIPTIONS.get(status, HTTPStatus(int(status)).phrase + ".")
         content = response.get("content", {})
         if MEDIA_TYPE in content:
             content[MEDIA_TYPE]["examples"] = _problems(int(status), path, operation)
@@ -120,7 +120,7 @@ def _finish_parameter(parameter: Document) -> None:
 
 
 def _never_null(schema: Document) -> None:
-    """Parameters and the fields of a form are there or not: none can be null."""
+    """Remove null from the schema of a parameter or form field: those can be absent, but never null."""
     choices = [each for each in schema.pop("anyOf", []) if each != {"type": "null"}]
     if len(choices) == 1:
         schema |= choices[0]
@@ -131,7 +131,7 @@ def _never_null(schema: Document) -> None:
 
 
 def _problems(status: int, path: str, operation: Document) -> Document:
-    """Return an example of each kind of problem that this call may answer with this status."""
+    """Return an example of each kind of problem that this operation may return with this status."""
     return {
         code: {
             "summary": kind.title,
@@ -152,19 +152,19 @@ def _problems(status: int, path: str, operation: Document) -> Document:
 
 
 def _components(paths: Document, collected: Document) -> Document:
-    """Return the schemas of all models that ``paths`` refer to, and of those that they refer to.
+    """Return the schemas of all models that ``paths`` refer to, directly or through other models.
 
-    A parameter's own type (an enum, say) is no model: its schema is as the framework has ``collected`` it.
+    A parameter's own type (such as an enum) is not a model: its schema is the one that the framework ``collected``.
     """
     named = {model.__name__: model for model in _models(BaseModel)}
-    asked = {name for body in _requests(paths) for name in _references(body)}
-    told = set(_references(paths)) - asked
+    request_models = {name for body in _requests(paths) for name in _references(body)}
+    response_models = set(_references(paths)) - request_models
     schemas: Document = models_json_schema(
-        [(named[name], "validation") for name in sorted(asked)]
-        + [(named[name], "serialization") for name in sorted(told & named.keys())],
+        [(named[name], "validation") for name in sorted(request_models)]
+        + [(named[name], "serialization") for name in sorted(response_models & named.keys())],
         ref_template=REFERENCE + "{model}",
     )[1].get("$defs", {})
-    schemas = {name: collected[name] for name in told - named.keys()} | schemas
+    schemas = {name: collected[name] for name in response_models - named.keys()} | schemas
     _strip_titles(schemas)
     for schema in schemas.values():
         if "description" in schema:
@@ -201,7 +201,7 @@ def _references(part: Any) -> Iterator[str]:
 
 
 def _strip_titles(part: Any) -> None:
-    """Take away the titles that pydantic makes of the fields' names; a property that is called title is none."""
+    """Remove the titles that pydantic generates from field names, but no property with the name "title"."""
     if isinstance(part, dict):
         if isinstance(part.get("title"), str) and part.keys() & {"type", "anyOf", "$ref", "allOf", "enum", "const"}:
             del part["title"]

@@ -1,1 +1,1 @@
-"""The resources of v2, as OpenAPI describes them and as they are answered. Pure."""
+"""The resources of v2: their schemas, and how they are built. Pure."""

@@ -1,4 +1,4 @@
-"""The addresses of v2's resources, as paths: they hold behind any proxy. Pure."""
+"""The addresses of v2's resources, as paths, which stay valid behind any proxy. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ PREFIX = "/api/v2"
 
 
 def submission_url(submission_id: str, *parts: str) -> str:
-    """Return the path of a submission, or of something below it."""
+    """Return the path of a submission, or of a resource below it."""
     return "/".join((f"{PREFIX}/submissions", submission_id, *parts))
 
 

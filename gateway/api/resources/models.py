@@ -1,4 +1,4 @@
-"""The catalogue's models, as OpenAPI describes them, and how what is known of one becomes a resource. Pure."""
+"""The resources of the catalogue's models: their schemas, and how they are built. Pure."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class ModelUse(BaseModel):
     workflow: str = NAME
     version: str = VERSION
     step: str = Field(description="The step's name.", examples=["segmentation"])
-    url: str = Field(description="The workflow's version.")
+    url: str = Field(description="Address of the workflow's version.")
 
 
 class Served(BaseModel):
-    """Where the orchestrators call it, and how that went; up to half a minute old."""
+    """Where the orchestrators call the model, and the outcome of the last call; up to half a minute old."""
 
     address: str = Field(description="The model server's address.", examples=["http://segmentation:8080"])
-    state: ServedState = Field(description="What the last call of any orchestrator came to.")
-    seen_at: datetime = Field(description="When an orchestrator told so last.")
+    state: ServedState = Field(description="The outcome of the last call by any orchestrator.")
+    seen_at: datetime = Field(description="When an orchestrator last reported it.")
 
 
 class ModelVersion(BaseModel):
@@ -35,24 +35,24 @@ class ModelVersion(BaseModel):
 
     version: str = Field(description="The version that workflows pin.", examples=["1.0.0"])
     used_by: list[ModelUse] = Field(description="The steps that call this version.")
-    weights: Weights | None = Field(description="Its weights; null where this gateway was not told of them.")
-    served: Served | None = Field(description="Where it is served; null until an orchestrator has told.")
+    weights: Weights | None = Field(description="Its weights; null if this gateway has no description of them.")
+    served: Served | None = Field(description="Where it is served; null until an orchestrator has reported it.")
 
 
 class ModelVersionInFull(ModelVersion):
     """A version of a model that a workflow uses, with its card."""
 
-    card: ModelCard | None = Field(description="Its card; null where it has none.")
+    card: ModelCard | None = Field(description="Its model card; null if it has none.")
 
 
 class ModelSummary(BaseModel):
     """A model with its versions in use."""
 
     name: str = Field(description="The model's name.", examples=["bms_flair_abnormality_segmentation"])
-    title: str = Field(description="Its name for people: its card's title.", examples=["Digit recogniser 1.0.0"])
-    licence: str | None = Field(description="Under which terms the newest version's weights may be used.")
-    versions: list[ModelVersion] = Field(description="The versions that workflows use, the newest first.")
-    url: str = Field(description="This model, with its cards.")
+    title: str = Field(description="Its display name, from its card.", examples=["Digit recogniser 1.0.0"])
+    licence: str | None = Field(description="The licence of the newest version's weights.")
+    versions: list[ModelVersion] = Field(description="The versions that workflows use, newest first.")
+    url: str = Field(description="Address of this model, with its cards.")
 
 
 class ModelList(BaseModel):
@@ -65,8 +65,8 @@ class ModelResource(BaseModel):
     """A model with the cards of its versions in use."""
 
     name: str = Field(description="The model's name.", examples=["bms_flair_abnormality_segmentation"])
-    versions: list[ModelVersionInFull] = Field(description="The versions that workflows use, the newest first.")
-    url: str = Field(description="This model.")
+    versions: list[ModelVersionInFull] = Field(description="The versions that workflows use, newest first.")
+    url: str = Field(description="Address of this model.")
 
 
 def model_version(models: ModelDirectory, name: str, version: str) -> ModelVersionInFull:

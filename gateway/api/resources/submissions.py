@@ -1,6 +1,6 @@
-"""The resources of v2, as OpenAPI describes them, and how a stored submission becomes one. Pure.
+"""The resources of submissions: their schemas, and how they are built from stored submissions. Pure.
 
-Addresses are paths: they hold behind any proxy. Times are RFC 3339 in UTC.
+Addresses are paths, which stay valid behind any proxy. Times are RFC 3339 in UTC.
 """
 
 from __future__ import annotations
@@ -18,71 +18,71 @@ from gateway.submissions.results import artifact_name
 
 
 class StepResource(BaseModel):
-    """One call of a model in the workflow, as far as it has come."""
+    """A step of the submission's workflow, which calls one model."""
 
-    name: str = Field(description="What the workflow calls the step.", examples=["classification"])
+    name: str = Field(description="The step's name in the workflow.", examples=["classification"])
     model: ModelRef = Field(description="The model that it calls.")
-    state: StepState = Field(description="How far it has come.")
-    tries: int = Field(description="Calls made so far, failed ones included.", examples=[1])
+    state: StepState = Field(description="The step's state.")
+    tries: int = Field(description="How many calls were made so far, including failed ones.", examples=[1])
 
 
 class ArtifactResource(BaseModel):
-    """A picture that a step made."""
+    """An image that a step made."""
 
-    name: str = Field(description="Its name, which no other of this submission has.", examples=["mask.png"])
-    media_type: str = Field(description="What kind of file it is.", examples=["image/png"])
-    bytes: int = Field(description="Its length.", examples=[1874])
-    url: str = Field(description="Where to get it.")
+    name: str = Field(description="Its name, unique within the submission.", examples=["mask.png"])
+    media_type: str = Field(description="Its media type.", examples=["image/png"])
+    bytes: int = Field(description="The file's length.", examples=[1874])
+    url: str = Field(description="Address of the file.")
 
 
 class QueuePosition(BaseModel):
-    """Where a queued submission stands. An estimate: several orchestrators take from one queue."""
+    """A queued submission's position. It is an estimate, because several orchestrators consume one queue."""
 
-    position: int = Field(description="About how many of its workflow are taken before it.")
+    position: int = Field(description="About how many submissions of its workflow are ahead of it.")
     estimated_seconds: float | None = Field(
-        description="About how long until it is taken, at the pace of late; null when nothing moved of late."
+        description="About how long until it starts, at the recent rate; null when none was started recently."
     )
 
 
 class Urls(BaseModel):
-    """What can be asked about a submission, and done with it."""
+    """Addresses of the submission's operations and related resources."""
 
     self: str = Field(description="GET: this resource. DELETE: delete it, with its images.")
-    cancel: str = Field(description="POST: let it not go on.")
-    retry: str = Field(description="POST: let a failed one go on from where it came to.")
-    events: str = Field(description="GET: its moves, as server-sent events.")
-    input: str = Field(description="GET: the image that was sent in.")
-    artifacts: str = Field(description="GET: the pictures that its steps made.")
+    cancel: str = Field(description="POST: cancel it.")
+    retry: str = Field(description="POST: run it again after it failed or was canceled; steps that succeeded stay.")
+    events: str = Field(description="GET: its state changes, as server-sent events.")
+    input: str = Field(description="GET: the submitted image.")
+    artifacts: str = Field(description="GET: the images that its steps made.")
     record: str = Field(description="GET: what ran, what was skipped, and why.")
     webhook: str = Field(description="GET: the deliveries of its webhook.")
 
 
 class SubmissionResource(BaseModel):
-    """One image on its way through one version of a workflow."""
+    """One image, processed by one version of a workflow."""
 
     id: str = Field(description="A version 4 UUID.", examples=["0b0f8a4e-6c5e-4b43-9d7a-6a4f2b6b3f4e"])
-    workflow: WorkflowRef = Field(description="The version of the workflow that it goes through.")
-    state: SubmissionState = Field(description="Where it stands.")
+    workflow: WorkflowRef = Field(description="The version of the workflow that processes it.")
+    state: SubmissionState = Field(description="The submission's state.")
     reason: str | None = Field(description="Why it waits, or why it failed.")
     created_at: datetime = Field(description="When it was accepted.")
-    started_at: datetime | None = Field(description="When an orchestrator took it first.")
+    started_at: datetime | None = Field(description="When an orchestrator first claimed it.")
     ended_at: datetime | None = Field(description="When it became final.")
-    not_before: datetime | None = Field(description="When a submission that was set aside is tried again.")
-    expires_at: datetime | None = Field(description="When it is deleted, with its images; null is never.")
-    input: InputInfo = Field(description="The image that was sent in.")
-    metadata: dict[str, str] = Field(description="The texts that were sent with it.", examples=[{"patient": "17"}])
+    not_before: datetime | None = Field(description="When a deferred submission is tried again.")
+    expires_at: datetime | None = Field(description="When it is deleted, with its images; null means never.")
+    input: InputInfo = Field(description="The submitted image.")
+    metadata: dict[str, str] = Field(description="The client's own texts, by name.", examples=[{"patient": "17"}])
     steps: list[StepResource] = Field(description="Its workflow's steps, in the order of the workflow's file.")
     result: dict[str, Any] | None = Field(
-        description="The workflow's output once it has succeeded; of a picture, its artifact's name and url.",
+        description="The workflow's output once it has succeeded; an image appears as its artifact's name and url.",
         examples=[{"label": "no_abnormality", "score": 0.987}],
     )
-    artifacts: list[ArtifactResource] = Field(description="The pictures that its steps made.")
-    queue: QueuePosition | None = Field(description="While it is queued.")
-    urls: Urls = Field(description="Where to go on from here.")
+    artifacts: list[ArtifactResource] = Field(description="The images that its steps made.")
+    queue: QueuePosition | None = Field(description="Its position in the queue; null unless it is queued.")
+    urls: Urls = Field(description="Addresses of its operations and related resources.")
 
 
 def position(submission: Submission, backlog: Backlog, now: datetime) -> QueuePosition:
-    """Estimate from how many stood before it when it came, and how many a second were taken since."""
+    """Estimate the position from the queue's depth when it was queued and the recent drain rate."""
     age = max(0.0, (now - submission.asked_at).total_seconds())
     depth = max(0, min(round(submission.queue_depth_at_submit - age * backlog.drained_per_second), backlog.waiting))
     seconds = depth / backlog.drained_per_second if backlog.drained_per_second > 0 else None
@@ -137,9 +137,9 @@ def resource(submission: Submission, backlog: Backlog, now: datetime) -> Submiss
 def _result(submission: Submission) -> dict[str, Any] | None:
     if submission.result is None:
         return None
-    shown: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, value in submission.result.items():
         artifact = artifact_name(value)
         url = artifact and submission_url(submission.id, "artifacts", artifact)
-        shown[name] = value if artifact is None else {"artifact": artifact, "url": url}
-    return shown
+        result[name] = value if artifact is None else {"artifact": artifact, "url": url}
+    return result

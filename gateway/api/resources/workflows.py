@@ -1,4 +1,4 @@
-"""The catalogue's workflows, as OpenAPI describes them, and how a workflow becomes a resource. Pure."""
+"""The resources of the catalogue's workflows: their schemas, and how they are built. Pure."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from gateway.images.validation import MAX_SIDE, Limits
 
 NAME = Field(description="The workflow's name.", examples=["workflow_001"])
 VERSION = Field(description="A published version, which never changes.", examples=["v1.0.0"])
-DIGEST = Field(description="SHA-256 of its file.", examples=["sha256:" + "0" * 64])
+DIGEST = Field(description="SHA-256 of the version's file.", examples=["sha256:" + "0" * 64])
 
 
 class StepNode(BaseModel):
     """One call of a model. Steps that do not wait for each other run at the same time."""
 
-    name: str = Field(description="What expressions call the step.", examples=["segmentation"])
-    model: ModelRef = Field(description="The model and the exact version that is called.")
-    model_url: str = Field(description="Where the catalogue tells of the model.")
+    name: str = Field(description="The step's name, which expressions use.", examples=["segmentation"])
+    model: ModelRef = Field(description="The model that it calls, with the exact version.")
+    model_url: str = Field(description="Address of the model in the catalogue.")
     when: str | None = Field(
-        description="Its gate, a CEL expression: the step is skipped where it is false; null is always run.",
+        description="Its gate, a CEL expression: the step is skipped when it is false; null means that it always runs.",
         examples=["classification.label == 'abnormality'"],
     )
-    after: list[str] = Field(description="Steps that it waits for without reading them.")
+    after: list[str] = Field(description="Steps that it waits for without reading their outputs.")
     needs: list[str] = Field(
         description="All steps that it waits for: those of `after`, and those that its gate reads.",
         examples=[["classification"]],
@@ -34,9 +34,9 @@ class StepNode(BaseModel):
 
 
 class Graph(BaseModel):
-    """What runs, in which order, and what comes out."""
+    """The steps, their dependencies, and the output."""
 
-    steps: list[StepNode] = Field(description="In the order of the workflow's file.")
+    steps: list[StepNode] = Field(description="The steps, in the order of the workflow's file.")
     output: dict[str, str] = Field(
         description="The result's fields, each a CEL expression over the steps' answers.",
         examples=[{"label": "classification.label", "image": "segmentation.mask"}],
@@ -44,10 +44,12 @@ class Graph(BaseModel):
 
 
 class InputLimits(BaseModel):
-    """Which images are accepted."""
+    """Which images the workflow accepts."""
 
-    kind: str = Field(description="What is sent in.", examples=["image"])
-    formats: list[str] = Field(description="File formats, told by content and not by name.", examples=[["png", "jpeg"]])
+    kind: str = Field(description="The kind of input.", examples=["image"])
+    formats: list[str] = Field(
+        description="File formats, recognised by content, not by file name.", examples=[["png", "jpeg"]]
+    )
     media_types: list[str] = Field(description="Their media types.", examples=[["image/png", "image/jpeg"]])
     max_bytes: int = Field(description="Largest file.", examples=[10485760])
     max_pixels: int = Field(description="Largest image, width times height.", examples=[40000000])
@@ -59,19 +61,19 @@ class VersionSummary(BaseModel):
 
     version: str = VERSION
     digest: str = DIGEST
-    url: str = Field(description="The whole version, with its graph.")
+    url: str = Field(description="Address of the full version, with its graph.")
 
 
 class WorkflowSummary(BaseModel):
-    """A workflow with its versions and what its aliases mean."""
+    """A workflow with its versions and aliases."""
 
     name: str = NAME
     title: str = Field(description="What its stable version does.", examples=["FLAIR abnormality in brain MRI"])
     aliases: dict[str, str] = Field(
-        description="Version by alias. `stable` is meant where no version is named.", examples=[{"stable": "v1.0.0"}]
+        description="Version by alias. Without a version, a request means `stable`.", examples=[{"stable": "v1.0.0"}]
     )
-    versions: list[VersionSummary] = Field(description="All published versions, the newest first.")
-    url: str = Field(description="This workflow.")
+    versions: list[VersionSummary] = Field(description="All published versions, newest first.")
+    url: str = Field(description="Address of this workflow.")
 
 
 class WorkflowList(BaseModel):
@@ -81,16 +83,16 @@ class WorkflowList(BaseModel):
 
 
 class WorkflowVersion(BaseModel):
-    """One published version of a workflow: its graph, and which images it takes."""
+    """One published version of a workflow: its graph, and which images it accepts."""
 
     name: str = NAME
     version: str = VERSION
     title: str = Field(description="What it does.", examples=["FLAIR abnormality in brain MRI"])
     digest: str = DIGEST
-    aliases: list[str] = Field(description="The aliases that mean this version now.", examples=[["stable"]])
-    input: InputLimits = Field(description="Which images it takes.")
-    graph: Graph = Field(description="What it does with them.")
-    url: str = Field(description="This version.")
+    aliases: list[str] = Field(description="The aliases that point to this version now.", examples=[["stable"]])
+    input: InputLimits = Field(description="Which images it accepts.")
+    graph: Graph = Field(description="Its steps and its output.")
+    url: str = Field(description="Address of this version.")
 
 
 def workflow_summary(catalogue: Catalogue, name: str) -> WorkflowSummary:

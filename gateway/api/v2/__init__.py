@@ -1,4 +1,4 @@
-"""The calls of API v2, one file a topic: a file with a function ``blueprint`` is an endpoint, and is found here."""
+"""The endpoints of API v2, one module for each topic. Every module here defines a function ``blueprint``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from gateway.api.application import Application
 
 
 def blueprints(application: Application) -> Iterator[APIBlueprint]:
-    """Yield the blueprint of every endpoint in this folder."""
+    """Yield the blueprint of every module in this package."""
     for module in pkgutil.iter_modules(__path__):
         yield importlib.import_module(f"{__name__}.{module.name}").blueprint(application)

@@ -1,4 +1,4 @@
-"""All submissions that match, as one stream."""
+"""Exports all matching submissions as one stream."""
 
 from __future__ import annotations
 
@@ -16,23 +16,32 @@ from gateway.api.requests.filters import FilterQuery
 from gateway.api.requests.paths import SUBMISSIONS
 from gateway.api.resources.addresses import PREFIX
 from gateway.api.responses import submission_resource
-from gateway.submissions.export import BATCH, MOST_AT_A_TIME, Format, Slots, header, in_chunks, result_fields, row
+from gateway.submissions.export import (
+    BATCH,
+    MAX_CONCURRENT_EXPORTS,
+    Format,
+    Slots,
+    header,
+    in_chunks,
+    result_fields,
+    row,
+)
 
 log = structlog.get_logger()
 
 MEDIA_TYPES = {Format.NDJSON: "application/x-ndjson", Format.CSV: "text/csv; charset=utf-8; header=present"}
-BUSY = f"{MOST_AT_A_TIME} exports run already, as many as may at a time. Come back when one has ended."
+BUSY = f"{MAX_CONCURRENT_EXPORTS} exports are running, which is the limit. Try again when one has ended."
 
 
 class ExportQuery(FilterQuery):
-    format: Format = Field(default=Format.NDJSON, description="NDJSON holds each resource whole, CSV a row for it.")
+    format: Format = Field(default=Format.NDJSON, description="NDJSON has a full resource per line, CSV a row.")
 
 
 def blueprint(application: Application) -> APIBlueprint:
     lookup, listing = application.submissions.lookup, application.submissions.listing
     catalogue = application.catalogue.workflows
     v2 = APIBlueprint("v2_exports", __name__, url_prefix=PREFIX, abp_tags=[SUBMISSIONS])
-    slots = Slots(MOST_AT_A_TIME, BUSY)
+    slots = Slots(MAX_CONCURRENT_EXPORTS, BUSY)
 
     @v2.get(
         "/export",
@@ -49,16 +58,16 @@ def blueprint(application: Application) -> APIBlueprint:
     def export(query: ExportQuery) -> Response:
         """All submissions that match the filters, newest first, streamed.
 
-        An answer that ends without its last chunk is not whole: the connection breaks, never the form. CSV has a column
-        for each output of the published workflows (`result.label`); what a result holds besides stands as JSON in
-        `result.other`. A text that a spreadsheet would compute begins with an apostrophe there.
+        If an error interrupts the export, the connection closes before the last chunk: such a response is incomplete.
+        CSV has a column for each output of the published workflows (`result.label`); other fields of a result are JSON
+        in `result.other`. In CSV, a text that a spreadsheet would treat as a formula gets an apostrophe in front.
         """
         filters = query.filters()
         slot = slots.acquire()
         found = listing.all(filters, BATCH)
         lines = _csv(found, result_fields(catalogue, query.workflow)) if query.format is Format.CSV else _ndjson(found)
         response = Response(in_chunks(lines), mimetype=MEDIA_TYPES[query.format].split(";")[0])
-        response.call_on_close(slot.release)  # at its end, and when the client hangs up
+        response.call_on_close(slot.release)  # at its end, and when the client disconnects
         response.headers["Content-Type"] = MEDIA_TYPES[query.format]
         response.headers["Content-Disposition"] = f'attachment; filename="submissions.{query.format}"'
         response.headers["Cache-Control"] = "no-store"

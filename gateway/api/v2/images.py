@@ -1,4 +1,4 @@
-"""The pictures of a submission: its input, what its steps made, and the mask drawn over the input."""
+"""The images of a submission: its input, those that its steps made, and the mask drawn over the input."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ class ArtifactPath(SubmissionPath):
 
 
 class ArtifactItem(BaseModel):
-    """A picture that can be had."""
+    """An image of the submission."""
 
-    name: str = Field(description="Its name, which no other of this submission has.", examples=["overlay.png"])
-    media_type: str = Field(description="What kind of file it is.", examples=["image/png"])
-    bytes: int | None = Field(description="Null for what is drawn when it is asked for.")
-    url: str = Field(description="Where to get it.")
+    name: str = Field(description="Its name, unique within the submission.", examples=["overlay.png"])
+    media_type: str = Field(description="Its media type.", examples=["image/png"])
+    bytes: int | None = Field(description="The file's length; null for an image that is drawn on request.")
+    url: str = Field(description="Address of the file.")
 
 
 class ArtifactList(BaseModel):
-    """The pictures of a submission."""
+    """The images of a submission."""
 
-    items: list[ArtifactItem] = Field(description="The pictures.")
+    items: list[ArtifactItem] = Field(description="The images.")
 
 
 class Pictures:
-    """Reads pictures, and answers with one or a part of it, or with nothing when the client has it."""
+    """Reads images, and returns one, a range of it, or 304 when the client's copy is current."""
 
     def __init__(self, store: ImageStore, clock: Clock) -> None:
         self._store = store
@@ -61,7 +61,7 @@ class Pictures:
     def read(self, submission: Submission, name: str) -> StoredImage:
         picture = self._store.image(submission.id, name)
         if picture is None:
-            raise StoreUnavailable(f"The picture {name} of {submission.id} is not stored.")
+            raise StoreUnavailable(f"The image {name} of {submission.id} is not stored.")
         return picture
 
     def answer(
@@ -82,7 +82,7 @@ class Pictures:
                 left = min(left, submission.expires_at - self._clock.now())
             response.headers["Cache-Control"] = f"private, max-age={max(0, int(left.total_seconds()))}, immutable"
         asked = parse_range_header(request.headers.get("Range"))
-        # Several ranges at once, or a unit of somebody's own: the whole is a right answer to both.
+        # For several ranges, or an unknown unit, the full image is a valid response (RFC 9110, 14.2).
         single = request.method == "GET" and asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
         response.make_conditional(request, accept_ranges=single, complete_length=len(data) if single else None)
         response.headers["Accept-Ranges"] = "bytes"
@@ -97,9 +97,9 @@ def blueprint(application: Application) -> APIBlueprint:
     drawing = Slots(DRAWN_AT_ONCE, BUSY, retry_after_seconds=2)
     content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", "image/jpeg")}
     responses = {
-        "200": {"description": "The picture.", "content": content},
-        "206": {"description": "The part of it that was asked for.", "content": content},
-        "304": {"description": "You have it already."},
+        "200": {"description": "The image.", "content": content},
+        "206": {"description": "The requested range of the image.", "content": content},
+        "304": {"description": "Your copy is current."},
         **described(404, 410, 416, 503),
     }
 
@@ -110,7 +110,7 @@ def blueprint(application: Application) -> APIBlueprint:
         responses=responses,
     )
     def input_image(path: SubmissionPath) -> Response:
-        """The image as it was sent, byte for byte. Its ETag is its SHA-256."""
+        """Return the image as it was sent, byte for byte. Its ETag is its SHA-256."""
         submission = lookup.find(path.submission_id)
         picture = pictures.read(submission, INPUT_NAME)
         name = download_name(submission.input.file_name, submission.id, picture.media_type)
@@ -118,12 +118,12 @@ def blueprint(application: Application) -> APIBlueprint:
 
     @v2.get(
         "/submissions/<submission_id>/artifacts",
-        summary="List a submission's pictures",
+        summary="List a submission's images",
         operation_id="list_artifacts",
         responses={"200": ArtifactList, **described(404, 410, 503)},
     )
     def artifact_list(path: SubmissionPath) -> Response:
-        """The pictures that its steps made so far, and `overlay.png` once there is a mask to draw."""
+        """Return the images that its steps have made so far, and `overlay.png` once there is a mask to draw."""
         submission = lookup.find(path.submission_id)
         items = [
             ArtifactItem(
@@ -141,7 +141,7 @@ def blueprint(application: Application) -> APIBlueprint:
 
     @v2.get(
         "/submissions/<submission_id>/artifacts/<name>",
-        summary="Get a picture",
+        summary="Get an image",
         operation_id="get_artifact",
         responses=responses,
     )
@@ -165,7 +165,7 @@ def blueprint(application: Application) -> APIBlueprint:
         named = stored_artifact(submission, path.name)
         if named is None:
             raise UnknownArtifact(
-                f"This submission has no picture {path.name[:64]!r}. {submission_url(submission.id, 'artifacts')} "
+                f"This submission has no image {path.name[:64]!r}. {submission_url(submission.id, 'artifacts')} "
                 "lists those that it has."
             )
         picture = pictures.read(submission, named.name)

@@ -1,4 +1,4 @@
-"""Cancel, run again, delete."""
+"""Cancel, retry and delete submissions."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def blueprint(application: Application) -> APIBlueprint:
         responses={"200": headed(SubmissionResource, "It is canceled.", ETag=ETAG), **described(404, 409, 410, 503)},
     )
     def cancel(path: SubmissionPath) -> Response:
-        """End a submission that is queued or running. A model that answers after this is not heard any more.
+        """Cancel a queued or running submission. Model answers that arrive later are discarded.
 
-        Canceling what is canceled already changes nothing.
+        Canceling a canceled submission changes nothing.
         """
         return submission_response(lookup, lifecycle.cancel(lookup.find(path.submission_id)))
 
     @v2.post(
         "/submissions/<submission_id>/retry",
-        summary="Run what failed again",
+        summary="Retry a submission",
         operation_id="retry_submission",
         responses={
             "202": headed(
@@ -43,7 +43,7 @@ def blueprint(application: Application) -> APIBlueprint:
         },
     )
     def retry(path: SubmissionPath) -> Response:
-        """Queue a failed or canceled submission again. Steps that succeeded keep their outcome; others are called."""
+        """Queue a failed or canceled submission again. Steps that succeeded or were skipped do not run again."""
         submission = lifecycle.retry(lookup.find(path.submission_id))
         response = submission_response(lookup, submission, 202)
         response.headers["Location"] = submission_url(submission.id)
@@ -57,7 +57,7 @@ def blueprint(application: Application) -> APIBlueprint:
         responses={"204": None, **described(404, 409, 410, 503)},
     )
     def delete(path: SubmissionPath) -> Response:
-        """Delete a submission with its images, in any state; one that is under way is canceled first."""
+        """Delete a submission with its images, in any state. One that has not ended is canceled first."""
         lifecycle.delete(lookup.find(path.submission_id))
         return Response(status=204)
 

@@ -12,7 +12,7 @@ from gateway.api.resources.addresses import PREFIX
 from gateway.api.resources.models import ModelList, ModelResource, model_resource, model_summary
 from gateway.api.responses import tagged
 
-MODELS = Tag(name="Models", description="Which models the workflows call, and what is known of each.")
+MODELS = Tag(name="Models", description="The models that the workflows call, with their versions, cards and servers.")
 
 
 class ModelPath(BaseModel):
@@ -25,17 +25,17 @@ def blueprint(application: Application) -> APIBlueprint:
 
     @v2.get("/models", summary="List the models", operation_id="list_models", responses={"200": ModelList, "304": None})
     def listing() -> Response:
-        """Every model that a workflow uses, with its versions in use, licence, weights and server."""
+        """Return every model that a workflow uses, with its versions in use, licence, weights and server."""
         return tagged(ModelList(items=[model_summary(models, name) for name in models.names]))
 
     @v2.get(
         "/models/<name>",
-        summary="Look at a model",
+        summary="Get a model",
         operation_id="get_model",
         responses={"200": ModelResource, "304": None, **described(404)},
     )
     def show(path: ModelPath) -> Response:
-        """Its versions in use, each with its card: what it is for, how good it is, and where its limits are."""
+        """Return its versions in use, each with its card: intended use, quality and limits."""
         return tagged(model_resource(models, path.name))
 
     return v2

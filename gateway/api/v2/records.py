@@ -1,4 +1,4 @@
-"""What became of a submission, and why."""
+"""The record of a submission: its outcome and the reasons for it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def blueprint(application: Application) -> APIBlueprint:
         responses={"200": Record, **described(404, 410, 503)},
     )
     def submission_record(path: SubmissionPath) -> Response:
-        """What ran, with every attempt, its server and its times; what was skipped, with the gate that decided and the
-        values that it saw; the digest of the workflow that was followed; and all events.
+        """Return what ran, with the latest attempts, their servers and times; what was skipped, with the gate that
+        decided and the values that it read; the digest of the workflow; and the latest events.
         """
         response = Response(record(lookup.find(path.submission_id)).model_dump_json(), mimetype="application/json")
         response.headers["Cache-Control"] = "private, no-cache"

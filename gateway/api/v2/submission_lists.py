@@ -19,7 +19,7 @@ from gateway.api.resources.submissions import SubmissionResource
 from gateway.api.responses import submission_resource
 
 DEFAULT_LIMIT = 50
-MOST = 200
+MAX_LIMIT = 200
 
 
 def _number(value: object) -> object:
@@ -32,11 +32,11 @@ class ListQuery(FilterQuery):
     cursor: str | None = Field(
         default=None,
         max_length=256,
-        description="Where to go on: the `next` of the page before, as it is.",
+        description="Where the page begins: the `next` of the previous page, unchanged.",
         json_schema_extra={"format": "cursor"},
     )
     limit: Annotated[int, BeforeValidator(_number)] = Field(
-        default=DEFAULT_LIMIT, ge=1, le=MOST, description="How many a page holds at most."
+        default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="The most submissions on a page."
     )
 
 
@@ -45,8 +45,8 @@ class SubmissionList(BaseModel):
 
     items: list[SubmissionResource] = Field(description="The submissions.")
     next: str | None = Field(
-        description="The cursor of the next page. A page may be short, even empty, and yet not the last: only null "
-        "says that there is nothing more."
+        description="The cursor of the next page; null on the last page. A page that is not the last may be short, or "
+        "even empty."
     )
 
 
@@ -61,11 +61,11 @@ def blueprint(application: Application) -> APIBlueprint:
         responses={"200": SubmissionList, **described(400, 503)},
     )
     def submission_list(query: ListQuery) -> Response:
-        """Submissions, the newest first, a page at a time; `Link: rel="next"` leads to the next.
+        """Return one page of submissions, newest first; `Link: rel="next"` is the address of the next page.
 
-        Filters combine. `metadata.<name>=<value>` lists those that were sent with that text. What is added while you
-        page never moves what you have not seen yet. A request looks at some 2,000 submissions at most: where few match,
-        its page is short, and its `next` goes on.
+        Filters combine. `metadata.<name>=<value>` matches submissions with that metadata. Submissions that arrive
+        while you read pages never shift the pages that follow. A request examines some 2,000 submissions at most: if
+        few of them match, the page is short, and `next` continues the search.
         """
         page = listing.page(query.filters(), query.cursor, query.limit)
         body = SubmissionList(items=[submission_resource(lookup, each) for each in page.items], next=page.next)

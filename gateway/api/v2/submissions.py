@@ -1,4 +1,4 @@
-"""Submit, and look at one submission."""
+"""Create a submission, and get one."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SUBMIT_BODY = {
     "content": {"multipart/form-data": reference(MultipartSubmission), "application/json": reference(JsonSubmission)},
 }
 APPLIED = {
-    "description": "`wait=N`, where the request preferred to wait and could.",
+    "description": "`wait=N`, if the request asked to wait and the gateway did.",
     "schema": {"type": "string"},
     "required": False,
 }
 REPLAYED = {
-    "description": "`true`: the submission was made by an earlier request with this Idempotency-Key.",
+    "description": "`true`: an earlier request with this Idempotency-Key created the submission.",
     "schema": {"type": "string", "const": "true"},
     "required": False,
 }
@@ -39,8 +39,8 @@ def blueprint(application: Application) -> APIBlueprint:
     submit_request = SubmitRequest(submissions.acceptance, submissions.idempotency, application.catalogue.workflows)
 
     def answer_after_wait(submission: Submission, unfinished: int) -> Response:
-        """Return the submission after the wait that the request prefers; ``unfinished``: the status of one that is not
-        final then."""
+        """Wait as long as the request prefers, and return the submission, with the status ``unfinished`` if it is not
+        final by then."""
         seconds = wait_seconds(request.headers.get("Prefer", ""))
         waited = None if seconds is None else waiter.wait(submission, seconds, client_connected())
         found = waited or submission
@@ -56,7 +56,7 @@ def blueprint(application: Application) -> APIBlueprint:
         responses={
             "200": headed(
                 SubmissionResource,
-                "It is final: the request preferred to wait, and it ended in time.",
+                "The submission is final: the request asked to wait, and it ended in time.",
                 Location=LOCATION,
                 ETag=ETAG,
                 Preference_Applied=APPLIED,
@@ -64,7 +64,7 @@ def blueprint(application: Application) -> APIBlueprint:
             ),
             "202": headed(
                 SubmissionResource,
-                "It is stored, and worked on from now on.",
+                "The submission is stored and queued.",
                 Location=LOCATION,
                 ETag=ETAG,
                 Retry_After=RETRY_AFTER,
@@ -76,11 +76,11 @@ def blueprint(application: Application) -> APIBlueprint:
         openapi_extensions={"requestBody": SUBMIT_BODY},
     )
     def submit(header: SubmitHeaders) -> Response:
-        """Store the image and queue it. The answer comes when both are on disk; the work goes on after it.
+        """Store the image and queue the submission. The response comes once both are on disk, before the work is done.
 
-        With `Prefer: wait=N` it comes when the submission is final (200), or after N seconds as it then stands (202).
-        With an `Idempotency-Key` the same request may be sent again, for instance when no answer came: the answer is
-        then the submission that there is, with the header `Idempotency-Replayed: true`.
+        With `Prefer: wait=N` it comes when the submission is final (200), or after N seconds (202). With an
+        `Idempotency-Key` you may send the same request again, for instance when no response arrived: you then get the
+        existing submission, with the header `Idempotency-Replayed: true`.
         """
         accepted = submit_request.accept(header.idempotency_key)
         response = answer_after_wait(accepted.submission, 202)
@@ -93,18 +93,18 @@ def blueprint(application: Application) -> APIBlueprint:
 
     @v2.get(
         "/submissions/<submission_id>",
-        summary="Look at a submission",
+        summary="Get a submission",
         operation_id="get_submission",
         responses={
-            "200": headed(SubmissionResource, "The submission as it stands.", Preference_Applied=APPLIED),
+            "200": headed(SubmissionResource, "The submission in its current state.", Preference_Applied=APPLIED),
             "304": None,
             **described(404, 410, 503),
         },
     )
-    def show(path: SubmissionPath, header: WaitHeaders) -> Response:  # noqa: ARG001  # for its description; read above
-        """Return the submission as it stands, with its result once it has one.
+    def show(path: SubmissionPath, header: WaitHeaders) -> Response:  # noqa: ARG001  # answer_after_wait reads it
+        """Return the submission in its current state, with its result once it has one.
 
-        With `Prefer: wait=N` the answer comes when it is final, or after N seconds.
+        With `Prefer: wait=N` the response comes when it is final, or after N seconds.
         """
         return answer_after_wait(submissions.lookup.find(path.submission_id), 200)
 

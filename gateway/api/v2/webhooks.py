@@ -1,4 +1,4 @@
-"""What became of a submission's webhook, and once more if its receiver missed it."""
+"""Shows the deliveries of a submission's webhook, and sends it again on request."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from gateway.api.problems import described
 from gateway.api.requests.paths import SubmissionPath
 from gateway.api.resources.addresses import PREFIX, submission_url
 
-WEBHOOKS = Tag(name="Webhooks", description="Be told when a submission is final, instead of asking.")
+WEBHOOKS = Tag(name="Webhooks", description="Receive a request when a submission is final, instead of polling.")
 
 
 class DeliveryState(StrEnum):
-    """How far the telling has come."""
+    """The state of a webhook's delivery."""
 
     NONE = "none"
     WAITING = "waiting"
@@ -34,36 +34,36 @@ class AttemptResource(BaseModel):
     """One POST to the receiver."""
 
     id: str = Field(description="The event's id, as in the header webhook-id.")
-    started_at: datetime = Field(description="When it was begun.")
-    ended_at: datetime = Field(description="When it was over, with or without an answer.")
-    status: int | None = Field(description="What the receiver answered; null when it gave no answer.")
-    error: str | None = Field(description="What went wrong; null when the receiver took it.")
+    started_at: datetime = Field(description="When the attempt began.")
+    ended_at: datetime = Field(description="When the attempt ended, with or without a response.")
+    status: int | None = Field(description="The status of the receiver's response; null without a response.")
+    error: str | None = Field(description="What went wrong; null when the receiver accepted it.")
 
 
 class WebhookUrls(BaseModel):
-    """What can be asked about a webhook, and done with it."""
+    """Addresses of the webhook's operations and related resources."""
 
     self: str = Field(description="GET: this resource.")
-    submission: str = Field(description="GET: the submission that it tells of.")
-    replay: str | None = Field(description="POST there to have the event sent again; null until there is one.")
+    submission: str = Field(description="GET: the webhook's submission.")
+    replay: str | None = Field(description="POST: send the event again; null until there is an event.")
 
 
 class WebhookResource(BaseModel):
-    """Who is told of the submission's end, and what became of it."""
+    """The webhook of a submission, and the state of its delivery."""
 
     url: str | None = Field(
-        description="Where the event goes; null when none was named.", examples=["https://example.com/hooks/showcase"]
+        description="The receiver's URL; null without a webhook.", examples=["https://example.com/hooks/showcase"]
     )
     state: DeliveryState = Field(
-        description="none: no webhook was named; waiting: the submission is not final yet; due: to be sent, at due_at; "
-        "sent: the receiver took it; "
-        "given_up: it answered 410, or every attempt of the schedule failed."
+        description="none: the submission has no webhook; waiting: the submission is not final yet; due: the event "
+        "will be sent at due_at; sent: the receiver accepted it; given_up: the receiver answered 410, or every attempt "
+        "of the schedule failed."
     )
     id: str | None = Field(description="The event's id; null until the submission is final.")
     due_at: datetime | None = Field(description="When it is sent next.")
-    sent_at: datetime | None = Field(description="When the receiver took it.")
-    attempts: list[AttemptResource] = Field(description="The latest 20, oldest first.")
-    urls: WebhookUrls = Field(description="Where to go on from here.")
+    sent_at: datetime | None = Field(description="When the receiver accepted it.")
+    attempts: list[AttemptResource] = Field(description="The latest 20 attempts, oldest first.")
+    urls: WebhookUrls = Field(description="Addresses of its operations and related resources.")
 
 
 class DeliveryPath(SubmissionPath):
@@ -103,12 +103,12 @@ def blueprint(application: Application) -> APIBlueprint:
 
     @v2.get(
         "/submissions/<submission_id>/webhook",
-        summary="See what became of a submission's webhook",
+        summary="Get a submission's webhook",
         operation_id="get_webhook",
         responses={"200": WebhookResource, **described(404, 410, 503)},
     )
     def show(path: SubmissionPath) -> Response:
-        """Return where the event goes, whether it is sent, and the attempts so far."""
+        """Return the receiver's URL, whether the event was sent, and the latest attempts."""
         return answer(lookup.find(path.submission_id), 200)
 
     @v2.post(
@@ -118,18 +118,18 @@ def blueprint(application: Application) -> APIBlueprint:
         responses={"202": WebhookResource, **described(404, 409, 410, 503)},
     )
     def replay(path: DeliveryPath) -> Response:
-        """Send the event now, with the id that it had, and on the whole schedule again should that fail."""
+        """Send the event now, with the same id. If that fails, the whole schedule of retries begins again."""
         submission = lookup.find(path.submission_id)
         if submission.webhook is None:
-            raise UnknownWebhook("The submission names no webhook. One is named when an image is submitted.")
+            raise UnknownWebhook("The submission has no webhook. Name one when you submit an image.")
         if not submission.state.terminal:
-            raise IllegalMove(f"The submission is {submission.state}: its webhook is sent once it is final.")
+            raise IllegalMove(f"The submission is {submission.state}; its webhook is sent when it is final.")
         if path.delivery_id != event_id(submission):
             raise UnknownWebhook(
                 f"The submission has no event {path.delivery_id[:64]!r}; its latest is {event_id(submission)!r}."
             )
         if not replays.replay(submission):
-            raise IllegalMove("The submission has changed meanwhile. Look at it, and try again.")
+            raise IllegalMove("The submission has changed in the meantime. Get it again, and retry.")
         return answer(lookup.find(path.submission_id), 202)
 
     return v2

@@ -1,4 +1,4 @@
-"""The catalogue's workflows: which there are, their versions, aliases and graphs."""
+"""The catalogue's workflows, with their versions, aliases and graphs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gateway.api.resources.workflows import (
 )
 from gateway.api.responses import tagged
 
-WORKFLOWS = Tag(name="Workflows", description="Which workflows there are, and what each of their steps does.")
+WORKFLOWS = Tag(name="Workflows", description="The published workflows, with their versions, aliases and graphs.")
 
 
 class WorkflowPath(BaseModel):
@@ -40,27 +40,27 @@ def blueprint(application: Application) -> APIBlueprint:
         responses={"200": WorkflowList, "304": None},
     )
     def listing() -> Response:
-        """Every workflow with its versions and aliases."""
+        """Return every workflow with its versions and aliases."""
         return tagged(WorkflowList(items=[workflow_summary(catalogue, name) for name in catalogue.names]))
 
     @v2.get(
         "/workflows/<name>",
-        summary="Look at a workflow",
+        summary="Get a workflow",
         operation_id="get_workflow",
         responses={"200": WorkflowSummary, "304": None, **described(404)},
     )
     def show(path: WorkflowPath) -> Response:
-        """Its versions, the newest first, and what its aliases mean now."""
+        """Return its versions, newest first, and the versions that its aliases point to."""
         return tagged(workflow_summary(catalogue, path.name))
 
     @v2.get(
         "/workflows/<name>/<version>",
-        summary="Look at a version of a workflow",
+        summary="Get a version of a workflow",
         operation_id="get_workflow_version",
         responses={"200": WorkflowVersion, "304": None, **described(404)},
     )
     def show_version(path: WorkflowVersionPath) -> Response:
-        """Its graph (steps with the models that they pin, gates, what waits for what) and the images that it takes."""
+        """Return its graph (steps with their pinned models, gates and dependencies) and the images that it accepts."""
         return tagged(workflow_version(catalogue, catalogue.find(path.name, path.version), limits))
 
     return v2

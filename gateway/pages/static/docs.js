@@ -1,6 +1,6 @@
 "use strict";
 
-// Swagger UI over our own document. Nothing is asked of anybody else: its online validator is switched off.
+// Swagger UI over this gateway's document. It contacts no other server: its online validator is off.
 const place = document.getElementById("api");
 
 window.ui = SwaggerUIBundle({

@@ -14,7 +14,7 @@ from http.client import HTTPConnection
 import pytest
 from flask import Flask
 
-from gateway.submissions.export import MOST_AT_A_TIME
+from gateway.submissions.export import MAX_CONCURRENT_EXPORTS
 from gateway.working import WorkLimit
 from tests.support.factories import GATED, NOW, make_submission, make_workflow, png
 from tests.support.fakes import MemoryStore
@@ -81,7 +81,7 @@ def test_a_client_that_leaves_in_the_middle_of_an_export_frees_its_place(port: i
             make_submission(make_workflow(GATED), created_at=NOW - timedelta(seconds=age), reason=reason), png(8, 8)
         )
     request = b"GET /api/v2/export HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    begun = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(MOST_AT_A_TIME)]
+    begun = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(MAX_CONCURRENT_EXPORTS)]
     for each in begun:
         each.sendall(request)
         assert each.recv(1000).startswith(b"HTTP/1.1 200 ")
@@ -140,7 +140,7 @@ def test_connections_beyond_the_limit_are_refused_with_a_retry_after(app: Flask)
 
 
 def test_a_busy_gateway_says_so(app: Flask) -> None:
-    work = WorkLimit(1, patience_seconds=0.1)
+    work = WorkLimit(1, max_wait_seconds=0.1)
     with serving(app, work) as port, work.working():
         answered, headers, body = talk(port, b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert (answered, headers["Retry-After"]) == (503, "2")

@@ -11,13 +11,13 @@ from contextlib import closing
 import pytest
 
 from gateway import sockets
-from gateway.sockets import GuardedListener, GuardedSocket, Patience, Transfer, connections_within
+from gateway.sockets import GuardedListener, GuardedSocket, StallBudget, Transfer, connections_within
 
-PATIENCE = Patience(seconds=10, bytes_per_second=100)
+BUDGET = StallBudget(seconds=10, bytes_per_second=100)
 
 
 def test_a_message_may_wait_for_its_seconds_and_earns_more_as_bytes_move() -> None:
-    transfer = Transfer(PATIENCE)
+    transfer = Transfer(BUDGET)
     assert transfer.left() == 10
     transfer.moved(0, 4)
     assert transfer.left() == 6
@@ -29,7 +29,7 @@ def test_a_message_may_wait_for_its_seconds_and_earns_more_as_bytes_move() -> No
 
 
 def test_what_moved_fast_earns_no_longer_a_pause_than_at_first() -> None:
-    transfer = Transfer(PATIENCE)
+    transfer = Transfer(BUDGET)
     transfer.moved(10**9, 0.1)
     assert transfer.left() == 10
     transfer.moved(0, 10)
@@ -39,7 +39,7 @@ def test_what_moved_fast_earns_no_longer_a_pause_than_at_first() -> None:
 
 @pytest.fixture
 def listener() -> Iterator[GuardedListener]:
-    made = GuardedListener(socket.create_server(("127.0.0.1", 0)), Patience(0.2, 1000), 0.2, limit=2)
+    made = GuardedListener(socket.create_server(("127.0.0.1", 0)), StallBudget(0.2, 1000), 0.2, limit=2)
     with closing(made):
         made.settimeout(10)
         yield made
@@ -66,7 +66,10 @@ def test_a_slow_client_is_cut_off_and_a_new_message_has_a_new_deadline(listener:
 
 def test_a_body_has_more_time_than_the_header_before_it() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
-    with closing(GuardedListener(listening, Patience(30, 1000), 0.2, limit=2)) as listener, connect(listener) as client:
+    with (
+        closing(GuardedListener(listening, StallBudget(30, 1000), 0.2, limit=2)) as listener,
+        connect(listener) as client,
+    ):
         served, _ = listener.accept()
         assert isinstance(served, GuardedSocket)
         with closing(served):

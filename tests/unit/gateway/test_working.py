@@ -28,14 +28,14 @@ def in_thread(work: WorkLimit) -> bool:
 
 
 def test_no_more_than_the_limit_work() -> None:
-    work = WorkLimit(1, patience_seconds=0.0)
+    work = WorkLimit(1, max_wait_seconds=0.0)
     with work.working():
         assert not in_thread(work)
     assert in_thread(work)
 
 
 def test_a_request_that_waits_lets_another_one_work() -> None:
-    work = WorkLimit(1, patience_seconds=0.0)
+    work = WorkLimit(1, max_wait_seconds=0.0)
     with work.working():
         with work.paused():
             assert in_thread(work)
@@ -45,7 +45,7 @@ def test_a_request_that_waits_lets_another_one_work() -> None:
 
 
 def test_its_place_is_free_again_however_it_ends() -> None:
-    work = WorkLimit(1, patience_seconds=0.0)
+    work = WorkLimit(1, max_wait_seconds=0.0)
     with pytest.raises(ValueError, match="broke"), work.working(), work.paused():
         raise ValueError("broke")
     assert in_thread(work)

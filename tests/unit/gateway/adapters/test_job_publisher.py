@@ -13,7 +13,7 @@ from contracts.messaging.jobs import Job
 from contracts.messaging.topology import DELAYS_SECONDS, delay_queue, job_queue, topology
 from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.states import SubmissionState
-from gateway.adapters.rabbitmq.job_publisher import BATCH, WAITING_LIMIT, RabbitJobPublisher
+from gateway.adapters.rabbitmq.job_publisher import BUFFER_LIMIT, MARK_BATCH, RabbitJobPublisher
 from gateway.submissions.ports import Backlog
 
 
@@ -51,31 +51,31 @@ def test_without_a_broker_publish_returns_and_the_job_is_buffered(job_publisher:
     job_publisher.publish(job(1))
     job_publisher.publish(job(2))
     assert not job_publisher.connected
-    assert not job_publisher.answered
+    assert not job_publisher.has_consumers
     assert publish(job_publisher) == ["1", "2"]
 
 
 def test_a_full_buffer_drops_the_oldest_jobs(job_publisher: RabbitJobPublisher) -> None:
-    for number in range(WAITING_LIMIT + 3):
+    for number in range(BUFFER_LIMIT + 3):
         job_publisher.publish(job(number))
     assert publish(job_publisher)[0] == "3"
 
 
 def test_unconfirmed_jobs_count_as_backlog_of_every_workflow(job_publisher: RabbitJobPublisher) -> None:
-    for number in range(WAITING_LIMIT + 3):
+    for number in range(BUFFER_LIMIT + 3):
         job_publisher.publish(job(number))
-    assert job_publisher.backlog("digits").waiting == WAITING_LIMIT + 3  # the dropped ones wait for the sweep
+    assert job_publisher.backlog("digits").waiting == BUFFER_LIMIT + 3  # the dropped ones wait for the sweep
     publish(job_publisher)
-    assert job_publisher.backlog("digits").waiting == WAITING_LIMIT + 3
-    confirm(job_publisher, pika.spec.Basic.Ack(delivery_tag=WAITING_LIMIT, multiple=True))
-    job_publisher._missed = 0  # as when it connects
+    assert job_publisher.backlog("digits").waiting == BUFFER_LIMIT + 3
+    confirm(job_publisher, pika.spec.Basic.Ack(delivery_tag=BUFFER_LIMIT, multiple=True))
+    job_publisher._dropped = 0  # as when it connects
     assert job_publisher.backlog("digits").waiting == 0
 
 
 def count(job_publisher: RabbitJobPublisher, messages: int, delayed: int, seconds: float) -> None:
     for name in [*(delay_queue("digits", delay) for delay in DELAYS_SECONDS), job_queue("digits")]:
         number = messages if name == job_queue("digits") else delayed
-        job_publisher._counted(
+        job_publisher._on_count(
             "digits", name, seconds, SimpleNamespace(method=pika.spec.Queue.DeclareOk(name, number, 1))
         )
 
@@ -111,9 +111,9 @@ def test_only_what_the_broker_confirmed_is_recorded(job_publisher: RabbitJobPubl
 def test_it_is_answered_when_every_queue_has_a_consumer(job_publisher: RabbitJobPublisher) -> None:
     publish(job_publisher)
     assert job_publisher.connected
-    assert not job_publisher.answered
-    job_publisher._listeners["digits"] = 1
-    assert job_publisher.answered
+    assert not job_publisher.has_consumers
+    job_publisher._consumers["digits"] = 1
+    assert job_publisher.has_consumers
 
 
 def test_without_a_broker_an_event_is_dropped_without_an_error(job_publisher: RabbitJobPublisher) -> None:
@@ -129,7 +129,7 @@ def test_confirmed_jobs_are_marked_in_batches() -> None:
     job_publisher._confirmed.put(None)
     job_publisher._mark_confirmed()
     assert [each for ids in marked for each in ids] == [str(number) for number in range(500)]
-    assert max(map(len, marked)) == BATCH
+    assert max(map(len, marked)) == MARK_BATCH
 
 
 def test_an_unavailable_store_loses_marks_and_does_not_end_the_thread() -> None:

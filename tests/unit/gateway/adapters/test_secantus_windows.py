@@ -16,12 +16,12 @@ from contracts.storage.secantus import SAMPLE_OF
 from contracts.submissions.documents import SCHEMA, Submission
 from contracts.submissions.states import SubmissionState
 from gateway.adapters.mongo.secantus_windows import (
-    LEAST_WIDTH,
-    MOST_LOOKED_AT,
-    MOST_WINDOWS,
-    Place,
+    MAX_EXAMINED,
+    MAX_WINDOWS,
+    MIN_WIDTH,
+    Position,
+    from_milliseconds,
     milliseconds,
-    moment,
     read_all,
     read_cursor,
     read_page,
@@ -54,7 +54,7 @@ def add(
 def page_through(
     source: MemoryListing, filters: Filters, limit: int, between_pages: Callable[[], object] = lambda: None
 ) -> list[str]:
-    place: Place | None = None
+    place: Position | None = None
     shown: list[str] = []
     for _ in range(1000):
         items, following = read_page(source, filters, place, limit, NOW, SAMPLE_OF)
@@ -136,11 +136,11 @@ def test_an_export_reads_all_in_the_same_order(stored: list[Stored], batch: int)
 @given(
     at=st.integers(0, milliseconds(datetime(9999, 1, 1, tzinfo=UTC))),
     below=st.just("") | st.uuids(version=4).map(str),
-    width=st.integers(LEAST_WIDTH, 10**12),
+    width=st.integers(MIN_WIDTH, 10**12),
 )
 def test_a_cursor_is_read_as_it_was_written(at: int, below: str, width: int) -> None:
-    cursor = Place(at, below, width).cursor()
-    assert read_cursor(cursor) == Place(at, below, width)
+    cursor = Position(at, below, width).cursor()
+    assert read_cursor(cursor) == Position(at, below, width)
     assert cursor.isascii()
     assert not set(cursor) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -172,12 +172,12 @@ def test_a_malformed_cursor_is_refused(content: str) -> None:
 
 
 def test_a_cursors_width_cannot_ask_for_everything_at_once() -> None:
-    place = read_cursor(Place(5, "", 10**30).cursor())
+    place = read_cursor(Position(5, "", 10**30).cursor())
     assert place.width <= milliseconds(datetime(9999, 1, 1, tzinfo=UTC))
 
 
-def test_moment_and_milliseconds_are_inverse_functions() -> None:
-    assert moment(milliseconds(NOW)) == NOW
+def test_from_milliseconds_and_milliseconds_are_inverse_functions() -> None:
+    assert from_milliseconds(milliseconds(NOW)) == NOW
 
 
 def crowd(store: MemoryStore, count: int, age: int, step: int) -> None:
@@ -195,7 +195,7 @@ def test_a_crowd_behind_a_long_gap_is_not_read_whole() -> None:
     items, _ = read_page(source, Filters(), None, 50, NOW, SAMPLE_OF)
     assert len(items) == 50
     assert source.looked <= 2 * SAMPLE_OF
-    assert source.asked <= 2 * MOST_WINDOWS
+    assert source.asked <= 2 * MAX_WINDOWS
 
 
 def test_what_matches_rarely_comes_in_short_pages_of_bounded_work() -> None:
@@ -203,13 +203,13 @@ def test_what_matches_rarely_comes_in_short_pages_of_bounded_work() -> None:
     crowd(store, 12_000, age=10, step=10)
     wanted = add(store, 11_999 * 10 + 500, state=SubmissionState.FAILED)
     source = MemoryListing(store)
-    place: Place | None = None
+    place: Position | None = None
     shown: list[Submission] = []
     pages = 0
     while True:
         before = source.looked
         items, place = read_page(source, Filters(state=SubmissionState.FAILED), place, 50, NOW, SAMPLE_OF)
-        assert source.looked - before <= MOST_LOOKED_AT + 2 * SAMPLE_OF
+        assert source.looked - before <= MAX_EXAMINED + 2 * SAMPLE_OF
         shown += items
         pages += 1
         if place is None:

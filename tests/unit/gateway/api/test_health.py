@@ -38,7 +38,7 @@ def test_without_the_store_nothing_is_accepted(client: FlaskClient, store: Memor
         "status": "not ready",
         "accepting": False,
         "parts": {"store": "missing", "broker": "ready", "orchestrator": "ready"},
-        "message": "The database does not answer: nothing can be accepted or read.",
+        "message": "The database does not answer: the gateway can neither accept nor read submissions.",
     }
 
 
@@ -58,7 +58,7 @@ def test_without_the_broker_the_orchestrators_state_is_unknown(
 @pytest.fixture
 def deserted(store: MemoryStore, catalogue: Catalogue) -> Flask:
     class Deserted(FakeJobPublisher):
-        answered = False  # the broker is connected and no queue has a consumer
+        has_consumers = False  # the broker is connected and no queue has a consumer
 
     return make_app(store, Deserted(), catalogue)
 
@@ -79,7 +79,9 @@ def test_with_a_full_queue_it_is_ready_and_accepts_nothing(
     assert response.status_code == 200
     assert response.json is not None
     assert (response.json["status"], response.json["accepting"]) == ("ready", False)
-    assert response.json["message"] == ("Too many submissions wait: further ones of digits are refused until fewer do.")
+    assert response.json["message"] == (
+        "Too many submissions wait: the gateway refuses further ones of digits until fewer do."
+    )
 
 
 def test_without_a_broker_too_much_waits_at_last(client: FlaskClient, job_publisher: FakeJobPublisher) -> None:

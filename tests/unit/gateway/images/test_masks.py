@@ -32,5 +32,5 @@ def test_what_is_no_image_is_refused(data: bytes) -> None:
 
 
 def test_a_giant_mask_is_refused_before_it_is_decoded() -> None:
-    with pytest.raises(OSError, match="The mask has 2001 x 2000 pixels; 4 million are read at most"):
+    with pytest.raises(OSError, match="The mask has 2001 x 2000 pixels; the limit is 4 million"):
         read_mask(png(2001, 2000, "1"))

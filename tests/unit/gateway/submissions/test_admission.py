@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import QueueFull
-from gateway.submissions.admission import AdmissionControl, Tally, retry_after_seconds
+from gateway.submissions.admission import AdmissionControl, QueueStatistics, retry_after_seconds
 from gateway.submissions.ports import Backlog
 from tests.support.fakes import FakeJobPublisher
 
@@ -33,29 +33,29 @@ def test_the_wait_is_bounded(over: int, rate: float, limit: int) -> None:
 
 
 def test_the_rate_counts_what_was_published_in_between() -> None:
-    tally = Tally()
-    tally.count(100, published=7, seconds=0)  # the first count: nothing to compare with
-    assert tally.drained_per_second == 0
+    statistics = QueueStatistics()
+    statistics.record(100, published=7, seconds=0)  # the first count: nothing to compare with
+    assert statistics.drained_per_second == 0
     for _ in range(20):
-        tally.count(100, published=20, seconds=2)
-    assert tally.drained_per_second == pytest.approx(10, abs=0.01)
+        statistics.record(100, published=20, seconds=2)
+    assert statistics.drained_per_second == pytest.approx(10, abs=0.01)
     for _ in range(20):
-        tally.count(500, published=0, seconds=2)  # another gateway published
-    assert tally.drained_per_second == pytest.approx(0, abs=0.01)
+        statistics.record(500, published=0, seconds=2)  # another gateway published
+    assert statistics.drained_per_second == pytest.approx(0, abs=0.01)
 
 
 def test_a_quiet_time_is_not_taken_for_slowness() -> None:
-    tally = Tally()
+    statistics = QueueStatistics()
     for waiting in (0, 80, 40, 0):
-        tally.count(waiting, published=100 if waiting == 80 else 0, seconds=2)
-    busy = tally.drained_per_second
+        statistics.record(waiting, published=100 if waiting == 80 else 0, seconds=2)
+    busy = statistics.drained_per_second
     assert busy == pytest.approx(20)
     for _ in range(20):
-        tally.count(0, published=1, seconds=2)
-    assert tally.drained_per_second == busy
+        statistics.record(0, published=1, seconds=2)
+    assert statistics.drained_per_second == busy
     for _ in range(20):
-        tally.count(50, published=0, seconds=2)  # and now no orchestrator works
-    assert tally.drained_per_second < 0.01
+        statistics.record(50, published=0, seconds=2)  # and now no orchestrator works
+    assert statistics.drained_per_second < 0.01
 
 
 def test_a_limit_is_each_workflows_own() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.errors import StoreUnavailable
-from contracts.submissions.tombstones import KEPT, GoneReason, Tombstone
+from contracts.submissions.tombstones import TOMBSTONE_LIFETIME, GoneReason, Tombstone
 from orchestrator.maintenance.expiry import HORIZON, Expiry
 from tests.support.factories import NOW, make_submission
 from tests.support.fake_data import MemoryTombstones
@@ -34,7 +34,7 @@ def test_what_expires_within_a_minute_has_a_tombstone_and_stays_until_then() -> 
     assert setting.expiry_store.tombstones.keys() == {soon}
     tombstone = setting.expiry_store.tombstones[soon]
     assert (tombstone.reason, tombstone.at) == (GoneReason.EXPIRED, NOW + timedelta(seconds=30))
-    assert tombstone.expires_at == tombstone.at + KEPT
+    assert tombstone.expires_at == tombstone.at + TOMBSTONE_LIFETIME
     assert setting.store.documents.keys() == {soon, later}
     setting.clock.advance(31)
     assert setting.expiry.once() == 1
@@ -47,7 +47,7 @@ def test_what_expired_before_the_start_gets_a_tombstone_and_is_deleted(days: flo
     past = setting.kept(-86400 * days)
     assert setting.expiry.once() == 1
     assert not setting.store.documents
-    assert (past in setting.expiry_store.tombstones) == (timedelta(days=days) < KEPT)
+    assert (past in setting.expiry_store.tombstones) == (timedelta(days=days) < TOMBSTONE_LIFETIME)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 3.0, 7.0, 59.0, 61.0, 119.0])
@@ -69,7 +69,7 @@ def test_a_tombstone_goes_when_its_own_time_has_come() -> None:
     key = setting.kept(1)
     setting.clock.advance(2)
     setting.expiry.once()
-    setting.clock.advance(KEPT.total_seconds() - 2)
+    setting.clock.advance(TOMBSTONE_LIFETIME.total_seconds() - 2)
     setting.expiry.once()
     assert key in setting.expiry_store.tombstones
     setting.clock.advance(2)

@@ -22,8 +22,8 @@ from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.submissions.tombstones import GoneReason, Tombstone
 from contracts.workflows.catalogue import Catalogue
-from gateway.api.v2.submission_lists import MOST
-from gateway.submissions.export import MOST_AT_A_TIME
+from gateway.api.v2.submission_lists import MAX_LIMIT
+from gateway.submissions.export import MAX_CONCURRENT_EXPORTS
 from tests.support.factories import GATED, NOW, encoded, make_submission, make_workflow, png
 from tests.support.fake_data import MemoryTombstones
 from tests.support.fakes import FakeJobPublisher, MemoryStore
@@ -103,7 +103,7 @@ def test_times_are_read_with_their_zone_and_with_an_unescaped_plus(client: Flask
     "query",
     [
         "limit=0",
-        f"limit={MOST + 1}",
+        f"limit={MAX_LIMIT + 1}",
         "limit=x",
         "limit=5.0",
         "limit=",
@@ -328,20 +328,20 @@ def test_an_export_as_csv_has_the_filters_of_a_list(client: FlaskClient, store: 
 def test_exports_are_limited_and_an_abandoned_one_frees_its_slot(client: FlaskClient, store: MemoryStore) -> None:
     for age in range(500):
         stored(store, age)
-    running = [client.get("/api/v2/export") for _ in range(MOST_AT_A_TIME)]
+    running = [client.get("/api/v2/export") for _ in range(MAX_CONCURRENT_EXPORTS)]
     refused = client.get("/api/v2/export")
     is_problem(refused, 503, "busy")
     assert int(refused.headers["Retry-After"]) > 0
     running[0].close()
     running[1].close()
-    for _ in range(MOST_AT_A_TIME + 1):
+    for _ in range(MAX_CONCURRENT_EXPORTS + 1):
         assert client.get("/api/v2/export?format=csv", buffered=True).text.count("\n") == 501
         assert client.head("/api/v2/export", buffered=True).status_code == 200
 
 
 @pytest.mark.parametrize("query", ["format=xml", "limit=5", "cursor=abc", "state=x"])
 def test_an_invalid_export_is_refused_and_holds_no_slot(client: FlaskClient, query: str) -> None:
-    for _ in range(MOST_AT_A_TIME + 1):
+    for _ in range(MAX_CONCURRENT_EXPORTS + 1):
         is_problem(client.get(f"/api/v2/export?{query}"), 400, "invalid-request")
 
 
@@ -361,7 +361,7 @@ def test_a_deleted_submission_is_410_while_its_tombstone_exists(
 
 def test_what_has_expired_is_gone_before_it_is_deleted(client: FlaskClient, store: MemoryStore) -> None:
     submission = stored(store, expires_at=NOW)
-    assert "was kept until" in is_problem(client.get(url(submission)), 410, "submission-gone")
+    assert "expired at" in is_problem(client.get(url(submission)), 410, "submission-gone")
     old = client.get(f"/api/v1/fetch_result/{submission.id}")
     assert (old.status_code, old.get_json()["message"]) == (404, "Invalid submission_id.")
 
