@@ -3,7 +3,7 @@
 BIN := .venv/bin
 CLUSTER := $(BIN)/python -m deploy.local
 # Packages are checked as strictly as they were written; those of the models only as far as torch has types.
-TYPED := contracts runtime gateway orchestrator admin deploy/local deploy/torchserve client/src
+TYPED := contracts image_files runtime gateway orchestrator admin deploy/local deploy/torchserve client/src
 ARGS ?=
 
 .PHONY: help

@@ -38,7 +38,7 @@ def _part(
     reads: tuple[Path, ...] = (),
 ) -> Part:
     # Read at the start and never again: a running process is stale once one of them changes.
-    sources = source_files(*(CHECKOUT / each for each in (name, "contracts", "runtime", "workflows")))
+    sources = source_files(*(CHECKOUT / each for each in (name, "contracts", "image_files", "runtime", "workflows")))
     others = [digest_of_files([path], path.parent) for path in reads if path.exists()]
     return Part(
         name=name,
