@@ -51,6 +51,14 @@ def check_whole(file: ImageFile) -> None:
         raise DamagedImage("its end is missing")
 
 
+def decoded_bytes(file: ImageFile) -> int:
+    """Return what it costs to decode: a PNG's pixels x channels x bytes a channel, of which at least 1; a JPEG's is 0.
+
+    The models decode a JPEG at a fraction of its size, but a PNG whole.
+    """
+    return file.width * file.height * file.channels * max(1, file.depth // 8) if isinstance(file, PngFile) else 0
+
+
 def decode(file: ImageFile, draft_size: tuple[int, int] | None = None) -> Image.Image:
     """Return the pixels of ``decode_as_stored``, turned upright. Raises DamagedImage."""
     return turned_upright(decode_as_stored(file, draft_size), file.orientation)

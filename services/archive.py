@@ -29,6 +29,7 @@ from services.common import descriptions
 SERVICES_DIR = Path(__file__).resolve().parent
 ARCHIVER = "torch-model-archiver"
 KEYS = {"name": str, "version": str, "handler": str, "weights": str, "serving": dict}
+OPTIONAL_KEYS = {"decode_bytes": int}
 
 
 class ArchiveError(Exception):
@@ -45,6 +46,7 @@ class Service:
     handler: str
     weights: Path
     serving: dict[str, Any]
+    decode_bytes: int | None = None
 
     @property
     def archive(self) -> str:
@@ -58,17 +60,21 @@ def read_service(folder: Path) -> Service:
         found = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
         raise ArchiveError(f"{path} cannot be read as YAML: {error}") from error
-    if not isinstance(found, dict) or set(found) != set(KEYS):
-        raise ArchiveError(f"{path} must have exactly the keys {', '.join(KEYS)}.")
-    for key, kind in KEYS.items():
-        if not isinstance(found[key], kind):
+    if not isinstance(found, dict) or set(found) - set(OPTIONAL_KEYS) != set(KEYS):
+        raise ArchiveError(
+            f"{path} must have exactly the keys {', '.join(KEYS)}; {', '.join(OPTIONAL_KEYS)} may be left out."
+        )
+    for key, kind in {**KEYS, **OPTIONAL_KEYS}.items():
+        if key in found and not isinstance(found[key], kind):
             raise ArchiveError(f"{path}: '{key}' must be a {kind.__name__} (put quotes around it if it is text).")
     if not re.fullmatch(r"[\w.]+:\w+", found["handler"]):
         raise ArchiveError(f"{path}: 'handler' must be module:Class, such as services.{folder.name}.handler:Handler.")
     weights = folder / found["weights"]
     if not weights.is_file():
         raise ArchiveError(f"{path}: the weights {weights} are missing; train {found['name']} to make them.")
-    return Service(folder, found["name"], found["version"], found["handler"], weights, found["serving"])
+    return Service(
+        folder, found["name"], found["version"], found["handler"], weights, found["serving"], found.get("decode_bytes")
+    )
 
 
 def imported_modules(path: Path) -> Iterator[str]:
@@ -173,7 +179,9 @@ def describe(folders: Mapping[str, Path], store: Path) -> None:
             service = read_service(folder)
         except ArchiveError:
             continue  # its own build says so
-        described.append(descriptions.describe(folder, service.name, service.version, service.weights))
+        described.append(
+            descriptions.describe(folder, service.name, service.version, service.weights, service.decode_bytes)
+        )
     descriptions.write(store, described)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from contracts.errors import RejectedUpload, UploadTooLarge
 from contracts.submissions.documents import InputInfo
 from image_files import png
-from image_files.decoding import ImageFile, check_whole, read_image
+from image_files.decoding import ImageFile, check_whole, decoded_bytes, read_image
 from image_files.errors import DamagedImage, NotAnImage, OverloadedImage, UnsupportedImage
 from image_files.png import PngFile
 
@@ -26,10 +26,11 @@ FILE_NAME_KEPT = 255
 
 @dataclass(frozen=True)
 class Limits:
-    """Largest image, in bytes and in pixels."""
+    """Largest image, in bytes of the file, in pixels, and in bytes of a PNG's pixels: None is no bound."""
 
     bytes: int
     pixels: int
+    decoded_bytes: int | None = None
 
 
 def has_image_extension(file_name: str) -> bool:
@@ -80,6 +81,12 @@ def _check_kind(file: ImageFile, limits: Limits, formats: tuple[str, ...]) -> No
         raise RejectedUpload(
             f"The image has {file.width} x {file.height} pixels; {limits.pixels / 1e6:g} million are accepted, "
             f"and {MAX_SIDE} on a side. Send a smaller one."
+        )
+    if limits.decoded_bytes is not None and decoded_bytes(file) > limits.decoded_bytes:
+        raise RejectedUpload(
+            f"The image has {file.width} x {file.height} pixels of {file.channels} channels and {file.depth} bits, "
+            f"{decoded_bytes(file) / 1e6:.0f} MB; this workflow reads {limits.decoded_bytes / 1e6:.0f} MB of a PNG's "
+            "pixels. Send a smaller picture, one of fewer channels or bits, or a JPEG."
         )
     if isinstance(file, PngFile) and file.animated:
         raise RejectedUpload("The image is animated. Send one still picture.")

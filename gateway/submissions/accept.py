@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -16,10 +16,20 @@ from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.workflow_file import Workflow
 from gateway.images.validation import Limits, examine
 from gateway.submissions.admission import AdmissionControl
+from gateway.submissions.export import Slots
 from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
 
 UNPUBLISHED_DUE_SECONDS = 5
 """A submission whose job was not published is looked at by the sweep after so many seconds."""
+
+
+CHECKED_AT_ONCE = 2
+"""Checking the worst picture that is accepted, a progressive JPEG of 12 million pixels, takes some 100 MB."""
+
+CHECK_SECONDS = 20.0
+"""How long an image waits for its check. An ordinary check takes milliseconds, the worst about a second."""
+
+CHECKS_BUSY = "This gateway is checking other images. Send yours again in a moment."
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,11 @@ class Publisher(JobPublisher, QueueDepths, Protocol): ...
 
 
 class Acceptance:
-    """``retention``: how long a submission is kept unless it says otherwise itself; None is for ever."""
+    """``retention``: how long a submission is kept unless it says otherwise itself; None is for ever.
+
+    ``decode_bounds``: the most bytes that the pixels of a PNG may have, by the name and version of the models that have
+    such a bound.
+    """
 
     def __init__(
         self,
@@ -50,19 +64,27 @@ class Acceptance:
         limits: Limits,
         retention: timedelta | None,
         webhooks: WebhookPolicy,
+        decode_bounds: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._admission = admission
         self.limits = limits
+        self._decode_bounds = decode_bounds or {}
         self._webhooks = webhooks
         self.retention = retention
+        self._checks = Slots(CHECKED_AT_ONCE, CHECKS_BUSY, retry_after_seconds=2)
+
+    def limits_of(self, workflow: Workflow) -> Limits:
+        """Return what images this version accepts: the gateway's limits, and the lowest bound of its models."""
+        bounds = [self._decode_bounds.get((step.model.name, step.model.version)) for step in workflow.steps]
+        return replace(self.limits, decoded_bytes=min((each for each in bounds if each is not None), default=None))
 
     def accept(self, workflow: Workflow, upload: Upload) -> Submission:
         """Store what was sent and publish its job; when this returns, it is on disk.
 
         Raises QueueFull (before the image is read: an overloaded gateway has no time for that), WebhooksOff and
-        InvalidWebhook (before it, too), RejectedUpload and StoreUnavailable.
+        InvalidWebhook (before it, too), Busy (too many images are being checked), RejectedUpload and StoreUnavailable.
         """
         submission, data = self.prepare(workflow, upload)
         self._store.accept(submission, data)
@@ -74,7 +96,8 @@ class Acceptance:
         self._admission.check(workflow.name)
         webhook = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
         data = upload.read()
-        info = examine(data, upload.file_name, self.limits, workflow.formats)
+        with self._checks.acquire(wait_seconds=CHECK_SECONDS):
+            info = examine(data, upload.file_name, self.limits_of(workflow), workflow.formats)
         now = self._store.now()
         kept = upload.retention or self.retention
         submission = Submission(

@@ -20,7 +20,7 @@ CARD = "MODEL_CARD.md"
 _FIGURE_COLUMNS = 3
 
 
-def describe(folder: Path, name: str, version: str, weights: Path) -> dict[str, Any]:
+def describe(folder: Path, name: str, version: str, weights: Path, decode_bytes: int | None = None) -> dict[str, Any]:
     """Return the description of the model in ``folder``; without a card, it has none."""
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -29,6 +29,8 @@ def describe(folder: Path, name: str, version: str, weights: Path) -> dict[str, 
         "version": version,
         "weights": {"digest": f"sha256:{digest}", "bytes": weights.stat().st_size},
     }
+    if decode_bytes is not None:
+        described["decode_bytes"] = decode_bytes
     card = folder / CARD
     if card.is_file():
         described["card"] = read_card(card.read_text())

@@ -30,7 +30,7 @@ class WorkflowVersionPath(WorkflowPath):
 
 
 def blueprint(application: Application) -> APIBlueprint:
-    catalogue, limits = application.catalogue.workflows, application.submissions.acceptance.limits
+    catalogue, acceptance = application.catalogue.workflows, application.submissions.acceptance
     v2 = APIBlueprint("v2_workflows", __name__, url_prefix=PREFIX, abp_tags=[WORKFLOWS])
 
     @v2.get(
@@ -61,6 +61,7 @@ def blueprint(application: Application) -> APIBlueprint:
     )
     def show_version(path: WorkflowVersionPath) -> Response:
         """Its graph (steps with the models that they pin, gates, what waits for what) and the images that it takes."""
-        return tagged(workflow_version(catalogue, catalogue.find(path.name, path.version), limits))
+        workflow = catalogue.find(path.name, path.version)
+        return tagged(workflow_version(catalogue, workflow, acceptance.limits_of(workflow)))
 
     return v2
