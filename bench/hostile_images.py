@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import requests
-from measuring import cluster_settings, parser
 from PIL import Image
+
+from bench.measuring import cluster_settings, parser
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PAGE_KIB = 4
@@ -54,8 +55,9 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "64 compressed text chunks": lambda: flat(280, 280, 8, 0, 1, text_chunks()),
     "PNG, RGBA of 8 bits, 64 MB": lambda: flat(4000, 4000, 8, 6, 4),
     "PNG, RGBA of 16 bits, 64 MB": lambda: flat(4000, 2000, 16, 6, 4),
+    "progressive JPEG, 3 megapixels": lambda: photograph(2000, 1496, progressive=True),
     "progressive JPEG, 12 megapixels": lambda: photograph(4000, 3000, progressive=True),
-    "baseline JPEG, 40 megapixels": lambda: photograph(8000, 5000, progressive=False),
+    "baseline JPEG, 24 megapixels": lambda: photograph(6000, 4000, progressive=False),
 }
 
 

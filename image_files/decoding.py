@@ -22,8 +22,8 @@ from image_files.png import PngFile, read_png
 ImageFile = PngFile | JpegFile
 
 TRIAL_SCALE = 8
-MOST_TRIAL_PIXELS = 12_000_000
-"""A larger progressive JPEG is not decoded to see whether it is whole: that would take hundreds of megabytes."""
+MOST_TRIAL_PIXELS = 3_000_000
+"""A larger progressive JPEG is not decoded to see whether it is whole: its coefficients take 6 bytes a pixel."""
 
 _BLOCK_ROWS = 128
 _EIGHT_BITS = 255

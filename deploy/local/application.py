@@ -44,7 +44,8 @@ def _part(
         name=name,
         command=("nice", "-n", str(niceness), sys.executable, "-m", name),
         directory=CHECKOUT,
-        environment={"PYTHONUNBUFFERED": "1", **environment},
+        # Each thread that read a large upload would otherwise keep a heap of its own of that size.
+        environment={"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", **environment},
         ports=ports,
         inputs=(digest_of_files(sources, CHECKOUT), *others),
         # Both would wait for a broker that is not there yet; started with it, they only slow it down and complain.
