@@ -30,13 +30,14 @@ COPY --from=runtime-packages /opt/venv /opt/venv
 # Otherwise each thread that has read a large upload would keep its own heap of that size.
 ENV MALLOC_ARENA_MAX=2
 COPY contracts contracts
+COPY image_files image_files
 COPY runtime runtime
 COPY workflows workflows
 COPY gateway gateway
 COPY orchestrator orchestrator
 COPY admin admin
 COPY --from=descriptions /model-store/models.json model-store/models.json
-RUN python -m compileall -q contracts runtime gateway orchestrator admin
+RUN python -m compileall -q contracts image_files runtime gateway orchestrator admin
 USER 10001:10001
 
 
@@ -62,6 +63,7 @@ RUN python -m venv /opt/venv \
 
 
 FROM services-packages AS archives
+COPY image_files image_files
 COPY services services
 RUN python -m services.archive --store /model-store && chmod -R a+rX /model-store
 
@@ -96,12 +98,13 @@ COPY --from=cluster-packages /opt/venv /opt/venv
 COPY --from=archives /model-store model-store
 COPY deploy deploy
 COPY contracts contracts
+COPY image_files image_files
 COPY runtime runtime
 COPY workflows workflows
 COPY gateway gateway
 COPY orchestrator orchestrator
 COPY admin admin
-RUN python -m compileall -q contracts runtime deploy gateway orchestrator admin
+RUN python -m compileall -q contracts image_files runtime deploy gateway orchestrator admin
 ENV SHOWCASE_DRAIN_SECONDS=4
 USER 10001:10001
 VOLUME /var/lib/showcase

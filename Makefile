@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 CLUSTER := $(BIN)/python -m deploy.local
-TYPED := contracts runtime gateway orchestrator admin services deploy client/src bench tests
+TYPED := contracts image_files runtime gateway orchestrator admin services deploy client/src bench tests
 ARGS ?=
 
 .PHONY: help

@@ -78,6 +78,7 @@ def main() -> None:
         Limits(settings.upload_bytes, settings.upload_pixels),
         timedelta(days=settings.retention_days) if settings.retention_days else None,
         WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow),
+        models.decode_bounds(),
     )
     lookup = SubmissionLookup(store, publisher, MongoTombstones(database))
     lifecycle = Lifecycle(store, MongoLifecycleStore(database), publisher)

@@ -30,7 +30,7 @@ from services.common.overlays import InvalidOverlay, read_overlay
 SERVICES_DIR = Path(__file__).resolve().parent
 ARCHIVER = "torch-model-archiver"
 KEYS = {"name": str, "version": str, "handler": str, "weights": str, "serving": dict}
-OPTIONAL_KEYS = ("overlay",)
+OPTIONAL_KEYS = {"decode_bytes": int, "overlay": dict}
 
 
 class ArchiveError(Exception):
@@ -48,6 +48,7 @@ class Service:
     weights: Path
     serving: dict[str, Any]
     overlay: dict[str, Any] | None = None
+    decode_bytes: int | None = None
 
     @property
     def archive(self) -> str:
@@ -65,8 +66,8 @@ def read_service(folder: Path) -> Service:
         raise ArchiveError(
             f"{path} must have the keys {', '.join(KEYS)}, may have {', '.join(OPTIONAL_KEYS)}, and no others."
         )
-    for key, kind in KEYS.items():
-        if not isinstance(found[key], kind):
+    for key, kind in {**KEYS, **OPTIONAL_KEYS}.items():
+        if key in found and not isinstance(found[key], kind):
             raise ArchiveError(f"{path}: '{key}' must be a {kind.__name__} (put quotes around it if it is text).")
     if not re.fullmatch(r"[\w.]+:\w+", found["handler"]):
         raise ArchiveError(f"{path}: 'handler' must be module:Class, such as services.{folder.name}.handler:Handler.")
@@ -77,7 +78,16 @@ def read_service(folder: Path) -> Service:
         overlay = read_overlay(found["overlay"]) if "overlay" in found else None
     except InvalidOverlay as error:
         raise ArchiveError(f"{path}: {error}") from None
-    return Service(folder, found["name"], found["version"], found["handler"], weights, found["serving"], overlay)
+    return Service(
+        folder=folder,
+        name=found["name"],
+        version=found["version"],
+        handler=found["handler"],
+        weights=weights,
+        serving=found["serving"],
+        overlay=overlay,
+        decode_bytes=found.get("decode_bytes"),
+    )
 
 
 def imported_modules(path: Path) -> Iterator[str]:
@@ -184,7 +194,11 @@ def describe(folders: Mapping[str, Path], store: Path) -> None:
             service = read_service(folder)
         except ArchiveError:
             continue  # building it reports the error
-        described.append(descriptions.describe(folder, service.name, service.version, service.weights, service.overlay))
+        described.append(
+            descriptions.describe(
+                folder, service.name, service.version, service.weights, service.overlay, service.decode_bytes
+            )
+        )
     descriptions.write(store, described)
 
 

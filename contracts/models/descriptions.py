@@ -67,6 +67,9 @@ class ModelDescription(_Described):
     weights: Weights
     card: ModelCard | None = None
     overlay: Overlay | None = None
+    decode_bytes: int | None = Field(
+        default=None, gt=0, description="Most bytes that a PNG's pixels may have, to be decoded in the model's time."
+    )
 
 
 def load_descriptions(path: Path) -> list[ModelDescription]:

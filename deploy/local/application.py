@@ -38,13 +38,14 @@ def _part(
     reads: tuple[Path, ...] = (),
 ) -> Part:
     # Read at the start and never again: a running process is stale once one of them changes.
-    sources = source_files(*(CHECKOUT / each for each in (name, "contracts", "runtime", "workflows")))
+    sources = source_files(*(CHECKOUT / each for each in (name, "contracts", "image_files", "runtime", "workflows")))
     others = [digest_of_files([path], path.parent) for path in reads if path.exists()]
     return Part(
         name=name,
         command=("nice", "-n", str(niceness), sys.executable, "-m", name),
         directory=CHECKOUT,
-        environment={"PYTHONUNBUFFERED": "1", **environment},
+        # Each thread that read a large upload would otherwise keep a heap of its own of that size.
+        environment={"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", **environment},
         ports=ports,
         inputs=(digest_of_files(sources, CHECKOUT), *others),
         # Both would wait for these two anyway; started at the same time, they slow them down and log warnings.

@@ -47,6 +47,10 @@ class ModelDirectory:
         """Whether there is a model that no orchestrator has reported yet."""
         return any((pin.name, pin.version) not in self._served for pin in self.pins)
 
+    def decode_bounds(self) -> dict[tuple[str, str], int]:
+        """Return the bounds of the models that have one, by name and version."""
+        return {name: each.decode_bytes for name, each in self._described.items() if each.decode_bytes is not None}
+
     def follow(self, served: Iterable[ServedModel]) -> None:
         self._served = {(each.model.name, each.model.version): each for each in served}
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageColor
 
 from contracts.errors import UnknownArtifact
 from contracts.models.descriptions import Overlay
 from gateway.images.masks import read_mask
+from image_files.decoding import decode_as_stored, deep_grey_to_eight_bits, read_image
+from image_files.orientation import turned_upright
 
 VERSION = 1
 """Counts the ways of drawing: part of the ETag. Raise it when a default of Overlay changes, too."""
@@ -77,14 +79,9 @@ def contour(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _channel(content: bytes, name: str, size: tuple[int, int]) -> Pixels:
-    with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as opened:
-        opened.draft("RGB", size)  # a JPEG is decoded at an eighth of its size where that is enough
-        turned = opened.getexif().get(0x0112, 1)
-        small = _reduced(opened)
+    file = read_image(content)
     # Turned when it is small: what is squeezed into a square may be turned before or after.
-    if turned != 1:
-        small.getexif()[0x0112] = turned
-        small = ImageOps.exif_transpose(small)
+    small = turned_upright(_reduced(decode_as_stored(file, size)), file.orientation)
     channel = _to_rgb(small).getchannel(name[0].upper())
     if channel.size != size:
         channel = channel.resize(size, Image.Resampling.BILINEAR)
@@ -92,23 +89,18 @@ def _channel(content: bytes, name: str, size: tuple[int, int]) -> Pixels:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
+    if image.mode == "I;16":
+        image = deep_grey_to_eight_bits(image)
     factor = max(image.size) // REDUCED_SIDE
     if factor < 2:
-        image.load()
-        return image.copy()
+        return image
     if image.mode in {"P", "PA", "1"}:  # an average of palette numbers is no colour
         return image.convert("RGB").reduce(factor)
     return image.reduce(factor)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}:
-        values = np.asarray(image, dtype=np.float32).clip(min=0.0)
-        peak = float(values.max(initial=0.0))
-        if peak > 255.0:
-            values = values * (255.0 / peak)
-        image = Image.fromarray(values.round().astype(np.uint8))
-    elif image.mode in {"LA", "La", "PA", "RGBa", "RGBA"} or "transparency" in image.info:
+    if image.mode in {"LA", "La", "PA", "RGBa", "RGBA"} or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
     return image.convert("RGB")

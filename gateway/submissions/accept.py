@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -16,10 +16,20 @@ from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.workflow_file import Workflow
 from gateway.images.validation import Limits, examine
 from gateway.submissions.admission import AdmissionControl
+from gateway.submissions.export import Slots
 from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
 
 UNPUBLISHED_DUE_SECONDS = 5
 """When the sweep checks a submission whose job was not published."""
+
+
+CHECKED_AT_ONCE = 2
+"""Checking the worst picture that is accepted, a progressive JPEG of 3 million pixels, takes some 20 MB."""
+
+CHECK_SECONDS = 20.0
+"""How long an image waits for its check. An ordinary check takes milliseconds, the worst about a second."""
+
+CHECKS_BUSY = "This gateway is checking other images. Send yours again in a moment."
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,10 @@ class Publisher(JobPublisher, QueueDepths, Protocol): ...
 
 
 class Acceptance:
-    """``retention`` is how long a submission without its own retention is kept; None means for ever."""
+    """``retention`` is how long a submission without its own retention is kept; None means for ever.
+
+    ``decode_bounds`` has, by name and version of the models that have such a bound, the most bytes of a PNG's pixels.
+    """
 
     def __init__(
         self,
@@ -50,19 +63,27 @@ class Acceptance:
         limits: Limits,
         retention: timedelta | None,
         webhooks: WebhookPolicy,
+        decode_bounds: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._admission = admission
         self.limits = limits
+        self._decode_bounds = decode_bounds or {}
         self._webhooks = webhooks
         self.retention = retention
+        self._checks = Slots(CHECKED_AT_ONCE, CHECKS_BUSY, retry_after_seconds=2)
+
+    def limits_of(self, workflow: Workflow) -> Limits:
+        """Return what images this version accepts: the gateway's limits, and the lowest bound of its models."""
+        bounds = [self._decode_bounds.get((step.model.name, step.model.version)) for step in workflow.steps]
+        return replace(self.limits, decoded_bytes=min((each for each in bounds if each is not None), default=None))
 
     def accept(self, workflow: Workflow, upload: Upload) -> Submission:
         """Store the submission with its image, and publish its job. Both are on disk when this returns.
 
         Raises QueueFull, WebhooksOff and InvalidWebhook before it reads the image, because an overloaded gateway has no
-        time to read one; then RejectedUpload and StoreUnavailable.
+        time to read one; then Busy (too many images are being checked), RejectedUpload and StoreUnavailable.
         """
         submission, data = self.prepare(workflow, upload)
         self._store.accept(submission, data)
@@ -73,8 +94,9 @@ class Acceptance:
         """Return the submission that ``accept`` would store, with its image. Stores and publishes nothing."""
         self._admission.check(workflow.name)
         webhook = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
-        data = upload.read()
-        info = examine(data, upload.file_name, self.limits, workflow.formats)
+        with self._checks.acquire(wait_seconds=CHECK_SECONDS):
+            data = upload.read()  # here, so that the images that wait are in memory once
+            info = examine(data, upload.file_name, self.limits_of(workflow), workflow.formats)
         now = self._store.now()
         retention = upload.retention or self.retention
         submission = Submission(

@@ -21,7 +21,12 @@ _FIGURE_COLUMNS = 3
 
 
 def describe(
-    folder: Path, name: str, version: str, weights: Path, overlay: dict[str, Any] | None = None
+    folder: Path,
+    name: str,
+    version: str,
+    weights: Path,
+    overlay: dict[str, Any] | None = None,
+    decode_bytes: int | None = None,
 ) -> dict[str, Any]:
     """Return the description of the model in ``folder``; ``card`` is left out where there is no card.
 
@@ -34,6 +39,8 @@ def describe(
         "version": version,
         "weights": {"digest": f"sha256:{digest}", "bytes": weights.stat().st_size},
     }
+    if decode_bytes is not None:
+        described["decode_bytes"] = decode_bytes
     card = folder / CARD
     if card.is_file():
         described["card"] = read_card(card.read_text())

@@ -7,7 +7,6 @@ level TorchServe also swallows tracebacks, so they are written to stderr here.
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 import traceback
@@ -19,10 +18,12 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
+from image_files.decoding import check_whole, decode, read_image
+from image_files.errors import DamagedImage, NotAnImage, OverloadedImage, UnsupportedImage
 from services.common.folding import fold_batch_norms
 
 PIXEL_LIMIT = 40_000_000
@@ -80,32 +81,28 @@ def read_item(item: Mapping[str, Any]) -> bytes:
 def decode_image(content: bytes, draft_size: tuple[int, int] | None = None) -> Image.Image:
     """Decode a PNG or JPEG (the first frame of an animation), turned upright by its EXIF orientation.
 
-    The pixel limit is checked on the header, before anything is decoded. With ``draft_size`` a JPEG is decoded at
-    the smallest of 1/1, 1/2, 1/4 and 1/8 of its size that is not smaller than that, which is several times faster.
-    Raises :class:`ItemFault` with a sentence that says what was wrong and what would be right.
+    The rules are those of :mod:`image_files`, as at the gateway: what it accepts can be read here. 16-bit colour comes
+    out as 8 bits, scaled. The pixel limit is checked on the header, before anything is decoded. With ``draft_size`` a
+    JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of its size that is not smaller than that, which is several
+    times faster. Raises :class:`ItemFault` with a sentence that says what was wrong and what would be right.
     """
     try:
-        image: Image.Image = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
-    except Image.DecompressionBombError:
-        raise invalid_image(f"The image has too many pixels; at most {PIXEL_LIMIT:,} are accepted.") from None
-    except Exception as error:  # Pillow's parsers leak many types (struct.error, SyntaxError) on hostile bytes
+        file = read_image(content)
+        if file.width * file.height > PIXEL_LIMIT:
+            raise invalid_image(
+                f"The image has {file.width} x {file.height} pixels, more than the {PIXEL_LIMIT:,} that are accepted; "
+                "send a smaller version of it."
+            )
+        check_whole(file)
+        return decode(file, draft_size)
+    except NotAnImage as error:
         raise invalid_image(f"The bytes are not a PNG or JPEG image; {WANTED}.") from error
-    width, height = image.size
-    if width * height > PIXEL_LIMIT:
-        raise invalid_image(
-            f"The image has {width} x {height} pixels, more than the {PIXEL_LIMIT:,} that are accepted; "
-            "send a smaller version of it."
-        )
-    try:
-        if draft_size is not None:
-            image.draft(None, draft_size)
-        image.load()
-    except Exception as error:
-        raise invalid_image(f"The image is truncated or damaged and cannot be decoded; {WANTED}.") from error
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001 - damaged EXIF does not make the pixels unreadable
-        return image
+    except DamagedImage as error:
+        raise invalid_image(f"The image is truncated or damaged ({error}); {WANTED}.") from error
+    except OverloadedImage as error:
+        raise invalid_image(f"The image file holds more than {error}; {WANTED}.") from error
+    except UnsupportedImage as error:
+        raise invalid_image(f"The image is {error}, which is not read; {WANTED}.") from error
 
 
 class ImageHandler(ABC):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from image_files.decoding import full_range
 from services.digit_recognizer.ink import (
     Floats,
     erase_rules,
@@ -39,7 +40,7 @@ def preprocess(image: Image.Image) -> Floats:
     Takes any Pillow mode and size. A picture without ink (constant, or less than 5 pixels high or wide) gives zeros;
     a picture that has MNIST's form already stays unchanged (inverted, if it is black on white).
     """
-    image = _upright(image)
+    image = _eight_bit_range(_upright(image))
     empty = np.zeros((1, SIDE, SIDE), dtype=np.float32)
     if min(image.size) < SMALLEST_SIDE:
         return empty
@@ -59,14 +60,20 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
+def _eight_bit_range(image: Image.Image) -> Image.Image:
+    """Bring more than 8 bits to values 0..255 in mode F: by the bits that they need, since 10 in 16 are common."""
+    if image.mode not in ("F", "I") and not image.mode.startswith("I;16"):
+        return image
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+    top = float(values.max(initial=0.0))
+    scale = float(full_range(top)) if top <= 65535 else top
+    return Image.fromarray(values * np.float32(255 / scale))
+
+
 def _channels(image: Image.Image) -> Floats:
     """Return (channels, height, width) in 0..1; transparent pictures get a background that contrasts with the ink."""
-    if image.mode in ("F", "I") or image.mode.startswith("I;16"):
-        values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
-        top = float(values.max())
-        # 16-bit files are scaled by their format's range, others by their own.
-        scale = 255.0 if top <= 255 else 65535.0 if top <= 65535 else top
-        scaled: Floats = np.clip(values / np.float32(scale), 0, 1)[None]
+    if image.mode == "F":
+        scaled: Floats = np.clip(np.asarray(image, dtype=np.float32) / np.float32(255), 0, 1)[None]
         return scaled
     if image.mode == "La":
         image = image.convert("LA")
@@ -105,8 +112,6 @@ def _shrink(image: Image.Image, side: int) -> Image.Image:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if image.mode in ("P", "1", "PA"):  # colour numbers cannot be averaged
         image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
-    if image.mode.startswith("I"):  # Pillow has no filters for 16 bits
-        image = Image.fromarray(np.asarray(image, dtype=np.float32))
     if scale > 1:
         return image.resize(size, Image.Resampling.BICUBIC)
     return image.resize(size, Image.Resampling.BOX, reducing_gap=1.5)

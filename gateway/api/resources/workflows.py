@@ -53,6 +53,10 @@ class InputLimits(BaseModel):
     media_types: list[str] = Field(description="Their media types.", examples=[["image/png", "image/jpeg"]])
     max_bytes: int = Field(description="Largest file.", examples=[10485760])
     max_pixels: int = Field(description="Largest image, width times height.", examples=[40000000])
+    max_decoded_bytes: int | None = Field(
+        description="Largest PNG by its pixels times channels times bytes a channel; null is no bound.",
+        examples=[64000000],
+    )
     max_side: int = Field(description="Largest width and largest height, in pixels.", examples=[65535])
 
 
@@ -123,6 +127,7 @@ def workflow_version(catalogue: Catalogue, workflow: Workflow, limits: Limits) -
             media_types=[f"image/{each}" for each in workflow.formats],
             max_bytes=limits.bytes,
             max_pixels=limits.pixels,
+            max_decoded_bytes=limits.decoded_bytes,
             max_side=MAX_SIDE,
         ),
         graph=Graph(

@@ -30,7 +30,7 @@ class WorkflowVersionPath(WorkflowPath):
 
 
 def blueprint(application: Application) -> APIBlueprint:
-    catalogue, limits = application.catalogue.workflows, application.submissions.acceptance.limits
+    catalogue, acceptance = application.catalogue.workflows, application.submissions.acceptance
     v2 = APIBlueprint("v2_workflows", __name__, url_prefix=PREFIX, abp_tags=[WORKFLOWS])
 
     @v2.get(
@@ -61,6 +61,7 @@ def blueprint(application: Application) -> APIBlueprint:
     )
     def show_version(path: WorkflowVersionPath) -> Response:
         """Return its graph (steps with their pinned models, gates and dependencies) and the images that it accepts."""
-        return tagged(workflow_version(catalogue, catalogue.find(path.name, path.version), limits))
+        workflow = catalogue.find(path.name, path.version)
+        return tagged(workflow_version(catalogue, workflow, acceptance.limits_of(workflow)))
 
     return v2

@@ -16,7 +16,7 @@ import pytest
 from tests.support.checkout import CHECKOUT, DOCS
 
 PAGE = (DOCS / "architecture.md").read_text()
-TOPS = ("contracts", "runtime", "gateway", "orchestrator", "admin", "services", "deploy")
+TOPS = ("contracts", "image_files", "runtime", "gateway", "orchestrator", "admin", "services", "deploy")
 NO_ROOMS = {"__pycache__", "static", "templates", "weights"}
 """Folders that belong to the package above them."""
 

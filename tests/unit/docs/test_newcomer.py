@@ -22,7 +22,7 @@ from tests.support.fakes import MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app
 from tests.support.pages import blocks
 
-PLATFORM = ("contracts", "runtime", "gateway", "orchestrator", "admin", "deploy")
+PLATFORM = ("contracts", "image_files", "runtime", "gateway", "orchestrator", "admin", "deploy")
 SHOWN_AS_EXAMPLES = {"examples", "json_schema_extra"}
 NAMES = {path.parent.name for path in (CHECKOUT / "services").glob("*/service.yaml")} | {
     path.name for path in (CHECKOUT / "workflows").iterdir()

@@ -17,6 +17,7 @@ from contracts.models.descriptions import Overlay
 from gateway.images.overlay import SubmissionOverlay, blend, contour, draw
 from services.flair.slices import to_rgb
 from tests.support.factories import encoded, png
+from tests.support.png_files import deep_png
 
 
 def mask(inside: NDArray[np.bool_]) -> bytes:
@@ -72,6 +73,18 @@ def test_the_channel_is_the_one_that_the_model_reads(mode: str) -> None:
     with Image.open(io.BytesIO(encoded(image, "PNG"))) as read:
         expected = np.asarray(to_rgb(read))[:, :, 1]
     assert (pixels(draw(encoded(image, "PNG"), NOTHING, GREEN))[:, :, 0] == expected).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [16, 2048])
+def test_sixteen_bits_are_scaled_as_the_model_scales_them(channels: int, size: int) -> None:
+    step = size // 16
+    values = np.kron(np.arange(256, dtype=np.uint16).reshape(16, 16) * 4, np.ones((step, step), np.uint16))
+    samples = np.repeat(values[:, :, None], channels, axis=2)
+    if channels in {2, 4}:
+        samples[:, :, -1] = 65535
+    shown = pixels(draw(deep_png(samples), NOTHING, GREEN))
+    assert abs(shown[:, :, 0].astype(int) - np.arange(256).reshape(16, 16)).max() <= 2  # neighbours mix
 
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 30), (3000, 2000)])

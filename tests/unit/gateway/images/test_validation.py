@@ -114,6 +114,32 @@ def test_a_png_of_an_impossible_size_is_refused(size: tuple[int, int]) -> None:
     refusal(START + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND"))
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        chunk(b"zTXt", b"k\0\0" + zlib.compress(b"x" * 2_000_000)),
+        chunk(b"iCCP", b"icc\0\0" + zlib.compress(b"\0" * 2_000_000)),
+        chunk(b"tEXt", b"a\0bc")[:-4] + b"\0\0\0\0",
+    ],
+    ids=["text", "profile", "checksum"],
+)
+def test_a_chunk_that_no_pixel_needs_is_never_unpacked(extra: bytes) -> None:
+    look(WHOLE_PNG[:33] + extra + WHOLE_PNG[33:])
+    look(WHOLE_PNG[:-12] + extra + WHOLE_PNG[-12:])
+
+
+def test_what_is_no_png_is_told_apart_from_a_damaged_one() -> None:
+    header = WHOLE_PNG[:33]
+    cut = header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND")
+    assert refusal(cut) == (
+        "The PNG image is damaged or cut off (rows of its pixels are missing). Send the whole file."
+    )
+    assert "whatever its name says" not in refusal(START)
+    assert refusal(b"\xff\xd8\xff\xd9").startswith("The JPEG image is damaged or cut off (its header is missing)")
+    lossless = JPEGS["baseline"].replace(b"\xff\xc0", b"\xff\xc3")
+    assert "lossless" in refusal(lossless)
+
+
 @given(st.integers(min_value=0, max_value=len(WHOLE_PNG) - 1))
 @example(len(WHOLE_PNG) - 1)
 @example(len(WHOLE_PNG) - 4)

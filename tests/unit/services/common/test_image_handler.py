@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
+from contracts.errors import RejectedUpload
+from gateway.images.validation import Limits, examine
 from services.common import image_handler
 from services.common.image_handler import ImageHandler, ItemFault, decode_image, read_item
+from tests.support.png_files import chunk
 
 
 class FakeContext:
@@ -154,3 +158,20 @@ def test_weights_of_another_shape_stop_the_start(tmp_path: Any) -> None:
     save_file({"weight": torch.ones(2, 2)}, tmp_path / "weights.safetensors")
     with pytest.raises(RuntimeError, match="size mismatch"):
         Brightness().initialize(FakeContext(tmp_path))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("size", [(8, 6), (1, 1), (33, 17)])
+def test_what_the_gateway_accepts_is_read_and_what_it_refuses_is_not(mode: str, size: tuple[int, int]) -> None:
+    whole = encoded(0 if mode != "LA" else (0, 0), mode=mode, size=size)
+    limits = Limits(bytes=1_000_000, pixels=image_handler.PIXEL_LIMIT)
+    cut = [whole[:33] + whole[33:-12].replace(b"IDAT", kind) + whole[-12:] for kind in (b"IDAT", b"teSt", b"IEND")]
+    text = chunk(b"zTXt", b"k\0\0" + zlib.compress(b"x" * 2_000_000))
+    for content in (*cut, whole[:33] + text + whole[33:], whole[:-12] + text + whole[-12:], whole[:-1]):
+        try:
+            examine(content, "x.png", limits)
+        except RejectedUpload:
+            with pytest.raises(ItemFault):
+                decode_image(content)
+        else:
+            assert decode_image(content).size == size

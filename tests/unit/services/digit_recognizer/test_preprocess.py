@@ -198,3 +198,12 @@ def test_synthetic_pictures_are_the_seeds_own(seed: int) -> None:
 
 def test_a_photograph_of_blank_paper_is_finite() -> None:
     check(preprocess(photograph(np.zeros((90, 90), dtype=np.float32), np.random.default_rng(4))))
+
+
+@pytest.mark.parametrize("bits", range(8, 17))
+@pytest.mark.parametrize("light_on_dark", [False, True])
+def test_any_number_of_bits_in_sixteen_is_read(bits: int, light_on_dark: bool) -> None:
+    grey = np.asarray(drawn().convert("L")).astype(np.float64)
+    grey = 255 - grey if light_on_dark else grey
+    deep = Image.fromarray((grey * ((2**bits - 1) / 255)).astype(np.uint16))
+    assert abs(preprocess(deep) - preprocess(drawn())).mean() < 0.03
