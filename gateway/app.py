@@ -13,9 +13,6 @@ from gateway.pages import docs, routes
 FORM_BYTES = 64 * 1024
 """What a request may hold besides the image: part headers and text fields."""
 
-PARSER_BYTES = 1024 * 1024
-"""What text fields may hold in memory. Werkzeug's parser counts its read buffer against it, image or not."""
-
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -29,8 +26,6 @@ def create_app(application: Application) -> Flask:
     upload_bytes = application.submissions.acceptance.limits.bytes
     app = document.make_app("gateway")
     app.config["MAX_CONTENT_LENGTH"] = upload_bytes + FORM_BYTES
-    app.config["MAX_FORM_MEMORY_SIZE"] = PARSER_BYTES
-    app.config["MAX_FORM_PARTS"] = 20
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base has not
     app.url_map.merge_slashes = False  # its redirect would be an HTML page
     errors.register(app, upload_bytes)
