@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from gateway.api import errors, health, v1
+from gateway.api import errors, guards, health, v1
 from gateway.api.application import Application
 from gateway.api.openapi import document
 from gateway.api.v2 import blueprints
@@ -29,6 +29,7 @@ def create_app(application: Application) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base has not
     app.url_map.merge_slashes = False  # its redirect would be an HTML page
     errors.register(app, upload_bytes)
+    guards.register(app, application.access.origins)
     app.register_blueprint(v1.blueprint(application))
     for blueprint in blueprints(application):
         app.register_api(blueprint)

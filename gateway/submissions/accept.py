@@ -17,6 +17,7 @@ from contracts.workflows.workflow_file import Workflow
 from gateway.images.validation import Limits, examine
 from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
+from runtime.clock import whole_milliseconds
 
 UNPUBLISHED_DUE_SECONDS = 5
 """A submission whose job was not published is looked at by the sweep after so many seconds."""
@@ -76,7 +77,7 @@ class Acceptance:
         data = upload.read()
         info = examine(data, upload.file_name, self.limits, workflow.formats)
         now = self._store.now()
-        kept = upload.retention or self.retention
+        kept = self.retention if upload.retention is None else upload.retention
         submission = Submission(
             id=submission_id or str(uuid.uuid4()),
             workflow=workflow.ref,
@@ -85,7 +86,7 @@ class Acceptance:
             steps=workflow.fresh_steps(),
             created_at=now,
             due_at=now + timedelta(seconds=UNPUBLISHED_DUE_SECONDS),
-            expires_at=now + kept if kept else None,
+            expires_at=None if kept is None else whole_milliseconds(now + kept),
             queue_depth_at_submit=self._publisher.backlog(workflow.name).waiting,
             events=[submission_event(SubmissionState.QUEUED, now)],
             event_count=1,
