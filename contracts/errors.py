@@ -9,7 +9,9 @@
     |-- MethodNotAllowed         the address does not take this method
     |-- NotAcceptable            the resource does not exist in the form that Accept asks for
     |-- RequestTimeout           the request did not arrive in time
+    |-- ForbiddenOrigin          a web page of another site, or a host name that is not this gateway's
     |-- UnsupportedMediaType     the operation does not accept this content type
+    |   `-- EncodedBody          ... because of its Content-Encoding
     |-- RangeNotSatisfiable      the image ends before the range begins
     |-- UnknownWorkflow          no such workflow is published here
     |-- UnknownModel             no workflow here uses such a model
@@ -147,6 +149,26 @@ class UnsupportedMediaType(ShowcaseError):
     meaning = "The header Content-Type names a type that this operation does not accept."
     remedy = "Send multipart/form-data or application/json, and name that type in Content-Type."
     example = "This operation does not accept this content type. Send multipart/form-data or application/json."
+
+
+class EncodedBody(UnsupportedMediaType):
+    code = "encoded-body"
+
+
+class ForbiddenOrigin(ShowcaseError):
+    code = "forbidden-origin"
+    status = 403
+    public = None
+    title = "Requests from there are not accepted"
+    meaning = (
+        "A browser sent the request for a web page of another site, or to a host name that is not this gateway's. It "
+        "was not carried out: such a page could read and change what is stored here without its reader knowing."
+    )
+    remedy = (
+        "Use the gateway by its address. Its operator can allow host names (SHOWCASE_ALLOWED_HOSTS) and the origins of "
+        "web pages (SHOWCASE_CORS_ORIGINS)."
+    )
+    example = "The request comes from a web page of another site, which may not use this gateway."
 
 
 class RangeNotSatisfiable(ShowcaseError):

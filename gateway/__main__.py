@@ -16,6 +16,7 @@ from contracts.messaging.topology import topology
 from contracts.models.descriptions import load_descriptions
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue, load_catalogue
+from gateway.access.origins import OriginPolicy
 from gateway.adapters.mongo.catalogue import MongoCatalogue
 from gateway.adapters.mongo.idempotency_keys import MongoIdempotencyStore
 from gateway.adapters.mongo.lifecycle import MongoLifecycleStore
@@ -26,7 +27,7 @@ from gateway.adapters.mongo.tombstones import MongoTombstones
 from gateway.adapters.mongo.webhook_replays import MongoWebhookReplays
 from gateway.adapters.rabbitmq.event_subscriber import RabbitEventSubscriber
 from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
-from gateway.api.application import Application, Events, PublishedCatalogue
+from gateway.api.application import Access, Application, Events, PublishedCatalogue
 from gateway.api.health import Readiness
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
@@ -60,6 +61,7 @@ def main() -> None:
     work = WorkLimit(settings.threads)
     broadcaster = EventBroadcaster(settings.watchers)
     try:
+        origins = OriginPolicy.of(settings.allowed_hosts, settings.cors_origins)
         models = ModelDirectory(catalogue, load_descriptions(settings.model_descriptions))
         client = connect(settings.mongo_url, "gateway", settings.store_timeout_seconds)
         database = Database(client, settings.mongo_database)
@@ -97,6 +99,7 @@ def main() -> None:
         events=Events(broadcaster, Waiter(lookup.reread, broadcaster, work.paused)),
         catalogue=PublishedCatalogue(catalogue, models),
         readiness=Readiness(database, publisher, admission),
+        access=Access(origins),
     )
     try:
         server = GatewayServer(

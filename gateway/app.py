@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from gateway.api import errors, health, v1
+from gateway.api import errors, guards, health, v1
 from gateway.api.application import Application
 from gateway.api.openapi import document
 from gateway.api.v2 import blueprints
@@ -12,9 +12,6 @@ from gateway.pages import docs, routes
 
 FORM_BYTES = 64 * 1024
 """How much a request may contain besides the image: part headers and text fields."""
-
-PARSER_BYTES = 1024 * 1024
-"""How much memory the text fields may take. Werkzeug's parser counts its read buffer against it, even for an image."""
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -29,11 +26,10 @@ def create_app(application: Application) -> Flask:
     upload_bytes = application.submissions.acceptance.limits.bytes
     app = document.make_app("gateway")
     app.config["MAX_CONTENT_LENGTH"] = upload_bytes + FORM_BYTES
-    app.config["MAX_FORM_MEMORY_SIZE"] = PARSER_BYTES
-    app.config["MAX_FORM_PARTS"] = 20
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only Flask's default provider has it
     app.url_map.merge_slashes = False  # merging redirects with an HTML page
     errors.register(app, upload_bytes)
+    guards.register(app, application.access.origins)
     app.register_blueprint(v1.blueprint(application))
     for blueprint in blueprints(application):
         app.register_api(blueprint)

@@ -17,6 +17,18 @@ class GatewaySettings(SharedSettings):
         default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 is every network interface."
     )
     port: int = Field(default=8100, ge=1, le=65535, description="Port to listen on.")
+    allowed_hosts: str = Field(
+        default="",
+        max_length=4096,
+        description="Host names by which the gateway may be reached, separated by commas; `*.example.com` is every "
+        "name under one. IP addresses, names without a dot and `*.localhost` need no entry.",
+    )
+    cors_origins: str = Field(
+        default="",
+        max_length=4096,
+        description="Origins (`https://app.example.com`), separated by commas, whose web pages may use the API from a "
+        "browser. Pages of the gateway's own host always may.",
+    )
     threads: int = Field(default=12, ge=1, le=256, description="Requests that the gateway processes at the same time.")
     connections: int = Field(
         default=1000, ge=10, le=4096, description="Connections that may be open at the same time, each with a thread."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.workflows.catalogue import Catalogue
+from gateway.access.origins import OriginPolicy
 from gateway.api.health import Readiness
 from gateway.catalogue.models import ModelDirectory
 from gateway.events.subscriptions import EventBroadcaster
@@ -29,6 +30,13 @@ class PublishedCatalogue:
 
 
 @dataclass(frozen=True)
+class Access:
+    """Whose requests are accepted."""
+
+    origins: OriginPolicy
+
+
+@dataclass(frozen=True)
 class Application:
     """The use cases behind the API, by topic."""
 
@@ -36,3 +44,4 @@ class Application:
     events: Events
     catalogue: PublishedCatalogue
     readiness: Readiness
+    access: Access

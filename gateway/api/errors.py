@@ -13,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 
 from contracts import errors
 from contracts.errors import ShowcaseError, problem_of
-from gateway.api.problems import problem
+from gateway.api.problems import problem, shortened
 from gateway.api.resources.addresses import PREFIX
 
 log = structlog.get_logger()
@@ -59,7 +59,7 @@ def failed(kind: type[ShowcaseError], message: str, status: int, retry_after: in
 
 def failure(message: str, status: int, retry_after: int = RETRY_AFTER_SECONDS) -> Response:
     """Return v1's error shape. A 503 has ``retry_after`` (seconds) as its Retry-After header."""
-    response = jsonify({"status": "Failure", "message": message})
+    response = jsonify({"status": "Failure", "message": shortened(message)})
     response.status_code = status
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(retry_after)

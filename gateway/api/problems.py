@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -28,14 +29,25 @@ class Problem(BaseModel):
     code: str = Field(description="The kind of problem, for programs.")
 
 
+LONGEST_SENTENCE = 600
+LONGEST_REPEATED = 200
+_LONG_WORD = re.compile(rf"\S{{{LONGEST_REPEATED},}}")
+
+
+def shortened(sentence: str) -> str:
+    """Return a sentence for an answer: what a client sent is repeated to 200 characters at most."""
+    short = _LONG_WORD.sub(lambda word: word[0][: LONGEST_REPEATED - 4] + "….", sentence)
+    return short if len(short) <= LONGEST_SENTENCE else short[: LONGEST_SENTENCE - 2] + "…."
+
+
 def problem(kind: type[ShowcaseError], detail: str, status: int | None = None) -> Response:
     """Return a problem of this kind; ``status`` overrides the kind's own."""
     body: dict[str, Any] = Problem(
         type=f"{PAGES}/{kind.code}",
         title=kind.title,
         status=status or kind.status,
-        detail=detail,
-        instance=request.full_path.rstrip("?") if request.args else request.path,
+        detail=shortened(detail),
+        instance=(request.full_path.rstrip("?") if request.args else request.path)[:LONGEST_REPEATED],
         code=kind.code,
     ).model_dump()
     response = Response(json.dumps(body), status=body["status"], mimetype=MEDIA_TYPE)

@@ -8,6 +8,7 @@ from contracts.errors import StoreUnavailable, UnknownSubmission, UnknownWorkflo
 from contracts.submissions.documents import is_submission_id
 from gateway.api.application import Application
 from gateway.api.errors import failure
+from gateway.api.requests.multipart import Part, UnreadableForm, read_form
 from gateway.images.validation import has_image_extension
 from gateway.submissions.accept import Upload
 from gateway.submissions.results import artifacts_in, v1_result
@@ -21,19 +22,18 @@ def blueprint(application: Application) -> Blueprint:
 
     @v1.post("/submit_image", strict_slashes=False)
     def submit_image() -> Response:
-        upload = request.files.get("image")
-        if upload is None or not upload.filename:
+        image, data, name = _read_form()
+        if image is None or not image.file_name:
             return failure("Image was not submitted.", 400)
-        if not has_image_extension(upload.filename):
+        if not has_image_extension(image.file_name):
             return failure("File should have '.png', '.jpg', or '.jpeg' as extension.", 400)
-        name = request.form.get("workflow_name", "").strip()
         if not name:
             return failure("Request should include 'workflow_name'.", 400)
         try:
             workflow = catalogue.stable(name)
         except UnknownWorkflow:
             return failure("Incorrect 'workflow_name' included in the request.", 404)
-        submission = submissions.acceptance.accept(workflow, Upload(upload.stream.read, upload.filename))
+        submission = submissions.acceptance.accept(workflow, Upload(lambda: data, image.file_name))
         return jsonify(
             {
                 "file_type": submission.input.media_type,
@@ -60,3 +60,20 @@ def blueprint(application: Application) -> Blueprint:
         return response
 
     return v1
+
+
+def _read_form() -> tuple[Part | None, bytes, str]:
+    """Return the image, its bytes and the workflow's name. A body that is no form has none of them.
+
+    Raises InvalidRequest for what came twice. Parts of other names are skipped, as they always were here.
+    """
+    try:
+        if request.mimetype != "multipart/form-data":
+            return None, b"", ""
+        form = read_form(request, "image", ["workflow_name"], strict=False)
+    except UnreadableForm:
+        return None, b"", ""
+    with form:
+        image = form.file("image")
+        name = form.texts(without="image").get("workflow_name", "").strip()
+        return image, image.read() if image else b"", name

@@ -18,6 +18,7 @@ from gateway.images.validation import Limits, examine
 from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.export import Slots
 from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
+from runtime.clock import whole_milliseconds
 
 UNPUBLISHED_DUE_SECONDS = 5
 """When the sweep checks a submission whose job was not published."""
@@ -98,7 +99,7 @@ class Acceptance:
             data = upload.read()  # here, so that the images that wait are in memory once
             info = examine(data, upload.file_name, self.limits_of(workflow), workflow.formats)
         now = self._store.now()
-        retention = upload.retention or self.retention
+        retention = self.retention if upload.retention is None else upload.retention
         submission = Submission(
             id=submission_id or str(uuid.uuid4()),
             workflow=workflow.ref,
@@ -107,7 +108,7 @@ class Acceptance:
             steps=workflow.fresh_steps(),
             created_at=now,
             due_at=now + timedelta(seconds=UNPUBLISHED_DUE_SECONDS),
-            expires_at=now + retention if retention else None,
+            expires_at=None if retention is None else whole_milliseconds(now + retention),
             queue_depth_at_submit=self._publisher.backlog(workflow.name).waiting,
             events=[submission_event(SubmissionState.QUEUED, now)],
             event_count=1,

@@ -14,8 +14,9 @@ from contracts.errors import BrokerUnavailable
 from contracts.messaging.jobs import Job
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue
+from gateway.access.origins import OriginPolicy
 from gateway.adapters.mongo.secantus_windows import WindowedListing
-from gateway.api.application import Application, Events, PublishedCatalogue
+from gateway.api.application import Access, Application, Events, PublishedCatalogue
 from gateway.api.health import Readiness
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
@@ -63,6 +64,7 @@ def make_application(
     tombstones: MemoryTombstones | None = None,
     models: ModelDirectory | None = None,
     work: WorkLimit | None = None,
+    origins: OriginPolicy | None = None,
 ) -> Application:
     """``store`` and ``publisher`` implement all ports that the gateway has of their kind."""
     gone = tombstones or MemoryTombstones(store)
@@ -85,6 +87,7 @@ def make_application(
         events=Events(events, Waiter(lookup.reread, events, (work or WorkLimit(4)).paused)),
         catalogue=PublishedCatalogue(catalogue, models or ModelDirectory(catalogue)),
         readiness=Readiness(store, publisher, admission),
+        access=Access(origins or OriginPolicy()),
     )
 
 

@@ -92,7 +92,8 @@ def _finish_operation(operation: Document, path: str) -> None:
     parameters = operation.setdefault("parameters", [])
     if "requestBody" in operation or any(each["in"] != "path" for each in parameters):
         responses.setdefault("400", described(400)["400"])
-    responses.setdefault("500", described(500)["500"])
+    for status in ("403", "500"):
+        responses.setdefault(status, described(int(status))[status])
     for parameter in parameters:
         _finish_parameter(parameter)
     if "304" in responses:

@@ -50,7 +50,10 @@ class FilterQuery(BaseModel):
     def filters(self) -> Filters:
         """Return the filters of the request at hand. Raises InvalidRequest for one that there is not."""
         metadata: dict[str, Any] = {}
-        for name, value in request.args.items():
+        for name, values in request.args.lists():
+            if len(values) > 1:
+                raise InvalidRequest(f"The parameter {name[:64]!r} came twice. Send it once.")
+            value = values[0]
             if name.startswith(METADATA):
                 metadata[name.removeprefix(METADATA)] = value
             elif name not in type(self).model_fields:

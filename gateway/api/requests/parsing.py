@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 import re
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from contracts.errors import InvalidRequest
 from contracts.webhooks.targets import LONGEST_URL
+from gateway.api.requests.json_body import read_json
 
 MAX_WAIT_SECONDS = 60
 METADATA_KEYS = 16
 _WAIT = re.compile(r"(?:^|[,;]\s*)wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
+_SPACE = re.compile(rb"[ \t\r\n]+")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+
+METADATA_EXAMPLE = """an object of texts, as {"patient": "17"}"""
 
 Model = TypeVar("Model", bound=BaseModel)
 
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 WebhookUrl = Annotated[str, StringConstraints(max_length=LONGEST_URL), Field(json_schema_extra={"format": "uri"})]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
+
+
+def _plain_names(schema: dict[str, Any]) -> None:
+    """Say the same of names and values in the keywords that generators of clients know: they skip patternProperties."""
+    ((pattern, value),) = schema.pop("patternProperties").items()
+    schema |= {"propertyNames": {"pattern": pattern}, "additionalProperties": value}
 
 
 class SubmissionFields(BaseModel):
@@ -43,7 +54,7 @@ class SubmissionFields(BaseModel):
         max_length=METADATA_KEYS,
         description="Up to 16 texts of your own, by names of letters, digits, _ and -; lists can be filtered by them.",
         examples=[{"patient": "17"}],
-        json_schema_extra={"additionalProperties": False},
+        json_schema_extra=_plain_names,
     )
     webhook: WebhookUrl | None = Field(
         default=None, description="Where to send word of its end: an http or https URL that leads to a public address."
@@ -60,21 +71,22 @@ class SubmissionFields(BaseModel):
 class JsonSubmission(SubmissionFields):
     """A submission as one JSON object, its image in base64."""
 
-    image: str = Field(description="The PNG or JPEG file in base64.", json_schema_extra={"format": "byte"})
+    image: str = Field(
+        min_length=1,
+        description="The PNG or JPEG file in base64 (in either alphabet), or a data: URI of it.",
+        json_schema_extra={"format": "byte"},
+    )
     file_name: str = Field(default="image", max_length=255, description="What the file is called; kept as it is.")
 
     def decoded(self) -> bytes:
         """Raises InvalidRequest."""
-        try:
-            return base64.b64decode(self.image, validate=True)
-        except (ValueError, binascii.Error) as error:
-            raise InvalidRequest("The field 'image' is not base64. Encode the file's bytes (RFC 4648).") from error
+        return image_bytes(self.image)
 
 
 class MultipartSubmission(SubmissionFields):
     """A submission as a form: the same fields as text, ``metadata`` as a JSON object, and the file."""
 
-    image: str = Field(description="The PNG or JPEG file.", json_schema_extra={"format": "binary"})
+    image: str = Field(min_length=1, description="The PNG or JPEG file.", json_schema_extra={"format": "binary"})
 
 
 def wait_seconds(prefer: str) -> int | None:
@@ -87,11 +99,7 @@ def form_fields(form: dict[str, str]) -> SubmissionFields:
     """Read the text fields of a multipart submission. Raises InvalidRequest."""
     fields: dict[str, Any] = dict(form)
     if "metadata" in fields:
-        try:
-            fields["metadata"] = json.loads(fields["metadata"])
-        except (ValueError, RecursionError) as error:
-            sentence = """The field 'metadata' is not JSON. Send an object of texts, as {"patient": "17"}."""
-            raise InvalidRequest(sentence) from error
+        fields["metadata"] = read_json(fields["metadata"], "The field 'metadata'", METADATA_EXAMPLE)
     if "retention_days" in fields:
         try:
             days = float(fields["retention_days"])
@@ -101,6 +109,26 @@ def form_fields(form: dict[str, str]) -> SubmissionFields:
             raise InvalidRequest("The field 'retention_days' is no number.")
         fields["retention_days"] = days
     return checked(SubmissionFields, fields)
+
+
+def image_bytes(text: str) -> bytes:
+    """Return what base64 encodes: either alphabet of RFC 4648, with or without padding, line breaks, or the head of a
+    ``data:`` URI (RFC 2397).
+
+    Raises InvalidRequest.
+    """
+    if text[:5].lower() == "data:":
+        head, comma, text = text.partition(",")
+        if not comma or not head.lower().endswith(";base64"):
+            raise InvalidRequest(
+                "The field 'image' is a data: URI whose data is not base64. Write data:image/png;base64,<data>."
+            )
+        text = unquote(text)
+    try:
+        content = _SPACE.sub(b"", text.encode("ascii").translate(_URL_SAFE)).rstrip(b"=")
+        return base64.b64decode(content + b"=" * (-len(content) % 4), validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise InvalidRequest("The field 'image' is not base64. Encode the file's bytes (RFC 4648).") from error
 
 
 def checked(model: type[Model], fields: object) -> Model:
@@ -114,5 +142,5 @@ def checked(model: type[Model], fields: object) -> Model:
 def sentence(error: ValidationError) -> str:
     """Return what is wrong with the first field that is."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    place = ".".join(str(part)[:64] for part in first["loc"] if part != "[key]")
     return f"The field '{place}': {first['msg']}." if place else f"{first['msg']}."

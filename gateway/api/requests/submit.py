@@ -11,10 +11,15 @@ from werkzeug.exceptions import UnsupportedMediaType
 from contracts.errors import InvalidRequest
 from contracts.submissions.documents import Submission
 from contracts.workflows.catalogue import Catalogue
+from gateway.api.requests.json_body import read_json
+from gateway.api.requests.multipart import read_form
 from gateway.api.requests.parsing import JsonSubmission, SubmissionFields, checked, form_fields
 from gateway.api.requests.waiting import WaitHeaders
 from gateway.submissions.accept import Acceptance, Upload
 from gateway.submissions.idempotency import KEY_PATTERN, Accepted, Idempotency, checked_key, fingerprint_of
+
+IMAGE = "image"
+FIELDS = tuple(SubmissionFields.model_fields)
 
 
 class SubmitHeaders(WaitHeaders):
@@ -59,14 +64,21 @@ class SubmitRequest:
 
 
 def _read() -> tuple[SubmissionFields, Upload]:
+    """Read the body. Raises InvalidRequest and UnsupportedMediaType."""
+    for name in request.args:
+        if name in FIELDS or name in JsonSubmission.model_fields:
+            raise InvalidRequest(f"The field '{name}' is in the address, where it is not read. Send it in the body.")
     if request.mimetype == "application/json":
-        body = checked(JsonSubmission, request.get_json())
+        example = """an object, as {"workflow": "workflow_000", "image": "<base64>"}"""
+        body = checked(JsonSubmission, read_json(request.get_data(cache=False), "The body", example))
         return body, Upload(body.decoded, body.file_name, body.metadata, body.retention, body.webhook)
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType
-    file = request.files.get("image")
-    if file is None:
-        raise InvalidRequest("There is no image. Send it as the part 'image' of a multipart/form-data request.")
-    fields = form_fields(request.form.to_dict())
-    name = file.filename or "image"
-    return fields, Upload(file.stream.read, name, fields.metadata, fields.retention, fields.webhook)
+    form = read_form(request, IMAGE, FIELDS)
+    image = form.file(IMAGE)
+    with form:
+        fields = form_fields(form.texts(without=IMAGE))
+        if image is None:
+            raise InvalidRequest("There is no image. Send it as the part 'image' of a multipart/form-data request.")
+        data = image.read()
+    return fields, Upload(lambda: data, image.file_name or IMAGE, fields.metadata, fields.retention, fields.webhook)

@@ -14,6 +14,7 @@ CONNECTED = "showcase.connected"
 class WaitHeaders(BaseModel):
     prefer: str | None = Field(
         default=None,
+        alias="Prefer",
         max_length=1000,
         description="`wait=N`: answer when the submission is final, or after N seconds, at most 60 (RFC 7240).",
     )

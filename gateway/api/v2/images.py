@@ -9,7 +9,6 @@ from datetime import timedelta
 from flask import Response, request, send_file
 from flask_openapi3 import APIBlueprint
 from pydantic import BaseModel, Field
-from werkzeug.http import parse_range_header
 
 from contracts.errors import StoreUnavailable, UnknownArtifact
 from contracts.submissions.documents import INPUT_NAME, Submission
@@ -18,6 +17,7 @@ from contracts.submissions.states import SubmissionState
 from gateway.api.application import Application
 from gateway.api.problems import described
 from gateway.api.requests.paths import SUBMISSIONS, SubmissionPath
+from gateway.api.requests.ranges import part_wanted
 from gateway.api.resources.addresses import PREFIX, submission_url
 from gateway.images import overlay
 from gateway.images.downloads import OVERLAY, download_name, find_overlay, shown_inline, stored_artifact
@@ -81,9 +81,7 @@ class Pictures:
             if submission.expires_at is not None:
                 left = min(left, submission.expires_at - self._clock.now())
             response.headers["Cache-Control"] = f"private, max-age={max(0, int(left.total_seconds()))}, immutable"
-        asked = parse_range_header(request.headers.get("Range"))
-        # For several ranges, or an unknown unit, the full image is a valid response (RFC 9110, 14.2).
-        single = request.method == "GET" and asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
+        single = request.method == "GET" and part_wanted(request.headers, etag)
         response.make_conditional(request, accept_ranges=single, complete_length=len(data) if single else None)
         response.headers["Accept-Ranges"] = "bytes"
         return response
@@ -155,7 +153,7 @@ def blueprint(application: Application) -> APIBlueprint:
         if path.name == OVERLAY and (found := find_overlay(submission, declared)):
             mask = pictures.read(submission, found.mask).data
             etag = found.etag(submission.input.sha256, mask)
-            if etag in request.if_none_match and "Range" not in request.headers:
+            if request.if_none_match.contains_weak(etag):
                 return pictures.answer(
                     submission, b"", "image/png", etag, OVERLAY, fixed=fixed
                 )  # a 304 needs no drawing

@@ -122,7 +122,16 @@ def test_every_reference_leads_somewhere_and_no_schema_is_left_over(document: Do
     assert referred == set(known)
 
 
-def test_what_a_field_may_hold_is_described_completely(document: Document) -> None:
-    metadata = document["components"]["schemas"]["JsonSubmission"]["properties"]["metadata"]
-    assert metadata["maxProperties"] == 16
-    assert list(metadata["patternProperties"].values()) == [{"type": "string", "maxLength": 512}]
+@pytest.mark.parametrize("name", ["MultipartSubmission", "JsonSubmission"])
+def test_generated_clients_can_send_metadata_and_an_image(document: Document, name: str) -> None:
+    fields = document["components"]["schemas"][name]["properties"]
+    assert fields["metadata"]["additionalProperties"] == {"type": "string", "maxLength": 512}
+    assert fields["metadata"]["propertyNames"] == {"pattern": "^[A-Za-z0-9_-]{1,64}$"}
+    assert fields["metadata"]["maxProperties"] == 16
+    assert "patternProperties" not in fields["metadata"]
+    assert fields["image"]["minLength"] == 1
+
+
+def test_the_headers_of_a_submission_are_parameters_by_their_names(document: Document) -> None:
+    parameters = document["paths"][f"{PREFIX}/submissions"]["post"]["parameters"]
+    assert {each["name"] for each in parameters} == {"Idempotency-Key", "Prefer"}

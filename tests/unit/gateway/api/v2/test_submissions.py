@@ -86,6 +86,19 @@ def test_a_submission_may_have_its_own_retention(client: FlaskClient, store: Mem
     assert stored.expires_at == stored.created_at + timedelta(hours=12)
 
 
+@pytest.mark.parametrize("days", ["0.000000000001", "0.3333333", "1e-300"])
+def test_a_retention_however_short_is_kept_in_whole_milliseconds(
+    client: FlaskClient, store: MemoryStore, days: str
+) -> None:
+    body = submit(client, retention_days=days).json
+    assert body is not None
+    stored = store.fetch(body["id"])
+    assert stored is not None
+    assert stored.expires_at is not None
+    assert stored.expires_at <= stored.created_at + timedelta(days=float(days))
+    assert stored.expires_at.microsecond % 1000 == 0
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

@@ -1,0 +1,1 @@
+"""Who may ask: which hosts this gateway answers for, and which web pages may use it."""
