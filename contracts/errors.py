@@ -11,7 +11,6 @@
     |-- RequestTimeout           the request did not arrive in time
     |-- ForbiddenOrigin          a web page of another site, or a host name that is not this gateway's
     |-- UnsupportedMediaType     the operation does not accept this content type
-    |   `-- EncodedBody          ... because of its Content-Encoding
     |-- RangeNotSatisfiable      the image ends before the range begins
     |-- UnknownWorkflow          no such workflow is published here
     |-- UnknownModel             no workflow here uses such a model
@@ -149,10 +148,6 @@ class UnsupportedMediaType(ShowcaseError):
     meaning = "The header Content-Type names a type that this operation does not accept."
     remedy = "Send multipart/form-data or application/json, and name that type in Content-Type."
     example = "This operation does not accept this content type. Send multipart/form-data or application/json."
-
-
-class EncodedBody(UnsupportedMediaType):
-    code = "encoded-body"
 
 
 class ForbiddenOrigin(ShowcaseError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-from contracts.errors import EncodedBody, ForbiddenOrigin
+from contracts.errors import ForbiddenOrigin, UnsupportedMediaType
 from gateway.access.origins import (
     CORS_ANSWER_HEADERS,
     CORS_METHODS,
@@ -26,7 +26,7 @@ def register(app: Flask, policy: OriginPolicy) -> None:
         coding = request.headers.get("Content-Encoding", "").strip()
         if coding and coding.lower() != "identity":
             response = to_response(
-                EncodedBody(
+                UnsupportedMediaType(
                     f"The body is in the Content-Encoding {coding[:64]!r}, which is not read. Send it as it is."
                 )
             )

@@ -32,10 +32,10 @@ def test_what_a_workflow_says_is_text_and_not_markup() -> None:
 
 
 def test_it_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
-    page = client.get("/", base_url="http://showcase.test:8100").text
+    page = client.get("/", base_url="http://showcase:8100").text
     assert set(re.findall(r"https?://[^\s\"'<]+", page)) == {
-        "http://showcase.test:8100/api/v1/submit_image",
-        "http://showcase.test:8100/api/v1/fetch_result/&lt;submission_id&gt;",
+        "http://showcase:8100/api/v1/submit_image",
+        "http://showcase:8100/api/v1/fetch_result/&lt;submission_id&gt;",
     }
     assert not re.search(r"(src|href)=[\"']?(//|http)|url\(|@import", page)
 
