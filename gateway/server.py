@@ -28,8 +28,7 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 """In bytes. The server refuses a longer body at once. Of a shorter one it reads and drops what the application did not
 read, because some clients read the response only after they have sent everything."""
 
-CLOSING_STATUSES = frozenset({408, 413})
-"""After these statuses the server closes the connection instead of reading the rest of the body."""
+STATUS_TIMEOUT, STATUS_TOO_LARGE = 408, 413
 
 STOP_SECONDS = 8
 """How long ``stop`` waits for running requests."""
@@ -66,9 +65,16 @@ class _Request(HTTPRequest):
             self.conn.wfile.write(f"{self.server.protocol} {status}\r\n{head}\r\n\r\n{body}".encode("latin-1"))
 
     def send_headers(self) -> None:
-        if int(self.status[:3]) in CLOSING_STATUSES:
+        status = int(self.status[:3])
+        if _closes(status, self.inheaders.get(b"Content-Length")):
             self.close_connection = True
+        # cheroot closes after every 413, also when the whole body was read.
+        keep = status == STATUS_TOO_LARGE and not self.close_connection
+        if keep:
+            self.outheaders.append((b"Connection", b"keep-alive"))
         super().send_headers()
+        if keep:
+            self.close_connection = False
 
 
 class _Connection(HTTPConnection):
@@ -130,11 +136,12 @@ class GatewayServer:
         body = environ["wsgi.input"] = _Body(environ["wsgi.input"], self._work)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-            if int(status[:3]) not in CLOSING_STATUSES:
+            if not _closes(int(status[:3]), length):
                 body.drop()
             return start_response(status, headers, exc_info)
 
-        if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+        length = environ.get("CONTENT_LENGTH")
+        if int(length or 0) > MAX_BODY_BYTES:
             sentence = f"No call takes a body of more than {MAX_BODY_BYTES // 2**20} MiB. Send a smaller one."
             return _refuse(start, "413 Content Too Large", sentence)
         try:
@@ -143,6 +150,14 @@ class GatewayServer:
         except Busy as error:
             retry_after = ("Retry-After", str(error.retry_after_seconds))
             return _refuse(start, "503 Service Unavailable", error.message, retry_after)
+
+
+def _closes(status: int, length: str | bytes | None) -> bool:
+    """Whether the server closes the connection after ``status`` instead of reading the rest of the body.
+
+    ``length`` is the value of Content-Length. Without one, the rest of a body that is too large has no known end.
+    """
+    return status == STATUS_TIMEOUT or (status == STATUS_TOO_LARGE and not 0 < int(length or 0) <= MAX_BODY_BYTES)
 
 
 def _refuse(start: StartResponse, status: str, sentence: str, *headers: tuple[str, str]) -> Iterable[bytes]:

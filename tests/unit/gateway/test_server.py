@@ -124,6 +124,19 @@ def test_a_large_body_is_refused_before_it_has_come(port: int) -> None:
     assert "Send a smaller one." in json.loads(body)["message"]
 
 
+def test_an_upload_that_is_too_large_leaves_its_connection_usable(port: int) -> None:
+    size = 11_000_000
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        connection.request("POST", "/api/v1/submit_image", b"x" * size, kind)
+        refused = connection.getresponse()
+        assert (refused.status, refused.headers["Connection"]) == (413, "keep-alive")
+        refused.read()
+        kept = connection.sock
+        connection.request("GET", "/health/live")
+        assert (connection.getresponse().status, connection.sock is kept) == (200, True)
+
+
 def test_a_body_that_nobody_reads_is_read_to_its_end_so_that_its_client_gets_the_answer(port: int) -> None:
     head = b"POST /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3000000\r\n\r\n"
     assert talk(port, head + b"x" * 3_000_000)[0] == 404
