@@ -20,8 +20,8 @@ from tests.support.faults.load import Load, doubled
 from tests.support.faults.waits import final_records, until_back
 from tests.support.local_cluster import free_ports, running
 
-OLD = "36c245f8e3eb4a1a577a8ce849eaffb67158222f"
-"""The last release before submissions carried events."""
+OLD = "14afafbb85b0de3139519863fbcf35411dbb1784"
+"""An earlier release with the same schema version: of another version, a process refuses to start beside this one."""
 
 TOGETHER_SECONDS = 8.0
 START_SECONDS = 60.0
