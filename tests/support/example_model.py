@@ -19,6 +19,7 @@ def archive_example(root: Path, store: Path) -> None:
     shutil.copytree(CHECKOUT / "services" / "common", packages / "common")
     for name in ("__init__.py", "archive.py"):
         shutil.copy(CHECKOUT / "services" / name, packages)
+    shutil.copytree(CHECKOUT / "image_files", root / "image_files")
     shutil.copytree(FOLDER, packages / EXAMPLE)
     for arguments in ([f"services.{EXAMPLE}.train"], ["services.archive", "--store", str(store)]):
         ran = subprocess.run(
