@@ -60,7 +60,7 @@ def test_a_failing_archiver_leaves_no_archive_and_reports_its_output(
     ("change", "sentence"),
     [
         ({"version": 1.0}, "'version' must be a str"),
-        ({"extra": 1}, "may have overlay, and no others"),
+        ({"extra": 1}, "may have decode_bytes, overlay, and no others"),
         ({"overlay": {}}, "must have the key mask"),
         ({"overlay": {"mask": "mask", "color": "red"}}, "no key color; it has mask, channel"),
         ({"overlay": {"mask": 1}}, "'overlay.mask' must be a field's name"),
