@@ -22,7 +22,7 @@ from image_files.png import PngFile, read_png
 ImageFile = PngFile | JpegFile
 
 TRIAL_SCALE = 8
-MOST_TRIAL_PIXELS = 3_000_000
+MAX_TRIAL_PIXELS = 3_000_000
 """A larger progressive JPEG is not decoded to see whether it is whole: its coefficients take 6 bytes a pixel."""
 
 _BLOCK_ROWS = 128
@@ -45,7 +45,7 @@ def check_whole(file: ImageFile) -> None:
     """Raise DamagedImage when the pixels are not all there, with little memory: a few rows, or an eighth a side."""
     if isinstance(file, PngFile):
         file.check_pixels()
-    elif not file.progressive or file.width * file.height <= MOST_TRIAL_PIXELS:
+    elif not file.progressive or file.width * file.height <= MAX_TRIAL_PIXELS:
         _load(file, (max(1, file.width // TRIAL_SCALE), max(1, file.height // TRIAL_SCALE)))
     elif file.scans[-len(jpeg.END) :] != jpeg.END:
         raise DamagedImage("its end is missing")

@@ -16,13 +16,13 @@ from image_files.orientation import UPRIGHT, exif_orientation, xmp_orientation
 SIGNATURE = b"\xff\xd8"
 END = b"\xff\xd9"
 
-MOST_SEGMENTS = 10_000
+MAX_SEGMENTS = 10_000
 """Each costs its reader time whatever it holds."""
 
-MOST_SCANS = 100
+MAX_SCANS = 100
 """Scans of a progressive JPEG, usually ten. Each passes over all pixels: ten megabytes of empty ones take minutes."""
 
-MOST_FILLING = 4096
+MAX_FILLING = 4096
 """Bytes between a JPEG's segments that belong to none; Pillow steps over them one by one."""
 
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed 0xff nor one of the restarts inside a scan
@@ -99,12 +99,12 @@ def _walk(data: bytes) -> tuple[int, int, list[_Segment]]:
     header: list[_Segment] = []
     position = len(SIGNATURE)
     first_scan = scans = filling = 0
-    for _ in range(MOST_SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         marker = _MARKER.search(data, position)
         if not scans:
             filling += (marker.start() if marker else len(data)) - position
-            if filling > MOST_FILLING:
-                raise OverloadedImage(f"{MOST_FILLING} bytes between its segments")
+            if filling > MAX_FILLING:
+                raise OverloadedImage(f"{MAX_FILLING} bytes between its segments")
         if marker is None or marker[0] == END:
             return first_scan, marker.end() if marker else len(data), header
         kind = marker[0][1]
@@ -112,11 +112,11 @@ def _walk(data: bytes) -> tuple[int, int, list[_Segment]]:
         if kind == _START_OF_SCAN:
             first_scan = first_scan or marker.start()
             scans += 1
-            if scans > MOST_SCANS:
-                raise OverloadedImage(f"{MOST_SCANS} scans")
+            if scans > MAX_SCANS:
+                raise OverloadedImage(f"{MAX_SCANS} scans")
         if not scans:
             header.append(_Segment(kind, marker.start(), marker.end() + 2, position))
-    raise OverloadedImage(f"{MOST_SEGMENTS} segments")
+    raise OverloadedImage(f"{MAX_SEGMENTS} segments")
 
 
 def _read_frame(content: memoryview, *, progressive: bool) -> tuple[int, int, int, bool]:

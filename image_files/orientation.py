@@ -20,7 +20,7 @@ TRANSPOSITIONS = {
 """What turns a picture upright, by its orientation. Source: Exif 2.32, tag 0x0112."""
 
 _TAG = 0x0112
-_MOST_ENTRIES = 512
+_MAX_ENTRIES = 512
 _ENTRY_BYTES = 12
 _VALUE_FORMATS = {3: "H", 4: "I"}  # SHORT and LONG
 _XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
@@ -34,7 +34,7 @@ def exif_orientation(tiff: bytes) -> int:
             return UPRIGHT
         (start,) = struct.unpack_from(f"{order}I", tiff, 4)
         (count,) = struct.unpack_from(f"{order}H", tiff, start)
-        for index in range(min(count, _MOST_ENTRIES)):
+        for index in range(min(count, _MAX_ENTRIES)):
             place = start + 2 + index * _ENTRY_BYTES
             tag, kind = struct.unpack_from(f"{order}HH", tiff, place)
             if tag == _TAG and kind in _VALUE_FORMATS:

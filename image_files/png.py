@@ -21,7 +21,7 @@ GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 
 CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
 
-MOST_CHUNKS = 10_000
+MAX_CHUNKS = 10_000
 """Each costs its reader time whatever it holds: ten megabytes of empty ones take Pillow ten seconds. A file of 10 MiB
 in libpng's chunks has some 1,300."""
 
@@ -207,7 +207,7 @@ def _chunks(data: bytes) -> list[Chunk]:
     found: list[Chunk] = []
     view = memoryview(data)
     position = len(SIGNATURE)
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         kind = data[position + 4 : position + 8]
         start = position + 8
         position += 12 + int.from_bytes(data[position : position + 4])
@@ -223,7 +223,7 @@ def _chunks(data: bytes) -> list[Chunk]:
             return found or [Chunk(kind, view[:0])]
         if right or not found:
             found.append(Chunk(kind, view[start : position - 4]))
-    raise OverloadedImage(f"{MOST_CHUNKS} chunks")
+    raise OverloadedImage(f"{MAX_CHUNKS} chunks")
 
 
 def _read_header(chunk: Chunk) -> tuple[int, ...]:

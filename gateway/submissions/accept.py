@@ -16,13 +16,12 @@ from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.workflow_file import Workflow
 from gateway.images.validation import Limits, examine
 from gateway.submissions.admission import AdmissionControl
-from gateway.submissions.export import Slots
 from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
+from gateway.submissions.slots import Slots
 from runtime.clock import whole_milliseconds
 
 UNPUBLISHED_DUE_SECONDS = 5
 """When the sweep checks a submission whose job was not published."""
-
 
 CHECKED_AT_ONCE = 2
 """Checking the worst picture that is accepted, a progressive JPEG of 3 million pixels, takes some 20 MB."""

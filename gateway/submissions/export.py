@@ -1,4 +1,4 @@
-"""Writes submissions as NDJSON or CSV, line by line, and limits how many exports run. Pure except for a semaphore.
+"""Writes submissions as NDJSON or CSV, line by line. Pure.
 
 CSV has one column for each output of the published workflows (``result.label``), ordered by workflow name. Other fields
 of a result, from versions that are no longer published, are JSON in ``result.other``. So the header is known before the
@@ -10,13 +10,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from contracts.errors import Busy
 from contracts.submissions.documents import Submission
 from contracts.workflows.catalogue import Catalogue
 from gateway.submissions.results import artifact_name
@@ -41,41 +39,6 @@ class Format(StrEnum):
 
     NDJSON = "ndjson"
     CSV = "csv"
-
-
-class Slots:
-    """Allows ``count`` callers at a time and refuses further ones with ``sentence`` and a time to retry."""
-
-    def __init__(self, count: int, sentence: str, retry_after_seconds: int = 10) -> None:
-        self._free = threading.BoundedSemaphore(count)
-        self._sentence = sentence
-        self._retry_after_seconds = retry_after_seconds
-
-    def acquire(self, wait_seconds: float = 0.0) -> Slot:
-        """Return a slot; call its ``release`` when done. Raises Busy when none is free within ``wait_seconds``."""
-        if not self._free.acquire(timeout=wait_seconds) if wait_seconds else not self._free.acquire(blocking=False):
-            raise Busy(self._sentence, self._retry_after_seconds)
-        return Slot(self._free)
-
-
-class Slot:
-    def __init__(self, free: threading.BoundedSemaphore) -> None:
-        self._free = free
-        self._lock = threading.Lock()
-        self._held = True
-
-    def release(self) -> None:
-        """Free the slot; a second call does nothing."""
-        with self._lock:
-            held, self._held = self._held, False
-        if held:
-            self._free.release()
-
-    def __enter__(self) -> Slot:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
 
 
 def result_fields(catalogue: Catalogue, workflow: str | None = None) -> list[str]:

@@ -20,7 +20,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 
 from contracts.errors import InvalidRequest
 
-MOST_PARTS = 20
+MAX_PARTS = 20
 TEXT_BYTES = 128 * 1024
 """A part that is text: 16 texts of 512 characters take up to 98 KiB in JSON, each character as two escapes."""
 
@@ -159,7 +159,7 @@ def _parts(stream: IO[bytes], boundary: bytes, file: str, known: set[str], *, st
 
 
 def _events(stream: IO[bytes], boundary: bytes) -> Iterator[object]:
-    decoder = _Decoder(boundary, max_form_memory_size=PARSER_BYTES, max_parts=MOST_PARTS)
+    decoder = _Decoder(boundary, max_form_memory_size=PARSER_BYTES, max_parts=MAX_PARTS)
     ended = False
     while not ended:
         data = stream.read(READ_BYTES)

@@ -20,12 +20,12 @@ from gateway.submissions.export import (
     BATCH,
     MAX_CONCURRENT_EXPORTS,
     Format,
-    Slots,
     header,
     in_chunks,
     result_fields,
     row,
 )
+from gateway.submissions.slots import Slots
 
 log = structlog.get_logger()
 

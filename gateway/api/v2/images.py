@@ -21,8 +21,8 @@ from gateway.api.requests.ranges import part_wanted
 from gateway.api.resources.addresses import PREFIX, submission_url
 from gateway.images import overlay
 from gateway.images.downloads import OVERLAY, download_name, find_overlay, shown_inline, stored_artifact
-from gateway.submissions.export import Slots
 from gateway.submissions.ports import Clock, ImageStore
+from gateway.submissions.slots import Slots
 
 LONGEST_CACHED = timedelta(days=365)
 DRAWN_AT_ONCE = 1

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from contracts.errors import Busy
 from contracts.submissions.states import SubmissionState
 from contracts.workflows.catalogue import Catalogue
-from gateway.submissions.export import CHUNK_BYTES, OTHER, Slots, cell, header, in_chunks, result_fields, row
+from gateway.submissions.export import CHUNK_BYTES, OTHER, cell, header, in_chunks, result_fields, row
+from gateway.submissions.slots import Slots
 from tests.support.factories import GATED, ONE_STEP, make_submission, make_workflow
 
 FIELDS = ["digit", "score", "label", "image"]
