@@ -10,12 +10,11 @@ from functools import cached_property
 
 import typer
 
-from admin import aliases, dead_letters, submissions
-from admin.adapters.mongo import MongoAliases
+from admin import aliases, dead_letters, submissions, workflows
 from admin.adapters.rabbitmq import RabbitDeadLetters
 from admin.command_line import EXIT_STATUS, PROGRAM, NothingToDo, command_group
 from admin.formatting import plain
-from admin.ports import DeadLetters, System
+from admin.ports import DeadLetters, Decide, System
 from contracts.errors import (
     BrokerUnavailable,
     InvalidDocument,
@@ -25,11 +24,14 @@ from contracts.errors import (
     UnknownSchema,
     UnknownWorkflow,
 )
-from contracts.workflows.catalogue import Catalogue, load_catalogue
+from contracts.workflows.catalogue import Catalogue
+from contracts.workflows.registry import DEFAULT_TENANT, Actor, WorkflowRecord
 from runtime.mongo import Database, connect
+from runtime.registry import WorkflowRegistry
+from runtime.registry_store import MongoRegistryStore
 from runtime.settings import ConnectionSettings, describe, read_settings
 
-PURPOSE = "Ask a running system of ML Showcase: its workflows' aliases, its dead letters, its submissions' records."
+PURPOSE = "Ask a running system of ML Showcase: its workflows, its dead letters, its submissions' records."
 SENTENCE_KEPT = 2000
 """Characters shown of an error."""
 
@@ -45,6 +47,7 @@ app = command_group(PURPOSE, _epilog())
 app.add_typer(aliases.app, name="aliases")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(submissions.app, name="submissions")
+app.add_typer(workflows.app, name="workflows")
 
 
 class RunningSystem:
@@ -62,11 +65,18 @@ class RunningSystem:
         client = connect(self._settings.mongo_url, "admin", self._settings.store_timeout_seconds)
         return Database(self._opened.enter_context(client), self._settings.mongo_database)
 
-    def catalogue(self) -> Catalogue:
-        return load_catalogue(self._settings.workflows)
+    @cached_property
+    def _registry_store(self) -> MongoRegistryStore:
+        return MongoRegistryStore(self._database)
 
-    def aliases(self) -> MongoAliases:
-        return MongoAliases(self._database)
+    def workflows(self) -> list[WorkflowRecord]:
+        return self._registry_store.all(DEFAULT_TENANT)
+
+    def change_workflow(self, name: str, source: str, reason: str | None, decide: Decide) -> WorkflowRecord:
+        registry = WorkflowRegistry(self._registry_store, Catalogue([]))
+        registry.refresh()  # its errors name the workflows that exist
+        actor = Actor(source, self._database.now(), reason)
+        return registry.change(name, lambda record: decide(record, actor))[0]
 
     def submissions(self) -> Database:
         return self._database

@@ -1,7 +1,8 @@
-"""``aliases list|set|remove``: which version of a workflow each of its aliases means."""
+"""``aliases list|set|rollback|remove``: which version of a workflow each of its aliases points to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -9,9 +10,14 @@ from rich.text import Text
 
 from admin.command_line import EXIT_STATUS, Json, NothingToDo, command_group, show, show_json, system_of
 from admin.formatting import columns
-from contracts.workflows.catalogue import ALIAS, STABLE
+from contracts.errors import InvalidRequest, LimitReached, WorkflowConflict, WorkflowRetired
+from contracts.workflows import changes
+from contracts.workflows.changes import ALIAS
+from contracts.workflows.registry import Actor, WorkflowRecord
 
-app = command_group("Show and change which version of a workflow an alias means.")
+ADMIN = "admin"
+
+app = command_group("Show and change which version of a workflow an alias points to.")
 
 
 def _alias(text: str) -> str:
@@ -35,57 +41,64 @@ Alias = Annotated[
 Version = Annotated[
     str, typer.Argument(metavar="VERSION", help="A published version, like v1.0.0.", show_default=False)
 ]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why, for the audit log.", show_default=False)]
 
 
 @app.command("list", epilog=EXIT_STATUS)
 def list_(context: typer.Context, as_json: Json = False) -> None:
-    """Show every workflow's aliases and the versions that they mean.
+    """Show every workflow's aliases and the versions that they point to.
 
-    A workflow's stable means its newest version until it is set. --json prints {workflow: {alias: version}}.
+    --json prints {workflow: {alias: version}}.
     """
-    system = system_of(context)
-    catalogue = system.catalogue()
-    stored = system.aliases().aliases(catalogue.names)
-    missing = catalogue.follow(stored)
-    meanings = {name: catalogue.aliases(name) for name in catalogue.names}
+    records = sorted(system_of(context).workflows(), key=lambda record: record.name)
     if as_json:
-        show_json(meanings)
+        show_json({r.name: {name: alias.version for name, alias in sorted(r.aliases.items())} for r in records})
         return
+    if not records:
+        raise NothingToDo("No workflow is published yet. A gateway publishes the folder of workflows when it starts.")
     table = columns("WORKFLOW", "ALIAS", "VERSION", "")
-    for name, aliases in meanings.items():
-        for alias, version in aliases.items():
-            unset = alias == STABLE and STABLE not in stored.get(name, {})
-            table.add_row(name, alias, version, "the newest, as stable is not set" if unset else "")
+    for record in records:
+        accepting = {each.version for each in record.accepting()}
+        for name, alias in sorted(record.aliases.items()):
+            table.add_row(record.name, name, alias.version, "" if alias.version in accepting else "retired")
     show(table)
-    for each in missing:
-        name, _, alias = each.partition("/")
-        show(Text(f"{name}: {alias} means {stored[name][alias]}, which is not in the folder of workflows here."))
 
 
 @app.command("set", epilog=EXIT_STATUS)
-def set_(context: typer.Context, workflow: Workflow, alias: Alias, version: Version) -> None:
-    """Let an alias mean a version.
+def set_(context: typer.Context, workflow: Workflow, alias: Alias, version: Version, reason: Reason = None) -> None:
+    """Point an alias to a version.
 
     Every gateway follows within seconds. Both versions of the API take stable for a request that names no version.
-    Submissions that were accepted before keep their version.
+    Submissions that were accepted before keep their version. Setting stable ends a split of the traffic.
     """
-    system = system_of(context)
-    known = [each.version for each in system.catalogue().versions(workflow)]
-    if version not in known:
-        raise NothingToDo(f"There is no version {version!r} of {workflow}. There are: {', '.join(known)}.")
-    system.aliases().set_alias(workflow, alias, version)
-    show(Text(f"{workflow}: {alias} means {version}."))
+    _change(context, workflow, reason, lambda record, actor: changes.set_alias(record, alias, version, actor))
+    show(Text(f"{workflow}: {alias} points to {version}."))
 
 
 @app.command(epilog=EXIT_STATUS)
-def remove(context: typer.Context, workflow: Workflow, alias: Alias) -> None:
-    """Remove an alias.
+def rollback(context: typer.Context, workflow: Workflow, reason: Reason = None) -> None:
+    """Point stable to the version that it pointed to before, and end a split of the traffic."""
+    record = _change(context, workflow, reason, changes.roll_back)
+    show(Text(f"{workflow}: stable points to {record.aliases['stable'].version}."))
 
-    Every gateway follows within seconds. Once stable is removed, it means the workflow's newest version again.
+
+@app.command(epilog=EXIT_STATUS)
+def remove(context: typer.Context, workflow: Workflow, alias: Alias, reason: Reason = None) -> None:
+    """Remove an alias of your own. Every workflow has stable.
+
+    Every gateway follows within seconds.
     """
-    system = system_of(context)
-    newest = system.catalogue().newest(workflow).version
-    if not system.aliases().remove_alias(workflow, alias):
-        raise NothingToDo(f"{workflow} has no alias {alias!r} that was set. `aliases list` shows them.")
-    meaning = f"means the newest version again, {newest}" if alias == STABLE else "is no alias any more"
-    show(Text(f"{workflow}: {alias} {meaning}."))
+    _change(context, workflow, reason, lambda record, actor: changes.remove_alias(record, alias, actor))
+    show(Text(f"{workflow}: {alias} is removed."))
+
+
+def _change(
+    context: typer.Context,
+    workflow: str,
+    reason: str | None,
+    decide: Callable[[WorkflowRecord, Actor], WorkflowRecord | None],
+) -> WorkflowRecord:
+    try:
+        return system_of(context).change_workflow(workflow, ADMIN, reason, decide)
+    except (InvalidRequest, WorkflowConflict, WorkflowRetired, LimitReached) as error:
+        raise NothingToDo(error.message) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,19 +10,10 @@ from typing import Protocol
 
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import Submission
-from contracts.workflows.catalogue import Catalogue
+from contracts.workflows.registry import Actor, WorkflowRecord
 
-
-class AliasStore(Protocol):
-    """The workflows' aliases. Every method raises StoreUnavailable."""
-
-    def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
-        """Return the version that each alias of each workflow means."""
-
-    def set_alias(self, workflow: str, alias: str, version: str) -> None: ...
-
-    def remove_alias(self, workflow: str, alias: str) -> bool:
-        """Return whether there was one."""
+Decide = Callable[[WorkflowRecord, Actor], WorkflowRecord | None]
+"""Returns the next document of a workflow, or None where it is already as asked for."""
 
 
 class SubmissionReader(Protocol):
@@ -67,10 +59,11 @@ class System(Protocol):
     Every method raises InvalidSetting, or leaves with status 2, when a setting is wrong.
     """
 
-    def catalogue(self) -> Catalogue:
-        """Raises InvalidWorkflow."""
+    def workflows(self) -> list[WorkflowRecord]:
+        """Return every workflow of the registry. Raises StoreUnavailable."""
 
-    def aliases(self) -> AliasStore: ...
+    def change_workflow(self, name: str, source: str, reason: str | None, decide: Decide) -> WorkflowRecord:
+        """Change a workflow and return it. Raises StoreUnavailable, UnknownWorkflow and what ``decide`` raises."""
 
     def submissions(self) -> SubmissionReader: ...
 

@@ -21,7 +21,7 @@ from bench.measuring import CHECKOUT, cluster_settings, machine, parser
 from contracts.submissions.documents import INPUT_NAME, InputInfo, Submission, image_key, to_document
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.workflows.catalogue import load_catalogue
-from contracts.workflows.workflow_file import Workflow
+from contracts.workflows.definition import Workflow
 from gateway.adapters.mongo import submissions as gateway_submissions
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.ports import Progress
@@ -150,7 +150,7 @@ def main() -> None:
     with MongoClient[dict[str, Any]](
         settings["SHOWCASE_MONGO_URL"], tz_aware=True, timeoutMS=60_000, serverMonitoringMode="poll"
     ) as client:
-        workflow = load_catalogue(CHECKOUT / "workflows").stable("workflow_000")
+        workflow = load_catalogue(CHECKOUT / "workflows").find("workflow_000")
         both = {stored: Measured(client, f"bench_{stored}", workflow) for stored in (given.few, given.many)}
         for stored, measured in both.items():
             begun = time.perf_counter()

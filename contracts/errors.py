@@ -4,12 +4,16 @@
     |-- InvalidSetting           a setting that a library cannot read
     |-- IncompatibleData         the database holds what an older release wrote
     |-- InvalidWorkflow          a workflow file that cannot be run (file and line)
+    |-- WorkflowConflict         a published version would change
+    |-- WorkflowRetired          a version that accepts no submissions any more
+    |-- LimitReached             too many workflows, versions or aliases
     |-- InvalidRequest           a request that cannot be read
     |-- UnknownAddress           no operation has this address
     |-- MethodNotAllowed         the address does not take this method
     |-- NotAcceptable            the resource does not exist in the form that Accept asks for
     |-- RequestTimeout           the request did not arrive in time
     |-- ForbiddenOrigin          a web page of another site, or a host name that is not this gateway's
+    |-- PreconditionFailed       it exists, and the request wanted to create it
     |-- UnsupportedMediaType     the operation does not accept this content type
     |-- RangeNotSatisfiable      the image ends before the range begins
     |-- UnknownWorkflow          no such workflow is published here
@@ -46,6 +50,8 @@ status. If clients can get it, it also has a ``title``, which gives it a page at
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 
@@ -56,6 +62,7 @@ class ShowcaseError(Exception):
     ``title``, ``meaning``, ``remedy`` and ``example`` (of a message) are the texts of the problem's page. Clients get
     ``public`` instead of a message that is only for the operator. ``tags`` are the OpenAPI tags of the operations that
     may return this error (empty: any operation); ``with_body`` limits it to operations with a request body.
+    ``members`` are further members of the problem (RFC 9457, section 3.2), which clients get beside the message.
     """
 
     code: ClassVar[str] = "internal-error"
@@ -71,9 +78,10 @@ class ShowcaseError(Exception):
     tags: ClassVar[frozenset[str]] = frozenset()
     with_body: ClassVar[bool] = False
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, members: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.members: dict[str, object] = dict(members or {})
 
 
 class InvalidSetting(ShowcaseError):
@@ -84,10 +92,72 @@ class IncompatibleData(ShowcaseError):
     code = "incompatible-data"
 
 
+@dataclass(frozen=True)
+class WorkflowFault:
+    """One error in a workflow file; ``line`` and ``column`` count from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
 class InvalidWorkflow(ShowcaseError):
-    """A workflow file is wrong; ``message`` starts with ``file:line:``."""
+    """A workflow file is wrong; each line of ``message`` starts with ``file:line:``, and ``faults`` are the same."""
 
     code = "invalid-workflow"
+    status = 422
+    public = None
+    title = "The workflow has errors"
+    meaning = "The workflow's text is not YAML, or not a workflow that can be run. Nothing was published."
+    remedy = "The member errors gives every error with its line and column. Correct them, and send the text again."
+    example = "The workflow has 1 error. Line 6, column 12: 'digit_recognizer' does not pin a model: write name@1.0.0."
+    tags = frozenset({"Workflows"})
+    with_body = True
+
+    def __init__(self, message: str, faults: Sequence[WorkflowFault] = ()) -> None:
+        super().__init__(message, {"errors": [asdict(fault) for fault in faults]} if faults else None)
+        self.faults = tuple(faults)
+
+
+class WorkflowConflict(ShowcaseError):
+    """``members`` are the two digests and the difference between the texts."""
+
+    code = "workflow-conflict"
+    status = 409
+    public = None
+    title = "The change contradicts what is published"
+    meaning = (
+        "A published version of a workflow never changes, except for its title and its description; or another request "
+        "changed the workflow at the same time. Nothing was changed."
+    )
+    remedy = "Publish the change as a new version. GET the workflow to see what is published."
+    example = "workflow_001 v1.0.0 is published with another content. Publish the change as a new version."
+    tags = frozenset({"Workflows"})
+
+
+class WorkflowRetired(ShowcaseError):
+    """``members`` name the version to use instead, if there is one."""
+
+    code = "workflow-retired"
+    status = 410
+    public = None
+    title = "This version of the workflow is retired"
+    meaning = "It accepts no submissions any more. Those that it accepted run to their end, and their results stay."
+    remedy = "Use the version that the member successor names. GET /api/v2/workflows lists what is published."
+    example = "workflow_001 v1.0.0 is retired and accepts no submissions. Use v1.1.0."
+    tags = frozenset({"Workflows", "Submissions"})
+    with_body = True
+
+
+class LimitReached(ShowcaseError):
+    code = "limit-reached"
+    status = 409
+    public = None
+    title = "There are too many of them"
+    meaning = "The number of workflows, or of the versions or aliases of one workflow, has reached its limit."
+    remedy = "Delete drafts and aliases that nobody uses, or publish under another name."
+    example = "workflow_001 has 200 versions, which is the limit."
+    tags = frozenset({"Workflows"})
 
 
 class InvalidRequest(ShowcaseError):
@@ -138,6 +208,18 @@ class RequestTimeout(ShowcaseError):
     meaning = "The client sent its request too slowly, or stopped before its end. Nothing was stored."
     remedy = "Send it again."
     example = "The request took too long to arrive. Send it again."
+
+
+class PreconditionFailed(ShowcaseError):
+    code = "precondition-failed"
+    status = 412
+    public = None
+    title = "It exists already"
+    meaning = "The request was to be carried out only if there is nothing at this address, and there is."
+    remedy = "Get what is there, or leave out the header If-None-Match."
+    example = "workflow_001 v1.0.0 exists already, and the header If-None-Match asked for that not to be."
+    tags = frozenset({"Workflows"})
+    with_body = True
 
 
 class UnsupportedMediaType(ShowcaseError):

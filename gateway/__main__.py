@@ -6,21 +6,21 @@ import os
 import signal
 import sys
 import threading
-import time
 from datetime import timedelta
 
 import structlog
 
 from contracts.errors import IncompatibleData, InvalidSetting, InvalidWorkflow
-from contracts.messaging.topology import topology
 from contracts.models.descriptions import load_descriptions
 from contracts.webhooks.policy import WebhookPolicy
-from contracts.workflows.catalogue import Catalogue, load_catalogue
+from contracts.workflows.catalogue import Catalogue, WorkflowText, load_texts
+from contracts.workflows.registry import DEFAULT_TENANT
 from gateway.access.origins import OriginPolicy
-from gateway.adapters.mongo.catalogue import MongoCatalogue
+from gateway.adapters.mongo.audit import MongoAuditLog
 from gateway.adapters.mongo.idempotency_keys import MongoIdempotencyStore
 from gateway.adapters.mongo.lifecycle import MongoLifecycleStore
 from gateway.adapters.mongo.listing import MongoListing
+from gateway.adapters.mongo.model_status import MongoModelStatus
 from gateway.adapters.mongo.secantus_windows import WindowedListing
 from gateway.adapters.mongo.submissions import MongoSubmissions
 from gateway.adapters.mongo.tombstones import MongoTombstones
@@ -31,6 +31,7 @@ from gateway.api.application import Access, Application, Events, PublishedCatalo
 from gateway.api.health import Readiness
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
+from gateway.catalogue.publishing import Publishing
 from gateway.events.subscriptions import EventBroadcaster
 from gateway.events.wait import Waiter
 from gateway.housekeeping import Housekeeping
@@ -46,6 +47,8 @@ from gateway.submissions.use_cases import SubmissionUseCases
 from gateway.working import WorkLimit
 from runtime.logs import configure_logging
 from runtime.mongo import Database, connect
+from runtime.registry import WorkflowRegistry
+from runtime.registry_store import MongoRegistryStore
 from runtime.settings import exit_with_error, read_settings
 
 PROGRAM = "python -m gateway"
@@ -57,7 +60,9 @@ log = structlog.get_logger()
 def main() -> None:
     settings = read_settings(GatewaySettings, PROGRAM, PURPOSE, sys.argv[1:])
     configure_logging("gateway", settings.log_format, settings.log_level)
-    catalogue = _catalogue(settings)
+    texts = _texts(settings)
+    catalogue = Catalogue(each.workflow for each in texts)
+    wake = threading.Event()
     work = WorkLimit(settings.threads)
     broadcaster = EventBroadcaster(settings.watchers)
     try:
@@ -66,13 +71,11 @@ def main() -> None:
         client = connect(settings.mongo_url, "gateway", settings.store_timeout_seconds)
         database = Database(client, settings.mongo_database)
         store = MongoSubmissions(database)
-        publisher = RabbitJobPublisher(
-            settings.amqp_url, topology(catalogue.names), catalogue.names, store.mark_published
-        )
-        subscriber = RabbitEventSubscriber(settings.amqp_url, broadcaster)
+        publisher = RabbitJobPublisher(settings.amqp_url, list(catalogue.entries), store.mark_published)
+        subscriber = RabbitEventSubscriber(settings.amqp_url, broadcaster, wake.set)
     except InvalidSetting as error:
         exit_with_error(PROGRAM, error.message)
-    admission = AdmissionControl(publisher, catalogue.names, settings.queue_limit)
+    admission = AdmissionControl(publisher, lambda: catalogue.names, settings.queue_limit)
     acceptance = Acceptance(
         store,
         publisher,
@@ -84,7 +87,11 @@ def main() -> None:
     )
     lookup = SubmissionLookup(store, publisher, MongoTombstones(database))
     lifecycle = Lifecycle(store, MongoLifecycleStore(database), publisher)
-    housekeeping = Housekeeping(database, MongoCatalogue(database), catalogue, models, lifecycle)
+    registry = WorkflowRegistry(MongoRegistryStore(database), catalogue, serve=publisher.serve)
+    housekeeping = Housekeeping(database, MongoModelStatus(database), registry, texts, models, lifecycle)
+    publishing = Publishing(
+        registry, MongoAuditLog(database), models, database, publisher.announce_catalogue, DEFAULT_TENANT
+    )
     application = Application(
         submissions=SubmissionUseCases(
             acceptance=acceptance,
@@ -97,7 +104,7 @@ def main() -> None:
             webhooks=MongoWebhookReplays(database),
         ),
         events=Events(broadcaster, Waiter(lookup.reread, broadcaster, work.paused)),
-        catalogue=PublishedCatalogue(catalogue, models),
+        catalogue=PublishedCatalogue(catalogue, models, publishing),
         readiness=Readiness(database, publisher, admission),
         access=Access(origins),
     )
@@ -127,7 +134,7 @@ def main() -> None:
     # The first run comes before the first request, so that the operator's aliases apply from the beginning.
     seconds = _run_housekeeping(housekeeping)
     threading.Thread(
-        target=_repeat_housekeeping, args=(housekeeping, seconds), name="housekeeping", daemon=True
+        target=_repeat_housekeeping, args=(housekeeping, seconds, wake), name="housekeeping", daemon=True
     ).start()
     threading.Thread(target=_serve, args=(server, stopping), name="server", daemon=True).start()
     log.info("gateway started", url=f"http://{settings.host}:{server.port}", workflows=catalogue.names)
@@ -145,25 +152,26 @@ def _serve(server: GatewayServer, stopping: threading.Event) -> None:
         stopping.set()  # without its server the process has nothing to do; it ends and is started again
 
 
-def _repeat_housekeeping(housekeeping: Housekeeping, seconds: float) -> None:
-    """Repeat the housekeeping; ``seconds`` is the pause before the next run."""
+def _repeat_housekeeping(housekeeping: Housekeeping, seconds: float, wake: threading.Event) -> None:
+    """Repeat the housekeeping; ``seconds`` is the pause before the next run, which ``wake`` ends."""
     while True:
-        time.sleep(seconds)
+        wake.wait(seconds)
+        wake.clear()
         seconds = _run_housekeeping(housekeeping)
 
 
 def _run_housekeeping(housekeeping: Housekeeping) -> float:
     try:
         return housekeeping.run_once()
-    except (InvalidWorkflow, IncompatibleData) as error:
+    except IncompatibleData as error:
         log.critical("cannot serve the stored data", error=error.message)
         sys.stderr.write(f"{PROGRAM}: {error.message}\n")
-        os._exit(2)  # the only way for a thread to end its process; serving on would break published versions
+        os._exit(2)  # the only way for a thread to end its process; serving on would break what is stored
 
 
-def _catalogue(settings: GatewaySettings) -> Catalogue:
+def _texts(settings: GatewaySettings) -> list[WorkflowText]:
     try:
-        return load_catalogue(settings.workflows)
+        return load_texts(settings.workflows)
     except InvalidWorkflow as error:
         exit_with_error(PROGRAM, error.message)
 

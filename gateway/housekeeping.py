@@ -1,25 +1,29 @@
 """The gateway's periodic work.
 
-It measures the database's clock, reads aliases and the models' status, and finishes deletions that a stopped gateway
-left incomplete.
+It measures the database's clock, follows the registry of workflows and the models' status, and finishes deletions that
+a stopped gateway left incomplete.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 import structlog
 
 from contracts.errors import StoreUnavailable
-from contracts.workflows.catalogue import Catalogue
+from contracts.workflows.catalogue import WorkflowText
+from contracts.workflows.changes import FILE
+from contracts.workflows.registry import Actor
 from gateway.catalogue.models import ModelDirectory
-from gateway.catalogue.ports import CatalogueStore
+from gateway.catalogue.ports import ModelStatusStore
 from gateway.submissions.lifecycle import Lifecycle
 
 log = structlog.get_logger()
 
 RUN_EVERY_SECONDS = 2.0
-"""How soon a changed alias takes effect."""
+"""How soon a change of the workflows takes effect if its notification was lost."""
 
 RETRY_SECONDS = 1.0
 CLOCK_EVERY_RUNS = 15
@@ -34,6 +38,16 @@ class Clock(Protocol):
     def ping(self) -> None:
         """Measure the database's time. Raises StoreUnavailable."""
 
+    def now(self) -> datetime: ...
+
+
+class Registry(Protocol):
+    """The registry of workflows, and the catalogue that follows it. Every method raises StoreUnavailable."""
+
+    def publish_folder(self, texts: Sequence[WorkflowText], actor: Actor) -> list[str]: ...
+
+    def refresh(self) -> bool: ...
+
 
 class Housekeeping:
     """Used by one thread."""
@@ -41,24 +55,25 @@ class Housekeeping:
     def __init__(
         self,
         clock: Clock,
-        store: CatalogueStore,
-        catalogue: Catalogue,
+        store: ModelStatusStore,
+        registry: Registry,
+        texts: Sequence[WorkflowText],
         models: ModelDirectory,
         lifecycle: Lifecycle,
     ) -> None:
         self._clock = clock
         self._store = store
-        self._catalogue = catalogue
+        self._registry = registry
+        self._texts = texts
         self._models = models
         self._lifecycle = lifecycle
         self._runs = 0
-        self._missing: list[str] = []
 
     def run_once(self) -> float:
         """Do the work that is due and return the seconds until the next run.
 
-        The first run that reaches the database creates the indexes and publishes the workflows. Raises InvalidWorkflow
-        and IncompatibleData.
+        The first run that reaches the database creates the indexes and publishes the folder of workflows. A file that
+        contradicts its published version is reported, and that version goes on. Raises IncompatibleData.
         """
         try:
             if self._runs % CLOCK_EVERY_RUNS == 0:
@@ -66,10 +81,11 @@ class Housekeeping:
             if self._runs == 0:
                 log.info("preparing the database")  # creating indexes over stored data may take minutes
                 self._store.prepare()
-                self._store.publish(self._catalogue.all())
+                for sentence in self._registry.publish_folder(self._texts, Actor(FILE, self._clock.now())):
+                    log.error("workflow file not published", error=sentence)
             if self._runs % CLOCK_EVERY_RUNS == 0:
                 self._lifecycle.finish_deletions()
-            self._follow(self._store.aliases(self._catalogue.names))
+            self._registry.refresh()
             if self._runs % MODEL_STATUS_EVERY_RUNS == 0 or self._models.unreported:
                 self._models.follow(self._store.served(self._models.pins))
         except StoreUnavailable as error:
@@ -77,13 +93,6 @@ class Housekeeping:
             return RETRY_SECONDS
         except (KeyError, TypeError, ValueError, AttributeError):
             # A newer release wrote the data, or somebody changed it by hand.
-            log.exception("aliases or model status cannot be read")
+            log.exception("workflows or model status cannot be read")
         self._runs += 1
         return RUN_EVERY_SECONDS
-
-    def _follow(self, aliases: dict[str, dict[str, str]]) -> None:
-        missing = self._catalogue.follow(aliases)
-        if missing != self._missing:
-            self._missing = missing
-            if missing:
-                log.warning("ignoring aliases of versions that are not published here", aliases=missing)

@@ -15,7 +15,6 @@ from pathlib import Path
 import structlog
 
 from contracts.errors import IncompatibleData, InvalidSetting, InvalidWorkflow, ShowcaseError
-from contracts.messaging.topology import topology
 from contracts.submissions.documents import Submission
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue, load_catalogue
@@ -30,6 +29,7 @@ from orchestrator.execution.engine import Engine, HeldClaims
 from orchestrator.execution.leases import LeaseKeeper
 from orchestrator.execution.model_calls import Caller
 from orchestrator.health import touch
+from orchestrator.maintenance.catalogue import CatalogueFollower
 from orchestrator.maintenance.expiry import Expiry
 from orchestrator.maintenance.model_status import ModelStatusReporter
 from orchestrator.maintenance.sweep import Sweep
@@ -41,6 +41,8 @@ from orchestrator.webhooks.sender import HttpSender
 from runtime.clock import SystemClock
 from runtime.logs import configure_logging
 from runtime.mongo import Database, connect
+from runtime.registry import WorkflowRegistry
+from runtime.registry_store import MongoRegistryStore
 from runtime.settings import exit_with_error, read_settings
 
 PROGRAM = "python -m orchestrator"
@@ -70,7 +72,14 @@ class Process:
             webhooks.secrets,
             ThreadPoolExecutor(WEBHOOK_THREADS, thread_name_prefix="webhook"),
         )
-        self.broker = Broker(settings.amqp_url, topology(catalogue.names), catalogue.names, prefetch=settings.threads)
+        self.broker = Broker(
+            settings.amqp_url,
+            list(catalogue.entries),
+            prefetch=settings.threads,
+            catalogue_changed=lambda: self.follower.notify(),
+        )
+        registry = WorkflowRegistry(MongoRegistryStore(database), catalogue, serve=self.broker.serve)
+        self.follower = CatalogueFollower(registry)
         policy = Policy(
             budget_seconds=settings.retry_budget_seconds,
             patience_seconds=settings.patience_seconds,
@@ -88,7 +97,7 @@ class Process:
         self.engine = Engine(
             store=self.store,
             caller=caller,
-            catalogue=catalogue,
+            workflows=registry,
             clock=self.clock,
             owner=f"{socket.gethostname()}:{os.getpid()}",
             lease_seconds=settings.lease_seconds,
@@ -118,6 +127,7 @@ class Process:
         self.connection = thread("broker", self.broker.run, self.consumer.receive)
         thread("sweep", _or_exit, self.sweep.run, self.settings.sweep_seconds, self._swept)
         thread("leases", self.keeper.run)
+        thread("catalogue", self.follower.run)
         thread("expiry", self.expiry.run, self.settings.sweep_seconds)
         if self.settings.webhook_secret:
             thread("webhooks", self.deliverer.run)
@@ -136,6 +146,7 @@ class Process:
     def drain(self) -> None:
         """Finish what is under way, or hand it back: another orchestrator then continues from the last checkpoint."""
         self.clock.stop()
+        self.follower.stop()
         self.broker.drain()
         under_way = [] if self.consumer.drain(self.settings.drain_seconds) else self.held.all()
         for claim, run in [*under_way, *self.held.unfinished()]:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from contracts.messaging.jobs import Job
-from contracts.submissions.documents import Artifact, Event, ModelRef, Step, Submission
+from contracts.submissions.documents import Artifact, Event, ModelRef, Step, Submission, WorkflowRef
 from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.images import StoredImage
+from contracts.workflows.definition import Workflow
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,11 @@ class Store(Protocol):
 
     def fail_as_poison(self, submission: Submission, reason: str) -> bool:
         """Move it from running to failed because too many owners stopped while they held it. False as above."""
+
+
+class Workflows(Protocol):
+    def with_digest(self, ref: WorkflowRef) -> Workflow | None:
+        """Return exactly this version; None if this release does not know it. Raises StoreUnavailable."""
 
 
 class Models(Protocol):

@@ -100,13 +100,6 @@ class Database:
             document = self._journaled[layout.SUBMISSIONS].find_one({"_id": submission_id})
         return from_document(document) if document else None
 
-    def aliases(self, workflows: list[str]) -> dict[str, dict[str, str]]:
-        """Return the version that each alias of each workflow means. Raises StoreUnavailable."""
-        aliases = self._journaled[layout.WORKFLOW_ALIASES]
-        with translated():
-            found = {name: aliases.find_one({"_id": name}) for name in workflows}
-        return {name: document["aliases"] for name, document in found.items() if document}
-
     def image(self, submission_id: str, name: str) -> StoredImage | None:
         """Return a stored input or artifact. Raises StoreUnavailable."""
         with translated():

@@ -54,7 +54,10 @@ def event_key(submission_id: str, state: str) -> str:
     return f"submission.{submission_id}.{state}"
 
 
-EVENTS_BINDING = "submission.#"
+CATALOGUE_CHANGED = "catalogue.changed"
+"""The routing key of the notification that the registry of workflows has changed. It has no body: read the registry."""
+
+SUBMISSIONS_BINDING = "submission.#"
 """The binding key of a gateway's own queue: every change of every submission."""
 
 EVENTS_QUEUE: dict[str, Any] = {"x-max-length": 10_000, "x-overflow": "drop-head"}

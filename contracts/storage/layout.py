@@ -6,15 +6,28 @@ from typing import Any, TypedDict
 
 SUBMISSIONS = "submissions"
 IMAGES = "images"
+CATALOGUE = "catalogue"
+"""The registry of workflows: one document for each, with its versions, aliases and traffic
+(contracts/workflows/registry.py)."""
+
+DEFINITIONS = "definitions"
+"""The texts of workflow versions, by digest."""
+
+AUDIT = "audit"
+"""Every change of the registry, numbered. Nothing is changed or deleted in it."""
+
+COUNTERS = "counters"
+"""The last number of the audit log."""
+
 WORKFLOW_VERSIONS = "workflow_versions"
-"""Published versions: ``_id`` = <name>/<version>, with the digest that may never change."""
+"""Written by releases without a registry: the digests of published versions, ``_id`` = <name>/<version>."""
 
 TOMBSTONES = "tombstones"
 """One document for each deleted or expired submission, for a while (contracts/submissions/tombstones.py). It has
 ``due_at`` and ``images`` until the deletion is complete."""
 
 WORKFLOW_ALIASES = "workflow_aliases"
-"""The aliases that an operator gave to versions: ``_id`` = the workflow's name, ``aliases`` = version by alias."""
+"""Written by releases without a registry: ``_id`` = the workflow's name, ``aliases`` = version by alias."""
 
 SERVED_MODELS = "served_models"
 """Where orchestrators call each model, and the outcome: ``_id`` = the model's name and version."""
@@ -28,6 +41,10 @@ SCHEMA_VERSIONS = "schema_versions"
 COLLECTIONS = (
     SUBMISSIONS,
     IMAGES,
+    CATALOGUE,
+    DEFINITIONS,
+    AUDIT,
+    COUNTERS,
     WORKFLOW_VERSIONS,
     TOMBSTONES,
     WORKFLOW_ALIASES,

@@ -1,116 +1,203 @@
-"""All published workflows: load them from a folder, find one by name and version or alias."""
+"""All workflows of the registry: find one by name and version or alias, and choose the one that a submission runs."""
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from contracts.errors import InvalidWorkflow, UnknownWorkflow
-from contracts.workflows.workflow_file import VERSION, Workflow, parse_workflow
+from contracts.submissions.documents import WorkflowRef
+from contracts.workflows.changes import FILE, publish, retired_error
+from contracts.workflows.definition import Workflow, version_key
+from contracts.workflows.registry import (
+    DEFAULT_TENANT,
+    STABLE,
+    WHOLE_PERCENT,
+    Actor,
+    WorkflowRecord,
+    empty_record,
+)
+from contracts.workflows.workflow_file import parse_workflow
 
-STABLE = "stable"
-ALIAS = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
-"""An alias has no dot, so that it cannot be mistaken for a version."""
+_BEFORE_THE_REGISTRY = datetime(1970, 1, 1, tzinfo=UTC)
 
-Aliases = Mapping[str, Mapping[str, str]]
-"""Workflow name to alias to version."""
+
+@dataclass(frozen=True)
+class Entry:
+    """One workflow: its document, and its versions by number, as far as this release can read them."""
+
+    record: WorkflowRecord
+    workflows: Mapping[str, Workflow]
+
+    @property
+    def listed(self) -> list[Workflow]:
+        """The versions that accept submissions, newest first."""
+        accepting = self.record.accepting()
+        return [self.workflows[each.version] for each in accepting if each.version in self.workflows]
 
 
 class Catalogue:
-    """All published workflows by name and version.
+    """All workflows by name and version.
 
-    The aliases, ``stable`` among them, are those of the last call of ``follow``. Thread-safe: they are replaced in one
-    step, so that a reader sees either the old ones or the new ones.
+    It begins with those of a folder; ``replace`` then brings what the registry holds. Thread-safe: everything is
+    replaced in one step, so that a reader sees either the old workflows or the new ones.
     """
 
     def __init__(self, workflows: Iterable[Workflow]) -> None:
-        self._aliases: Aliases = {}
-        self._versions: dict[str, dict[str, Workflow]] = {}
-        for workflow in workflows:
-            self._versions.setdefault(workflow.name, {})[workflow.version] = workflow
+        self._entries: Mapping[str, Entry] = {each.record.name: each for each in entries_of(workflows)}
+
+    def replace(self, entries: Iterable[Entry]) -> None:
+        """Replace all workflows."""
+        self._entries = {each.record.name: each for each in entries}
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """All workflows by name, the retired ones included. It never changes: ``replace`` makes a new one."""
+        return self._entries
 
     @property
     def names(self) -> list[str]:
-        return sorted(self._versions)
+        """The workflows that accept submissions in any version."""
+        return sorted(name for name, entry in self._entries.items() if entry.listed)
 
     def all(self) -> list[Workflow]:
-        return [workflow for name in self.names for workflow in self._versions[name].values()]
+        """Return every version that accepts submissions."""
+        return [workflow for name in self.names for workflow in reversed(self._entries[name].listed)]
 
-    def follow(self, aliases: Aliases) -> list[str]:
-        """Replace the aliases. Return ``workflow/alias`` of those whose version is not in this catalogue.
-
-        Such an alias is left out, as if it were not set: gateways of two releases may share a database for a while.
-        """
-        known: dict[str, dict[str, str]] = {}
-        missing = []
-        for name, versions in aliases.items():
-            for alias, version in versions.items():
-                if version in self._versions.get(name, {}):
-                    known.setdefault(name, {})[alias] = version
-                else:
-                    missing.append(f"{name}/{alias}")
-        self._aliases = known
-        return sorted(missing)
+    def entry(self, name: str) -> Entry:
+        """Return a workflow, even if it is retired. Raises UnknownWorkflow."""
+        entry = self._entries.get(name)
+        if entry is None:
+            raise UnknownWorkflow(f"There is no workflow {name[:64]!r} here. There are: {', '.join(self.names)}.")
+        return entry
 
     def aliases(self, name: str) -> dict[str, str]:
-        """Return the versions of the workflow's aliases, always including ``stable``. Raises UnknownWorkflow."""
-        return dict(sorted({STABLE: self.newest(name).version, **self._aliases.get(name, {})}.items()))
+        """Return the version that each alias points to. Raises UnknownWorkflow."""
+        return {alias: record.version for alias, record in sorted(self.entry(name).record.aliases.items())}
 
     def versions(self, name: str) -> list[Workflow]:
-        """Return the versions of ``name``, the newest first. Raises UnknownWorkflow."""
-        versions = self._versions.get(name)
-        if not versions:
-            raise UnknownWorkflow(f"There is no workflow {name[:64]!r} here. There are: {', '.join(self.names)}.")
-        return sorted(versions.values(), key=lambda workflow: version_key(workflow.version), reverse=True)
-
-    def newest(self, name: str) -> Workflow:
-        """Return the newest version. Raises UnknownWorkflow."""
-        return self.versions(name)[0]
-
-    def stable(self, name: str) -> Workflow:
-        """Return the version of the alias stable, or the newest one if it is not set. Raises UnknownWorkflow."""
-        newest = self.newest(name)
-        version = self._aliases.get(name, {}).get(STABLE)
-        return newest if version is None else self._versions[name][version]
-
-    def find(self, name: str, version: str | None = None) -> Workflow:
-        """Return a version by its number or alias; the stable one by default. Raises UnknownWorkflow."""
-        if version is None or version == STABLE:
-            return self.stable(name)
-        self.newest(name)  # its error lists the workflows that exist
-        return self.version(name, self._aliases.get(name, {}).get(version, version))
+        """Return the versions that accept submissions, newest first. Raises UnknownWorkflow."""
+        return self.entry(name).listed
 
     def version(self, name: str, version: str) -> Workflow:
-        """Return one version. Raises UnknownWorkflow."""
-        workflow = self._versions.get(name, {}).get(version)
+        """Return one version, even a retired one. Raises UnknownWorkflow."""
+        workflow = self.entry(name).workflows.get(version)
         if workflow is None:
             raise UnknownWorkflow(f"There is no workflow {name[:64]!r} in version {version[:64]!r} here.")
         return workflow
 
+    def find(self, name: str, version: str | None = None) -> Workflow:
+        """Return a version by its number or alias, even a retired one; the stable one by default.
 
-def version_key(version: str) -> tuple[int, ...]:
-    match = VERSION.match(version)
-    assert match, version
-    return tuple(map(int, match.groups()))
+        Raises UnknownWorkflow.
+        """
+        aliases = self.entry(name).record.aliases
+        wanted = version or STABLE
+        if wanted == STABLE and STABLE not in aliases:
+            raise UnknownWorkflow(f"{name} has no release yet, and a draft runs only when it is named.")
+        return self.version(name, aliases[wanted].version if wanted in aliases else wanted)
+
+    def shown(self, name: str) -> Workflow:
+        """Return the version that stands for the workflow in lists: the stable one, or the newest that is listed.
+
+        Raises UnknownWorkflow when none is listed.
+        """
+        listed = self.versions(name)
+        if not listed:
+            raise UnknownWorkflow(f"Every version of {name} is retired.")
+        stable = self.entry(name).record.aliases.get(STABLE)
+        return next((each for each in listed if stable is not None and each.version == stable.version), listed[0])
+
+    def with_digest(self, ref: WorkflowRef) -> Workflow | None:
+        """Return exactly this version, or None if it is not here or has another content here."""
+        entry = self._entries.get(ref.name)
+        workflow = entry.workflows.get(ref.version) if entry else None
+        return workflow if workflow is not None and workflow.digest == ref.digest else None
+
+    def choose(self, name: str, version: str | None, submission_id: str) -> Workflow:
+        """Return the version that a submission runs: the one that it names, or one by the split of the traffic.
+
+        The choice depends on the submission's id alone, so that a repeated request gets the same one. Raises
+        UnknownWorkflow and WorkflowRetired.
+        """
+        record = self.entry(name).record
+        wanted = version
+        if version is None and record.traffic:
+            wanted = self._share(record, submission_id)
+        workflow = self.find(name, wanted)
+        known = record.version(workflow.version)
+        if known is None or not known.accepts:
+            raise retired_error(record, workflow.version)
+        return workflow
+
+    @staticmethod
+    def _share(record: WorkflowRecord, submission_id: str) -> str:
+        place = int.from_bytes(hashlib.sha256(submission_id.encode()).digest()[:8]) % WHOLE_PERCENT
+        for share in record.traffic:
+            place -= share.percent
+            if place < 0:
+                return share.version
+        return record.traffic[-1].version
 
 
-def load_catalogue(folder: Path) -> Catalogue:
-    """Load ``folder``/<name>/<version>.yaml. Raises InvalidWorkflow for the first file that is wrong."""
+def entries_of(workflows: Iterable[Workflow], tenant: str = DEFAULT_TENANT) -> list[Entry]:
+    """Return the workflows as if they were published one after the other into an empty registry, the oldest first."""
+    found: dict[str, Entry] = {}
+    for workflow in sorted(workflows, key=lambda each: (each.name, version_key(each.version))):
+        entry = found.get(workflow.name) or Entry(empty_record(tenant, workflow.name), {})
+        record = publish(entry.record, workflow, Actor(FILE, _BEFORE_THE_REGISTRY)) or entry.record
+        found[workflow.name] = Entry(record, {**entry.workflows, workflow.version: workflow})
+    return list(found.values())
+
+
+def labelled(workflow: Workflow, record: WorkflowRecord) -> Workflow:
+    """Return the workflow with the labels that its version has in the registry."""
+    known = record.version(workflow.version)
+    return workflow if known is None else replace(workflow, title=known.title, description=known.description)
+
+
+@dataclass(frozen=True)
+class WorkflowText:
+    """A workflow with its text, as it is published."""
+
+    workflow: Workflow
+    text: str
+
+
+def load_texts(folder: Path) -> list[WorkflowText]:
+    """Load ``folder``/<name>/<version>.yaml. Raises InvalidWorkflow with the errors of every file."""
     paths = sorted(path for path in folder.glob("*/*") if path.suffix in {".yaml", ".yml"})
     if not paths:
         raise InvalidWorkflow(f"{folder}: there is no workflow here. Expected {folder}/<name>/<version>.yaml.")
-    workflows = []
+    found, errors = [], []
     for path in paths:
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise InvalidWorkflow(f"{path}:1: cannot be read ({error.strerror}).") from error
-        workflow = parse_workflow(content, str(path))
-        if (path.parent.name, path.name) != (workflow.name, f"{workflow.version}.yaml"):
-            raise InvalidWorkflow(
-                f"{path}:1: the file says {workflow.name} {workflow.version}; "
-                f"it belongs in {workflow.name}/{workflow.version}.yaml."
-            )
-        workflows.append(workflow)
-    return Catalogue(workflows)
+            found.append(_load(path))
+        except InvalidWorkflow as error:
+            errors.append(error)
+    if errors:
+        faults = [fault for error in errors for fault in error.faults]
+        raise InvalidWorkflow("\n".join(error.message for error in errors), faults)
+    return found
+
+
+def load_catalogue(folder: Path) -> Catalogue:
+    """Load ``folder``/<name>/<version>.yaml. Raises InvalidWorkflow with the errors of every file."""
+    return Catalogue(each.workflow for each in load_texts(folder))
+
+
+def _load(path: Path) -> WorkflowText:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidWorkflow(f"{path}:1: cannot be read ({error.strerror}).") from error
+    workflow = parse_workflow(content, str(path))
+    if (path.parent.name, path.name) != (workflow.name, f"{workflow.version}.yaml"):
+        raise InvalidWorkflow(
+            f"{path}:1: the file says {workflow.name} {workflow.version}; "
+            f"it belongs in {workflow.name}/{workflow.version}.yaml."
+        )
+    return WorkflowText(workflow, content.decode())

@@ -8,6 +8,7 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.access.origins import OriginPolicy
 from gateway.api.health import Readiness
 from gateway.catalogue.models import ModelDirectory
+from gateway.catalogue.publishing import Publishing
 from gateway.events.subscriptions import EventBroadcaster
 from gateway.events.wait import Waiter
 from gateway.submissions.use_cases import SubmissionUseCases
@@ -23,10 +24,11 @@ class Events:
 
 @dataclass(frozen=True)
 class PublishedCatalogue:
-    """The published workflows, and the models that they call."""
+    """The published workflows, the models that they call, and the changes of both."""
 
     workflows: Catalogue
     models: ModelDirectory
+    publishing: Publishing
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ The table of errors is contracts/errors.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import structlog
@@ -47,11 +48,17 @@ KINDS: dict[int, type[ShowcaseError]] = {
 """The kinds of problem for the errors that the web framework raises, by status."""
 
 
-def failed(kind: type[ShowcaseError], message: str, status: int, retry_after: int = RETRY_AFTER_SECONDS) -> Response:
+def failed(
+    kind: type[ShowcaseError],
+    message: str,
+    status: int,
+    retry_after: int = RETRY_AFTER_SECONDS,
+    members: Mapping[str, object] | None = None,
+) -> Response:
     """Return an error in its API's shape. A 503 has ``retry_after`` (seconds) as its Retry-After header."""
     if not request.path.startswith(PREFIX):
         return failure(message, status, retry_after)
-    response = problem(kind, message, status)
+    response = problem(kind, message, status, members)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(retry_after)
     return response
@@ -71,7 +78,8 @@ def to_response(error: ShowcaseError) -> Response:
     if error.public is not None:
         log.error("request failed", code=error.code, error=error.message)
     retry_after = getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS)
-    return failed(problem_of(type(error)), error.public or error.message, error.status, retry_after)
+    message = error.public or error.message
+    return failed(problem_of(type(error)), message, error.status, retry_after, error.members)
 
 
 def register(app: Flask, upload_bytes: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -40,8 +41,10 @@ def shortened(sentence: str) -> str:
     return short if len(short) <= LONGEST_SENTENCE else short[: LONGEST_SENTENCE - 2] + "…."
 
 
-def problem(kind: type[ShowcaseError], detail: str, status: int | None = None) -> Response:
-    """Return a problem of this kind; ``status`` overrides the kind's own."""
+def problem(
+    kind: type[ShowcaseError], detail: str, status: int | None = None, members: Mapping[str, object] | None = None
+) -> Response:
+    """Return a problem of this kind; ``status`` overrides the kind's own, ``members`` are further members."""
     body: dict[str, Any] = Problem(
         type=f"{PAGES}/{kind.code}",
         title=kind.title,
@@ -49,7 +52,7 @@ def problem(kind: type[ShowcaseError], detail: str, status: int | None = None) -
         detail=shortened(detail),
         instance=(request.full_path.rstrip("?") if request.args else request.path)[:LONGEST_REPEATED],
         code=kind.code,
-    ).model_dump()
+    ).model_dump() | dict(members or {})
     response = Response(json.dumps(body), status=body["status"], mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -30,10 +30,11 @@ def blueprint(application: Application) -> Blueprint:
         if not name:
             return failure("Request should include 'workflow_name'.", 400)
         try:
-            workflow = catalogue.stable(name)
+            catalogue.entry(name)
         except UnknownWorkflow:
             return failure("Incorrect 'workflow_name' included in the request.", 404)
-        submission = submissions.acceptance.accept(workflow, Upload(lambda: data, image.file_name))
+        upload = Upload(lambda: data, image.file_name)
+        submission = submissions.acceptance.accept(lambda key: catalogue.choose(name, None, key), upload)
         return jsonify(
             {
                 "file_type": submission.input.media_type,

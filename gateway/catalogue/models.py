@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from contracts.errors import UnknownModel
 from contracts.models.descriptions import ModelDescription, Overlay
 from contracts.models.status import ServedModel
 from contracts.submissions.documents import ModelRef
-from contracts.workflows.catalogue import Catalogue
+from contracts.workflows.catalogue import Catalogue, Entry
+from contracts.workflows.definition import Workflow
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,35 @@ class Use:
     step: str
 
 
+Uses = Mapping[str, Mapping[str, list[Use]]]
+"""The uses by the model's name and version."""
+
+
+def _uses_in(workflows: Iterable[Workflow]) -> Uses:
+    uses: dict[str, dict[str, list[Use]]] = {}
+    for workflow in workflows:
+        for step in workflow.steps:
+            versions = uses.setdefault(step.model.name, {})
+            versions.setdefault(step.model.version, []).append(Use(workflow.name, workflow.version, step.name))
+    return uses
+
+
 class ModelDirectory:
     """``served`` returns the latest report on a version. ``follow`` replaces all reports at once, so needs no lock."""
 
     def __init__(self, catalogue: Catalogue, descriptions: Iterable[ModelDescription] = ()) -> None:
-        self._uses: dict[str, dict[str, list[Use]]] = {}
-        for workflow in catalogue.all():
-            for step in workflow.steps:
-                versions = self._uses.setdefault(step.model.name, {})
-                versions.setdefault(step.model.version, []).append(Use(workflow.name, workflow.version, step.name))
+        self._catalogue = catalogue
         self._described = {(each.name, each.version): each for each in descriptions}
         self._served: dict[tuple[str, str], ServedModel] = {}
+        self._counted: tuple[Mapping[str, Entry], Uses] | None = None
+
+    @property
+    def _uses(self) -> Uses:
+        """Where each version of each model is used; counted again when the catalogue has changed."""
+        entries = self._catalogue.entries
+        if self._counted is None or self._counted[0] is not entries:
+            self._counted = entries, _uses_in(self._catalogue.all())
+        return self._counted[1]
 
     @property
     def names(self) -> list[str]:
@@ -40,7 +59,7 @@ class ModelDirectory:
     @property
     def pins(self) -> list[ModelRef]:
         """Every version of every model that a workflow calls."""
-        return [ModelRef(name=name, version=version) for name in self.names for version in self.versions(name)]
+        return [ModelRef(name=name, version=version) for name, versions in self._uses.items() for version in versions]
 
     @property
     def unreported(self) -> bool:
@@ -56,12 +75,18 @@ class ModelDirectory:
 
     def versions(self, name: str) -> list[str]:
         """Return the versions in use, newest first. Raises UnknownModel."""
-        if name not in self._uses:
-            raise UnknownModel(f"No workflow here uses a model {name[:64]!r}. There are: {', '.join(self.names)}.")
-        return sorted(self._uses[name], key=lambda version: tuple(map(int, version.split("."))), reverse=True)
+        uses = self._uses
+        if name not in uses:
+            raise UnknownModel(f"No workflow here uses a model {name[:64]!r}. There are: {', '.join(sorted(uses))}.")
+        return sorted(uses[name], key=lambda version: tuple(map(int, version.split("."))), reverse=True)
 
     def uses(self, name: str, version: str) -> list[Use]:
-        return self._uses[name][version]
+        return self._uses.get(name, {}).get(version, [])
+
+    def is_known(self, model: ModelRef) -> bool:
+        """Return whether this version is described here, or an orchestrator has reported it."""
+        key = model.name, model.version
+        return key in self._described or key in self._served
 
     def description(self, name: str, version: str) -> ModelDescription | None:
         return self._described.get((name, version))

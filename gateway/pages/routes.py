@@ -12,6 +12,6 @@ def blueprint(catalogue: Catalogue) -> Blueprint:
 
     @pages.get("/")
     def home() -> str:
-        return render_template("home.html", workflows=[catalogue.stable(name) for name in catalogue.names])
+        return render_template("home.html", workflows=[catalogue.shown(name) for name in catalogue.names])
 
     return pages

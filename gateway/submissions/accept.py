@@ -13,7 +13,7 @@ from contracts.submissions.documents import Submission
 from contracts.submissions.events import submission_event
 from contracts.submissions.states import SubmissionState
 from contracts.webhooks.policy import WebhookPolicy
-from contracts.workflows.workflow_file import Workflow
+from contracts.workflows.definition import Workflow
 from gateway.images.validation import Limits, examine
 from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
@@ -30,6 +30,10 @@ CHECK_SECONDS = 20.0
 """How long an image waits for its check. An ordinary check takes milliseconds, the worst about a second."""
 
 CHECKS_BUSY = "This gateway is checking other images. Send yours again in a moment."
+
+
+Choose = Callable[[str], Workflow]
+"""Returns the workflow's version that the submission with this id runs."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +83,21 @@ class Acceptance:
         bounds = [self._decode_bounds.get((step.model.name, step.model.version)) for step in workflow.steps]
         return replace(self.limits, decoded_bytes=min((each for each in bounds if each is not None), default=None))
 
-    def accept(self, workflow: Workflow, upload: Upload) -> Submission:
+    def accept(self, choose: Choose, upload: Upload) -> Submission:
         """Store the submission with its image, and publish its job. Both are on disk when this returns.
 
-        Raises QueueFull, WebhooksOff and InvalidWebhook before it reads the image, because an overloaded gateway has no
-        time to read one; then Busy (too many images are being checked), RejectedUpload and StoreUnavailable.
+        Raises what ``choose`` raises, QueueFull, WebhooksOff and InvalidWebhook before it reads the image, because an
+        overloaded gateway has no time to read one; then Busy (too many images are being checked), RejectedUpload and
+        StoreUnavailable.
         """
-        submission, data = self.prepare(workflow, upload)
+        submission, data = self.prepare(choose, upload, str(uuid.uuid4()))
         self._store.accept(submission, data)
         self.publish(submission)
         return submission
 
-    def prepare(self, workflow: Workflow, upload: Upload, submission_id: str | None = None) -> tuple[Submission, bytes]:
+    def prepare(self, choose: Choose, upload: Upload, submission_id: str) -> tuple[Submission, bytes]:
         """Return the submission that ``accept`` would store, with its image. Stores and publishes nothing."""
+        workflow = choose(submission_id)
         self._admission.check(workflow.name)
         webhook = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
         with self._checks.acquire(wait_seconds=CHECK_SECONDS):
@@ -100,7 +106,7 @@ class Acceptance:
         now = self._store.now()
         retention = self.retention if upload.retention is None else upload.retention
         submission = Submission(
-            id=submission_id or str(uuid.uuid4()),
+            id=submission_id,
             workflow=workflow.ref,
             state=SubmissionState.QUEUED,
             input=info,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import structlog
 
@@ -53,7 +54,8 @@ class AdmissionControl:
     old, so a burst may exceed the limit by what arrives in that time.
     """
 
-    def __init__(self, depths: QueueDepths, workflows: list[str], limit: int) -> None:
+    def __init__(self, depths: QueueDepths, workflows: Callable[[], list[str]], limit: int) -> None:
+        """``workflows`` returns the names of the workflows that accept submissions."""
         self._depths = depths
         self._workflows = workflows
         self._limit = limit
@@ -81,4 +83,4 @@ class AdmissionControl:
 
     def full(self) -> list[str]:
         """Return the workflows whose queues are full."""
-        return [name for name in self._workflows if self._limit and self._depths.backlog(name).waiting >= self._limit]
+        return [name for name in self._workflows() if self._limit and self._depths.backlog(name).waiting >= self._limit]

@@ -42,8 +42,9 @@ class Format(StrEnum):
 
 
 def result_fields(catalogue: Catalogue, workflow: str | None = None) -> list[str]:
-    """Return the output names of all published versions, or of one workflow's versions, without duplicates."""
-    named = [each for each in catalogue.all() if workflow is None or each.name == workflow]
+    """Return the output names of all versions, or of one workflow's, without duplicates. Retired ones have results."""
+    entries = [entry for name, entry in sorted(catalogue.entries.items()) if workflow is None or name == workflow]
+    named = [each for entry in entries for each in entry.workflows.values()]
     return list(dict.fromkeys(name for each in named for name in each.output))
 
 

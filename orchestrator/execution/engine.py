@@ -9,18 +9,17 @@ from dataclasses import dataclass
 
 import structlog
 
-from contracts.errors import LeaseLost, StoreUnavailable, UnknownWorkflow
+from contracts.errors import LeaseLost, StoreUnavailable
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import INPUT_NAME, Submission
 from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import SubmissionState
-from contracts.workflows.catalogue import Catalogue
-from contracts.workflows.workflow_file import StepSpec
+from contracts.workflows.definition import StepSpec
 from orchestrator.execution.model_calls import Caller, CallOutcome
 from orchestrator.execution.workflow_run import WorkflowRun
 from orchestrator.planning.plan import Plan
-from orchestrator.ports import Claim, Clock, EventPublisher, Progress, Store
+from orchestrator.ports import Claim, Clock, EventPublisher, Progress, Store, Workflows
 
 log = structlog.get_logger()
 
@@ -96,7 +95,7 @@ class Engine:
         *,
         store: Store,
         caller: Caller,
-        catalogue: Catalogue,
+        workflows: Workflows,
         clock: Clock,
         owner: str,
         lease_seconds: float,
@@ -108,7 +107,7 @@ class Engine:
         """``ended`` is called with each submission that this engine has made final. It must neither block nor raise."""
         self._store = store
         self._caller = caller
-        self._catalogue = catalogue
+        self._workflows = workflows
         self._clock = clock
         self._owner = owner
         self._lease_seconds = lease_seconds
@@ -126,11 +125,8 @@ class Engine:
         submission = self._store.read(job.submission_id)
         if submission is None or submission.state is not SubmissionState.QUEUED:
             return Done()
-        try:
-            workflow = self._catalogue.version(submission.workflow.name, submission.workflow.version)
-        except UnknownWorkflow:
-            workflow = None
-        if workflow is None or workflow.digest != submission.workflow.digest:
+        workflow = self._workflows.with_digest(submission.workflow)
+        if workflow is None:
             log.warning("unknown workflow version", submission_id=submission.id, workflow=submission.workflow.name)
             # The delay queue delivers the job again. If a sweep published it too, another message would join the queue
             # each time and return forever.

@@ -14,7 +14,7 @@ from contracts.models.answers import Binary, read_answer
 from contracts.submissions.documents import Attempt, ModelRef
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import ServedState
-from contracts.workflows.workflow_file import StepSpec
+from contracts.workflows.definition import StepSpec
 from orchestrator.execution.circuit_breakers import Breakers
 from orchestrator.planning.retries import Defer, GiveUp, Policy, Retry, decide
 from orchestrator.ports import Clock, Models

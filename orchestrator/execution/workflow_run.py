@@ -10,7 +10,7 @@ from contracts.models.answers import Binary
 from contracts.submissions.documents import Artifact, Step, Submission
 from contracts.submissions.events import step_events, submission_event
 from contracts.submissions.states import StepState, SubmissionState
-from contracts.workflows.workflow_file import StepSpec, Workflow
+from contracts.workflows.definition import StepSpec, Workflow
 from orchestrator.execution.model_calls import CallOutcome
 from orchestrator.planning.plan import Plan, make_plan
 from orchestrator.planning.retries import Defer

@@ -5,7 +5,7 @@ No server is called for the report.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -36,10 +36,8 @@ class ModelStatusReporter:
         state: Callable[[ModelRef], ServedState],
         monotonic: Callable[[], float],
     ) -> None:
-        pins = {str(step.model): step.model for workflow in catalogue.all() for step in workflow.steps}
-        self._addresses: Mapping[str, tuple[ModelRef, str]] = {
-            name: (model, shown_address(url)) for name, model in pins.items() if (url := server(model.name))
-        }
+        self._catalogue = catalogue
+        self._server = server
         self._store = store
         self._state = state
         self._monotonic = monotonic
@@ -48,11 +46,15 @@ class ModelStatusReporter:
 
     def once(self) -> None:
         """Report when a state has changed, and at least every REPORT_SECONDS. Raises StoreUnavailable."""
-        states = {name: self._state(model) for name, (model, _) in self._addresses.items()}
+        pins = {str(step.model): step.model for workflow in self._catalogue.all() for step in workflow.steps}
+        addresses = {
+            name: (model, shown_address(url)) for name, model in pins.items() if (url := self._server(model.name))
+        }
+        states = {name: self._state(model) for name, (model, _) in addresses.items()}
         if states == self._reported and self._monotonic() < self._due:
             return
         now = self._store.now()
         self._store.report(
-            ServedModel(model, address, states[name], now) for name, (model, address) in self._addresses.items()
+            ServedModel(model, address, states[name], now) for name, (model, address) in addresses.items()
         )
         self._reported, self._due = states, self._monotonic() + REPORT_SECONDS

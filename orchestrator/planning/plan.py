@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.submissions.documents import Gate, Step
 from contracts.submissions.states import StepState
-from contracts.workflows.workflow_file import StepSpec, Workflow
+from contracts.workflows.definition import StepSpec, Workflow
 from orchestrator.planning.gates import Outputs, Unevaluable, evaluate, evaluate_gate
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.errors import BrokerUnavailable
 from contracts.messaging.jobs import Job, decode_job
-from contracts.messaging.topology import DEAD_QUEUE, DELAYS_SECONDS, topology
+from contracts.messaging.topology import DEAD_QUEUE, DELAYS_SECONDS
 from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.states import SubmissionState
 from gateway.adapters.rabbitmq.event_subscriber import RabbitEventSubscriber
@@ -33,7 +33,7 @@ class Listener:
     """A broker on its thread, and what it received."""
 
     def __init__(self, url: str, prefetch: int = 4) -> None:
-        self.broker = Broker(url, topology(WORKFLOWS), WORKFLOWS, prefetch)
+        self.broker = Broker(url, WORKFLOWS, prefetch)
         self.received: queue.Queue[Delivery] = queue.Queue()
         self.thread = threading.Thread(target=self.broker.run, args=(self.received.put,))
         self.thread.start()
@@ -77,7 +77,7 @@ def confirmed() -> Confirmed:
 
 @pytest.fixture
 def job_publisher(amqp_url: str, confirmed: Confirmed) -> Iterator[RabbitJobPublisher]:
-    job_publisher = RabbitJobPublisher(amqp_url, topology(WORKFLOWS), WORKFLOWS, confirmed.put)
+    job_publisher = RabbitJobPublisher(amqp_url, WORKFLOWS, confirmed.put)
     job_publisher.start()
     yield job_publisher
     job_publisher.stop()
@@ -113,7 +113,7 @@ def test_a_job_arrives_and_is_confirmed(
 
 def test_jobs_that_are_published_before_the_broker_starts_are_kept(amqp_url: str, listen: Listen) -> None:
     confirmed: Confirmed = queue.Queue()
-    job_publisher = RabbitJobPublisher(amqp_url, topology(WORKFLOWS), WORKFLOWS, confirmed.put)
+    job_publisher = RabbitJobPublisher(amqp_url, WORKFLOWS, confirmed.put)
     for number in range(250):
         job_publisher.publish(job(str(number)))
     assert not job_publisher.connected
@@ -134,7 +134,7 @@ def test_a_published_event_arrives_and_delays_no_job(
     broadcaster = EventBroadcaster(10)
     changes: queue.Queue[SubmissionChanged] = queue.Queue()
     broadcaster.subscribe("a", changes.put)
-    listener = RabbitEventSubscriber(amqp_url, broadcaster)
+    listener = RabbitEventSubscriber(amqp_url, broadcaster, lambda: None)
     listener.start()
     eventually(lambda: broadcaster.listening and job_publisher._events is not None)
     change = SubmissionChanged("a", "workflow_000", SubmissionState.CANCELED, None)
@@ -258,7 +258,7 @@ def test_a_draining_broker_consumes_no_more(listen: Listen) -> None:
 
 
 def test_a_broker_that_is_down_is_reported() -> None:
-    broker = Broker(f"amqp://x:y@127.0.0.1:{free_ports(1)}/x", topology(WORKFLOWS), WORKFLOWS, 1)
+    broker = Broker(f"amqp://x:y@127.0.0.1:{free_ports(1)}/x", WORKFLOWS, 1)
     with pytest.raises(BrokerUnavailable):
         broker.publish(job("a"))
     with pytest.raises(BrokerUnavailable):

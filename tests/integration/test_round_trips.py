@@ -84,7 +84,7 @@ class Platform:
         self.engine = Engine(
             store=self.back,
             caller=Caller(self.models, SystemClock(self.back.now), Policy()),
-            catalogue=self.catalogue,
+            workflows=self.catalogue,
             clock=SystemClock(self.back.now),
             owner="counted",
             lease_seconds=60,
@@ -155,7 +155,7 @@ def test_one_submission_costs_the_round_trips_that_the_page_lists(platform: Plat
 
     held = present(platform.front.fetch(platform.submit("workflow_000")))
     claim = present(platform.back.claim(held, "counted", 60, Progress(held.steps)))
-    platform.held.add(claim, WorkflowRun(held, platform.catalogue.stable("workflow_000")))
+    platform.held.add(claim, WorkflowRun(held, platform.catalogue.find("workflow_000")))
     platform.calls.take()
     clock = SystemClock(platform.back.now)
     keeper = LeaseKeeper(platform.back, platform.held, clock, 60)

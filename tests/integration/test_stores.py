@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-
 from admin.adapters.mongo import MongoAliases
+from gateway.adapters.mongo.catalogue import MongoCatalogue
+
 from contracts.errors import InvalidDocument, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownSchema
 from contracts.models.status import ServedModel
 from contracts.submissions.documents import EVENTS_KEPT, SCHEMA, Artifact, ModelRef, Submission
@@ -17,7 +18,6 @@ from contracts.submissions.events import numbered, submission_event
 from contracts.submissions.states import ServedState, StepState, SubmissionState
 from contracts.workflows.catalogue import Catalogue
 from gateway.adapters.mongo import submissions as gateway_submissions
-from gateway.adapters.mongo.catalogue import MongoCatalogue
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.adapters.mongo.model_status import MongoServedModels
 from orchestrator.ports import Claim, Progress

@@ -11,7 +11,8 @@ from PIL import Image
 
 from contracts.submissions.documents import InputInfo, Submission
 from contracts.submissions.states import SubmissionState
-from contracts.workflows.workflow_file import Workflow, parse_workflow
+from contracts.workflows.definition import Workflow
+from contracts.workflows.workflow_file import parse_workflow
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -14,12 +14,14 @@ from contracts.errors import BrokerUnavailable
 from contracts.messaging.jobs import Job
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue
+from contracts.workflows.registry import DEFAULT_TENANT, record_key
 from gateway.access.origins import OriginPolicy
 from gateway.adapters.mongo.secantus_windows import WindowedListing
 from gateway.api.application import Access, Application, Events, PublishedCatalogue
 from gateway.api.health import Readiness
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
+from gateway.catalogue.publishing import Publishing
 from gateway.events.subscriptions import EventBroadcaster
 from gateway.events.wait import Waiter
 from gateway.images.validation import Limits
@@ -31,6 +33,8 @@ from gateway.submissions.lifecycle import Lifecycle
 from gateway.submissions.lookup import SubmissionLookup
 from gateway.submissions.use_cases import SubmissionUseCases
 from gateway.working import WorkLimit
+from runtime.registry import WorkflowRegistry
+from tests.support.fake_catalogue import MemoryRegistryStore
 from tests.support.fake_data import MemoryListing, MemoryTombstones
 from tests.support.fake_lifecycle import MemoryIdempotencyStore, MemoryLifecycleStore
 from tests.support.fake_outbox import MemoryOutbox
@@ -53,6 +57,16 @@ class GatewayPublisher(FakeJobPublisher, FakeEventPublisher):
             return
 
 
+def make_catalogue(store: Any, catalogue: Catalogue, models: ModelDirectory) -> PublishedCatalogue:
+    """Return the catalogue over a registry in memory, to which its workflows are published already."""
+    kept = MemoryRegistryStore(store)
+    registry = WorkflowRegistry(kept, catalogue)
+    for name, entry in catalogue.entries.items():
+        kept.documents[record_key(DEFAULT_TENANT, name)] = entry.record.model_copy(update={"unlogged": []})
+    publishing = Publishing(registry, kept, models, store, lambda: None, DEFAULT_TENANT)
+    return PublishedCatalogue(catalogue, models, publishing)
+
+
 def make_application(
     store: Any,
     publisher: Any,
@@ -69,7 +83,7 @@ def make_application(
     """``store`` and ``publisher`` implement all ports that the gateway has of their kind."""
     gone = tombstones or MemoryTombstones(store)
     policy = WebhookPolicy.of(webhook_secret, "10.1.0.0/16, receiver.internal")
-    admission = AdmissionControl(publisher, catalogue.names, queue_limit)
+    admission = AdmissionControl(publisher, lambda: catalogue.names, queue_limit)
     acceptance = Acceptance(store, publisher, admission, LIMITS, retention, policy)
     lookup = SubmissionLookup(store, publisher, gone)
     events = broadcaster or EventBroadcaster(20)
@@ -85,7 +99,7 @@ def make_application(
             webhooks=MemoryOutbox(store),
         ),
         events=Events(events, Waiter(lookup.reread, events, (work or WorkLimit(4)).paused)),
-        catalogue=PublishedCatalogue(catalogue, models or ModelDirectory(catalogue)),
+        catalogue=make_catalogue(store, catalogue, models or ModelDirectory(catalogue)),
         readiness=Readiness(store, publisher, admission),
         access=Access(origins or OriginPolicy()),
     )

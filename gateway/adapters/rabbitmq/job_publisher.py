@@ -16,6 +16,7 @@ import structlog
 from contracts.errors import StoreUnavailable
 from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import (
+    CATALOGUE_CHANGED,
     DELAYS_SECONDS,
     EVENTS_EXCHANGE,
     JOBS_EXCHANGE,
@@ -24,6 +25,7 @@ from contracts.messaging.topology import (
     delay_queue,
     event_key,
     job_queue,
+    topology,
 )
 from contracts.submissions.events import SubmissionChanged, encode_change
 from gateway.submissions.admission import QueueStatistics
@@ -50,12 +52,9 @@ COUNT_SECONDS = 2.0
 class RabbitJobPublisher:
     """The publishers' port on RabbitMQ. ``confirmed`` receives, in batches, the ids that the broker has on disk."""
 
-    def __init__(
-        self, url: str, topology: Topology, workflows: list[str], confirmed: Callable[[list[str]], None]
-    ) -> None:
+    def __init__(self, url: str, workflows: list[str], confirmed: Callable[[list[str]], None]) -> None:
         self._parameters = connection_parameters(url)
-        self._topology = topology
-        self._workflows = workflows
+        self._workflows = list(workflows)
         self._mark_published = confirmed
         self._jobs: deque[Job] = deque(maxlen=BUFFER_LIMIT)
         self._confirmed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -89,6 +88,15 @@ class RabbitJobPublisher:
         unpublished = len(self._jobs) + len(self._unconfirmed) + self._dropped
         return Backlog(statistics.waiting + unpublished, statistics.drained_per_second)
 
+    def serve(self, workflows: list[str]) -> None:
+        """Declare the queues of workflows that are new here. Their jobs are published after that."""
+        new = [name for name in workflows if name not in self._statistics]
+        self._statistics |= {name: QueueStatistics() for name in new}
+        self._workflows = [*self._workflows, *new]
+        connection = self._connection
+        if new and connection is not None:
+            connection.ioloop.add_callback_threadsafe(functools.partial(self._declare_new, topology(new)))
+
     def publish(self, job: Job) -> None:
         if len(self._jobs) >= BUFFER_LIMIT:
             # The deque drops its oldest job. The sweep publishes that one, so it still counts as waiting.
@@ -108,6 +116,18 @@ class RabbitJobPublisher:
         def publish() -> None:
             if channel.is_open:
                 channel.basic_publish(EVENTS_EXCHANGE, key, body)
+
+        connection.ioloop.add_callback_threadsafe(publish)
+
+    def announce_catalogue(self) -> None:
+        """Notify the other processes that the registry of workflows has changed. The notification may be lost."""
+        connection, channel = self._connection, self._events
+        if connection is None or channel is None:
+            return
+
+        def publish() -> None:
+            if channel.is_open:
+                channel.basic_publish(EVENTS_EXCHANGE, CATALOGUE_CHANGED, b"")
 
         connection.ioloop.add_callback_threadsafe(publish)
 
@@ -136,8 +156,14 @@ class RabbitJobPublisher:
     def _declare_and_serve(self) -> None:
         # Declaring takes a dozen sequential round trips, which are simplest on a blocking connection.
         with pika.BlockingConnection(self._parameters) as connection:
-            declare(connection.channel(), self._topology)
+            declare(connection.channel(), topology(self._workflows))
         self._serve()
+
+    def _declare_new(self, new: Topology) -> None:
+        """Declare on the channel that publishes: RabbitMQ handles one channel's frames in their order."""
+        channel = self._channel
+        if channel is not None and channel.is_open:
+            declare(channel, new)
 
     def _serve(self) -> None:
         """Publish until the connection ends."""

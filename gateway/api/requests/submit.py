@@ -11,6 +11,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from contracts.errors import InvalidRequest
 from contracts.submissions.documents import Submission
 from contracts.workflows.catalogue import Catalogue
+from contracts.workflows.definition import Workflow
 from gateway.api.requests.json_body import read_json
 from gateway.api.requests.multipart import read_form
 from gateway.api.requests.parsing import JsonSubmission, SubmissionFields, checked, form_fields
@@ -49,15 +50,17 @@ class SubmitRequest:
         Raises InvalidRequest, and as acceptance and idempotency do.
         """
         fields, upload = _read()
+
+        def choose(submission_id: str) -> Workflow:
+            return self._catalogue.choose(fields.workflow, fields.version, submission_id)
+
         if key is None:
-            workflow = self._catalogue.find(fields.workflow, fields.version)
-            return Accepted(self._acceptance.accept(workflow, upload), replayed=False)
+            return Accepted(self._acceptance.accept(choose, upload), replayed=False)
         image = upload.read()
         again = replace(upload, read=lambda: image)
 
         def prepare(submission_id: str) -> tuple[Submission, bytes]:
-            workflow = self._catalogue.find(fields.workflow, fields.version)
-            return self._acceptance.prepare(workflow, again, submission_id)
+            return self._acceptance.prepare(choose, again, submission_id)
 
         fingerprint = fingerprint_of(image, fields.model_dump(include=set(SubmissionFields.model_fields)))
         return self._idempotency.accept(key, fingerprint, prepare)

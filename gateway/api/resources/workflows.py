@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import BaseModel, Field
 
+from contracts.errors import UnknownWorkflow
 from contracts.submissions.documents import ModelRef
 from contracts.workflows.catalogue import Catalogue
-from contracts.workflows.workflow_file import Workflow
+from contracts.workflows.definition import Workflow
+from contracts.workflows.registry import VersionState
 from gateway.api.resources.addresses import model_url, workflow_url
 from gateway.images.validation import MAX_SIDE, Limits
 
 NAME = Field(description="The workflow's name.", examples=["workflow_001"])
 VERSION = Field(description="A published version, which never changes.", examples=["v1.0.0"])
+DRAFT = Field(description="A draft may be overwritten, and runs only when a submission names it.")
+PUBLISHED_AT = Field(description="When this content was published.")
 DIGEST = Field(description="SHA-256 of the version's file.", examples=["sha256:" + "0" * 64])
 
 
@@ -64,7 +70,9 @@ class VersionSummary(BaseModel):
     """A published version of a workflow, in short."""
 
     version: str = VERSION
+    draft: bool = DRAFT
     digest: str = DIGEST
+    published_at: datetime = PUBLISHED_AT
     url: str = Field(description="Address of the full version, with its graph.")
 
 
@@ -76,7 +84,11 @@ class WorkflowSummary(BaseModel):
     aliases: dict[str, str] = Field(
         description="Version by alias. Without a version, a request means `stable`.", examples=[{"stable": "v1.0.0"}]
     )
-    versions: list[VersionSummary] = Field(description="All published versions, newest first.")
+    traffic: dict[str, int] = Field(
+        description="Percent of the submissions without a version that each version gets; empty without a split.",
+        examples=[{"v1.0.0": 90, "v1.1.0": 10}],
+    )
+    versions: list[VersionSummary] = Field(description="The versions that accept submissions, newest first.")
     url: str = Field(description="Address of this workflow.")
 
 
@@ -92,7 +104,16 @@ class WorkflowVersion(BaseModel):
     name: str = NAME
     version: str = VERSION
     title: str = Field(description="What it does.", examples=["FLAIR abnormality in brain MRI"])
+    description: str = Field(description="More about it; empty if nothing is said.")
+    state: VersionState = Field(description="A retired version accepts no submissions; its results stay.")
+    draft: bool = DRAFT
     digest: str = DIGEST
+    content_digest: str = Field(
+        description="SHA-256 of what the version does, without its layout, its title and its description.",
+        examples=["sha256:" + "0" * 64],
+    )
+    published_at: datetime = PUBLISHED_AT
+    retired_at: datetime | None = Field(description="When it was retired; null if it accepts submissions.")
     aliases: list[str] = Field(description="The aliases that point to this version now.", examples=[["stable"]])
     input: InputLimits = Field(description="Which images it accepts.")
     graph: Graph = Field(description="Its steps and its output.")
@@ -100,26 +121,45 @@ class WorkflowVersion(BaseModel):
 
 
 def workflow_summary(catalogue: Catalogue, name: str) -> WorkflowSummary:
-    """Raises UnknownWorkflow."""
+    """Raises UnknownWorkflow when no version accepts submissions."""
+    entry = catalogue.entry(name)
+    published = {each.version: each.published_at for each in entry.record.versions}
     return WorkflowSummary(
         name=name,
-        title=catalogue.stable(name).title,
+        title=catalogue.shown(name).title,
         aliases=catalogue.aliases(name),
+        traffic={share.version: share.percent for share in entry.record.traffic},
         versions=[
-            VersionSummary(version=each.version, digest=each.digest, url=workflow_url(name, each.version))
-            for each in catalogue.versions(name)
+            VersionSummary(
+                version=each.version,
+                draft=each.is_draft,
+                digest=each.digest,
+                published_at=published[each.version],
+                url=workflow_url(name, each.version),
+            )
+            for each in entry.listed
         ],
         url=workflow_url(name),
     )
 
 
 def workflow_version(catalogue: Catalogue, workflow: Workflow, limits: Limits) -> WorkflowVersion:
+    """Raises UnknownWorkflow."""
+    known = catalogue.entry(workflow.name).record.version(workflow.version)
+    if known is None:
+        raise UnknownWorkflow(f"There is no workflow {workflow.name!r} in version {workflow.version!r} here.")
     meaning = catalogue.aliases(workflow.name)
     return WorkflowVersion(
         name=workflow.name,
         version=workflow.version,
         title=workflow.title,
+        description=workflow.description,
+        state=known.state,
+        draft=workflow.is_draft,
         digest=workflow.digest,
+        content_digest=workflow.content_digest,
+        published_at=known.published_at,
+        retired_at=known.retired_at,
         aliases=[alias for alias, version in meaning.items() if version == workflow.version],
         input=InputLimits(
             kind="image",

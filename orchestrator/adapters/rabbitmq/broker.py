@@ -17,20 +17,22 @@ from pika.exceptions import AMQPError
 from contracts.errors import BrokerUnavailable
 from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import (
+    CATALOGUE_CHANGED,
     DEAD_EXCHANGE,
     DEAD_QUEUE,
     DELAYS_SECONDS,
     EVENTS_EXCHANGE,
+    EVENTS_QUEUE,
     JOBS_EXCHANGE,
     PASSES_HEADER,
     POISON,
     REASON_HEADER,
-    Topology,
     declare,
     delay_queue,
     event_key,
     job_queue,
     shortest_delay,
+    topology,
 )
 from contracts.submissions.events import SubmissionChanged, encode_change
 from runtime.amqp import CALL_SECONDS, connection_parameters, job_properties, keep_connected
@@ -92,11 +94,15 @@ class Broker:
     A pika connection belongs to one thread: the calls of other threads are scheduled onto it.
     """
 
-    def __init__(self, url: str, topology: Topology, workflows: list[str], prefetch: int) -> None:
+    def __init__(
+        self, url: str, workflows: list[str], prefetch: int, catalogue_changed: Callable[[], object] = lambda: None
+    ) -> None:
+        """``catalogue_changed`` is called when the registry of workflows has changed; it must return at once."""
         self._parameters = connection_parameters(url)
-        self._topology = topology
-        self._workflows = workflows
+        self._workflows = list(workflows)
         self._prefetch = prefetch
+        self._catalogue_changed = catalogue_changed
+        self._receive: Callable[[Delivery], None] | None = None
         self._connection: pika.BlockingConnection | None = None
         self._consuming: BlockingChannel | None = None
         self._publishing: BlockingChannel | None = None
@@ -109,11 +115,25 @@ class Broker:
         """Whether it is connected and consumes."""
         return self._consuming is not None
 
+    def serve(self, workflows: list[str]) -> None:
+        """Declare and consume the queues of workflows that are new here."""
+        new = [name for name in workflows if name not in self._workflows]
+        if not new:
+            return
+        self._workflows = [*self._workflows, *new]
+        channel = self._publishing
+        if channel is not None:
+            self.on_channel(channel, functools.partial(declare, wanted=topology(new)))
+        consuming = self._consuming
+        if consuming is not None and not self._draining:
+            self.on_channel(consuming, functools.partial(self._consume, workflows=new))
+
     def run(self, receive: Callable[[Delivery], None]) -> None:
         """Consume until stopped; ``receive`` must return at once. Runs on the thread that owns the connection."""
+        self._receive = receive
 
         def serve() -> None:
-            self._connect(receive)
+            self._connect()
             log.info("broker connected")
             while not self._stopped.is_set():
                 assert self._connection is not None
@@ -207,21 +227,33 @@ class Broker:
             return False
         return True
 
-    def _connect(self, receive: Callable[[Delivery], None]) -> None:
+    def _connect(self) -> None:
         self._connection = pika.BlockingConnection(self._parameters)
         consuming, publishing = self._connection.channel(), self._connection.channel()
         events = self._connection.channel()  # without confirms: nothing waits for these
         publishing.confirm_delivery()
-        declare(publishing, self._topology)
+        workflows = self._workflows
+        declare(publishing, topology(workflows))
         consuming.basic_qos(prefetch_count=self._prefetch)
-
-        def deliver(workflow: str, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
-            receive(Delivery(self, channel, method.delivery_tag, body, workflow, properties))
-
         if not self._draining:
-            for workflow in self._workflows:
-                consuming.basic_consume(job_queue(workflow), functools.partial(deliver, workflow))
+            self._consume(consuming, workflows)
+        queue = events.queue_declare("", exclusive=True, auto_delete=True, arguments=EVENTS_QUEUE).method.queue
+        events.queue_bind(queue, EVENTS_EXCHANGE, CATALOGUE_CHANGED)
+        events.basic_consume(queue, lambda *_: self._catalogue_changed(), auto_ack=True)
         self._consuming, self._publishing, self._events = consuming, publishing, events
+        late = [name for name in self._workflows if name not in workflows]
+        if late:  # they became known while this connected
+            declare(publishing, topology(late))
+            self._consume(consuming, late)
+        self._catalogue_changed()  # a notification may have been missed
+
+    def _consume(self, channel: BlockingChannel, workflows: list[str]) -> None:
+        for workflow in workflows:
+            channel.basic_consume(job_queue(workflow), functools.partial(self._deliver, workflow))
+
+    def _deliver(self, workflow: str, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
+        assert self._receive is not None
+        self._receive(Delivery(self, channel, method.delivery_tag, body, workflow, properties))
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None

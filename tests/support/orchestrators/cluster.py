@@ -11,7 +11,7 @@ from contracts.errors import BrokerUnavailable, InvalidMessage, StoreUnavailable
 from contracts.messaging.jobs import Job, decode_job, encode_job
 from contracts.submissions.states import SubmissionState
 from contracts.workflows.catalogue import Catalogue
-from contracts.workflows.workflow_file import Workflow
+from contracts.workflows.definition import Workflow
 from tests.support.factories import make_submission
 from tests.support.fakes import FakeClock
 from tests.support.orchestrators.processes import (

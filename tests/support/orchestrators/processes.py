@@ -232,7 +232,7 @@ class Process:
                 POLICY,
                 uniform=lambda: 0.5,
             ),
-            catalogue=world.catalogue,
+            workflows=world.catalogue,
             clock=self.clock,
             owner=owner,
             lease_seconds=LEASE_SECONDS,

@@ -16,7 +16,7 @@ from contracts.errors import LeaseLost, ModelCrashed, ModelNotLoaded, ModelRefus
 from contracts.submissions.documents import ModelRef, Submission
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import StepState, SubmissionState
-from contracts.workflows.workflow_file import Workflow
+from contracts.workflows.definition import Workflow
 from orchestrator import ports
 from orchestrator.planning.gates import evaluate_gate
 from tests.support.fakes import FakeClock, MemoryStore

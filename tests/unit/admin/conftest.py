@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from admin.__main__ import run
-from admin.ports import DeadLetter
+from admin.ports import DeadLetter, Decide
 from contracts.messaging.jobs import Job, encode_job
 from contracts.messaging.topology import POISON
 from contracts.submissions.documents import Submission, to_document
 from contracts.submissions.states import SubmissionState
-from contracts.workflows.catalogue import Catalogue
+from contracts.workflows.catalogue import Catalogue, WorkflowText
+from contracts.workflows.changes import FILE
+from contracts.workflows.registry import DEFAULT_TENANT, Actor, WorkflowRecord
+from runtime.registry import WorkflowRegistry
 from tests.support.factories import GATED, NOW, ONE_STEP, make_submission, make_workflow
-from tests.support.fake_catalogue import MemoryCatalogue
+from tests.support.fake_catalogue import MemoryRegistryStore
 from tests.support.fakes import FakeLetters, MemoryStore
 
 
@@ -31,14 +34,18 @@ class MemorySystem:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.letters = FakeLetters()
-        self.alias_store = MemoryCatalogue(self.store)
-
-    def catalogue(self) -> Catalogue:
+        self.kept = MemoryRegistryStore(self.store)
+        self.registry = WorkflowRegistry(self.kept, Catalogue([]))
         texts = [ONE_STEP, ONE_STEP.replace("v1.0.0", "v1.10.0"), ONE_STEP.replace("v1.0.0", "v1.9.0"), GATED]
-        return Catalogue([make_workflow(text) for text in texts])
+        self.registry.publish_folder([WorkflowText(make_workflow(text), text) for text in texts], Actor(FILE, NOW))
+        self.registry.refresh()
 
-    def aliases(self) -> MemoryCatalogue:
-        return self.alias_store
+    def workflows(self) -> list[WorkflowRecord]:
+        return self.kept.all(DEFAULT_TENANT)
+
+    def change_workflow(self, name: str, source: str, reason: str | None, decide: Decide) -> WorkflowRecord:
+        actor = Actor(source, self.store.now(), reason)
+        return self.registry.change(name, lambda record: decide(record, actor))[0]
 
     def submissions(self) -> MemorySystem:
         return self

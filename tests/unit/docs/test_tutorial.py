@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from contracts.workflows.workflow_file import Workflow, parse_workflow
+from contracts.workflows.definition import Workflow
+from contracts.workflows.workflow_file import parse_workflow
 from tests.support.checkout import CHECKOUT, DOCS
 from tests.support.pages import blocks
 

@@ -29,7 +29,7 @@ def job_publisher() -> GatewayPublisher:
     return GatewayPublisher()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def catalogue() -> Catalogue:
     texts = [ONE_STEP, ONE_STEP.replace("v1.0.0", "v1.10.0"), ONE_STEP.replace("v1.0.0", "v1.9.0"), GATED]
     return Catalogue([make_workflow(text) for text in texts])

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from contracts.errors import InvalidSetting
-from contracts.messaging.topology import topology
 from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
 from orchestrator.adapters.rabbitmq.broker import Broker
 from orchestrator.settings import parse_servers
@@ -20,8 +19,8 @@ WRONG = "u:secret@host:port/"
     ("make", "setting"),
     [
         (lambda: connect(f"mongodb://{WRONG}", "tests", 1.0), "SHOWCASE_MONGO_URL"),
-        (lambda: RabbitJobPublisher(f"amqp://{WRONG}", topology([]), [], print), "SHOWCASE_AMQP_URL"),
-        (lambda: Broker(f"amqp://{WRONG}", topology([]), [], 1), "SHOWCASE_AMQP_URL"),
+        (lambda: RabbitJobPublisher(f"amqp://{WRONG}", [], print), "SHOWCASE_AMQP_URL"),
+        (lambda: Broker(f"amqp://{WRONG}", [], 1), "SHOWCASE_AMQP_URL"),
     ],
     ids=["database", "job publisher", "broker"],
 )

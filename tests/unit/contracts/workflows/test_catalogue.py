@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from contracts.errors import InvalidWorkflow, UnknownWorkflow
-from contracts.workflows.catalogue import Catalogue, load_catalogue
+from contracts.errors import InvalidWorkflow, UnknownWorkflow, WorkflowRetired
+from contracts.workflows.catalogue import Catalogue, Entry, load_catalogue
+from contracts.workflows.changes import retire, split_traffic
+from contracts.workflows.registry import Actor
 from runtime.settings import SharedSettings
-from tests.support.factories import ONE_STEP, make_workflow
+from tests.support.factories import NOW, ONE_STEP, make_workflow
 
 SHIPPED = Path(SharedSettings.model_fields["workflows"].default)
 
@@ -35,16 +38,76 @@ def test_the_shipped_workflows_are_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "newest"),
+    ("names", "first", "newest"),
     [
-        (["v1.9.0", "v1.10.0"], "v1.10.0"),
-        (["v1.10.0", "v1.9.0"], "v1.10.0"),
-        (["v2.0.0", "v10.0.0", "v9.99.99"], "v10.0.0"),
-        (["v1.0.9", "v1.0.10"], "v1.0.10"),
+        (["v1.9.0", "v1.10.0"], "v1.9.0", "v1.10.0"),
+        (["v1.10.0", "v1.9.0"], "v1.9.0", "v1.10.0"),
+        (["v2.0.0", "v10.0.0", "v9.99.99"], "v2.0.0", "v10.0.0"),
+        (["v1.0.9", "v1.0.10", "v1.0.8-draft"], "v1.0.9", "v1.0.10"),
     ],
 )
-def test_stable_is_the_newest_by_number(names: list[str], newest: str) -> None:
-    assert versions(*names).stable("digits").version == newest
+def test_stable_is_the_first_release_and_the_newest_is_listed_first(names: list[str], first: str, newest: str) -> None:
+    catalogue = versions(*names)
+    assert catalogue.find("digits").version == first
+    assert catalogue.find("digits", "stable").version == first
+    assert [each.version for each in catalogue.versions("digits")][0] == newest
+    assert len(catalogue.versions("digits")) == len(names)
+
+
+def test_a_draft_comes_before_its_release_and_is_never_stable() -> None:
+    catalogue = versions("v1.0.0-draft")
+    with pytest.raises(UnknownWorkflow, match="no release yet"):
+        catalogue.find("digits")
+    with pytest.raises(UnknownWorkflow, match="no release yet"):
+        catalogue.choose("digits", None, "1")
+    assert catalogue.choose("digits", "v1.0.0-draft", "1").is_draft
+    both = versions("v1.0.0-draft", "v1.0.0", "v0.9.0")
+    assert [each.version for each in both.versions("digits")] == ["v1.0.0", "v1.0.0-draft", "v0.9.0"]
+    assert both.shown("digits").version == "v0.9.0"
+
+
+def test_a_split_gives_each_version_its_share_by_the_submissions_ids() -> None:
+    catalogue = versions("v1.0.0", "v1.1.0", "v1.2.0")
+    entry = catalogue.entry("digits")
+    split = split_traffic(entry.record, {"v1.0.0": 0, "v1.1.0": 90, "v1.2.0": 10}, Actor("api", NOW))
+    assert split is not None
+    catalogue.replace([Entry(split, entry.workflows)])
+    chosen = Counter(catalogue.choose("digits", None, str(number)).version for number in range(2000))
+    assert set(chosen) == {"v1.1.0", "v1.2.0"}
+    assert 130 <= chosen["v1.2.0"] <= 270  # 200 are expected; five standard deviations
+    assert catalogue.choose("digits", "stable", "1").version == "v1.0.0"
+    assert catalogue.choose("digits", None, "77") is catalogue.choose("digits", None, "77")
+
+
+def test_a_retired_version_is_read_and_not_run() -> None:
+    catalogue = versions("v1.0.0", "v1.1.0")
+    entry = catalogue.entry("digits")
+    record = retire(entry.record, "v1.0.0", Actor("api", NOW))
+    assert record is not None
+    catalogue.replace([Entry(record, entry.workflows)])
+    for version in (None, "stable", "v1.0.0"):
+        with pytest.raises(WorkflowRetired, match=r"Use v1\.1\.0") as caught:
+            catalogue.choose("digits", version, "1")
+        assert caught.value.members == {"successor": "v1.1.0"}
+    assert catalogue.version("digits", "v1.0.0").version == "v1.0.0"
+    assert [each.version for each in catalogue.all()] == ["v1.1.0"]
+    last = retire(record, "v1.1.0", Actor("api", NOW))
+    assert last is not None
+    catalogue.replace([Entry(last, entry.workflows)])
+    assert catalogue.names == []
+    with pytest.raises(WorkflowRetired, match="There is no other version"):
+        catalogue.choose("digits", None, "1")
+    with pytest.raises(UnknownWorkflow, match="is retired"):
+        catalogue.shown("digits")
+
+
+def test_a_version_with_another_digest_is_not_the_same() -> None:
+    catalogue = versions("v1.0.0")
+    ref = catalogue.find("digits").ref
+    assert catalogue.with_digest(ref) is catalogue.find("digits")
+    assert catalogue.with_digest(ref.model_copy(update={"digest": "sha256:x"})) is None
+    assert catalogue.with_digest(ref.model_copy(update={"name": "x"})) is None
+    assert catalogue.with_digest(ref.model_copy(update={"version": "v9.0.0"})) is None
 
 
 def test_every_version_is_found_by_name() -> None:
@@ -56,7 +119,7 @@ def test_every_version_is_found_by_name() -> None:
 @pytest.mark.parametrize("name", ["", "DIGITS", "digits ", "../digits"])
 def test_an_unknown_name_is_told_the_known_ones(name: str) -> None:
     with pytest.raises(UnknownWorkflow, match="There are: digits"):
-        versions("v1.0.0").stable(name)
+        versions("v1.0.0").entry(name)
 
 
 def test_an_unknown_version_is_refused() -> None:
@@ -77,6 +140,16 @@ def test_a_wrong_file_is_named_with_its_line(tmp_path: Path) -> None:
     write(tmp_path, "digits/v1.0.0.yaml", ONE_STEP.replace("@1.0.0", ""))
     with pytest.raises(InvalidWorkflow, match=r"digits/v1\.0\.0\.yaml:6: 'digit_recognizer' does not pin"):
         load_catalogue(tmp_path)
+
+
+def test_the_errors_of_every_file_are_reported(tmp_path: Path) -> None:
+    write(tmp_path, "digits/v1.0.0.yaml", ONE_STEP.replace("@1.0.0", ""))
+    write(tmp_path, "digits/v1.1.0.yaml", ONE_STEP.replace("v1.0.0", "v1.1").replace("kind: image", "kind: text"))
+    with pytest.raises(InvalidWorkflow) as caught:
+        load_catalogue(tmp_path)
+    lines = caught.value.message.splitlines()
+    assert [line.partition(":")[0].rpartition("/")[2] for line in lines] == ["v1.0.0.yaml", "v1.1.0.yaml", "v1.1.0.yaml"]
+    assert len(caught.value.faults) == 3
 
 
 def test_a_folder_without_workflows_is_refused(tmp_path: Path) -> None:

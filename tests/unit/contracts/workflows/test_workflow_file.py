@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contracts.errors import InvalidWorkflow
-from contracts.workflows.workflow_file import DEFAULT_TIMEOUT_SECONDS, MAX_FILE_BYTES, Workflow, parse_workflow
+from contracts.workflows.definition import Workflow
+from contracts.workflows.workflow_file import DEFAULT_TIMEOUT_SECONDS, MAX_FILE_BYTES, parse_workflow
 
 BASE = """\
 workflow: flow

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.errors import StoreUnavailable
 from contracts.messaging.jobs import Job
-from contracts.messaging.topology import DELAYS_SECONDS, delay_queue, job_queue, topology
+from contracts.messaging.topology import DELAYS_SECONDS, delay_queue, job_queue
 from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.states import SubmissionState
 from gateway.adapters.rabbitmq.job_publisher import BUFFER_LIMIT, MARK_BATCH, RabbitJobPublisher
@@ -19,7 +19,7 @@ from gateway.submissions.ports import Backlog
 
 @pytest.fixture
 def job_publisher() -> RabbitJobPublisher:
-    return RabbitJobPublisher("amqp://nowhere.invalid/", topology(["digits"]), ["digits"], lambda _ids: None)
+    return RabbitJobPublisher("amqp://nowhere.invalid/", ["digits"], lambda _ids: None)
 
 
 def job(number: int) -> Job:
@@ -123,7 +123,7 @@ def test_without_a_broker_an_event_is_dropped_without_an_error(job_publisher: Ra
 
 def test_confirmed_jobs_are_marked_in_batches() -> None:
     marked: list[list[str]] = []
-    job_publisher = RabbitJobPublisher("amqp://127.0.0.1:1/", topology(["digits"]), ["digits"], marked.append)
+    job_publisher = RabbitJobPublisher("amqp://127.0.0.1:1/", ["digits"], marked.append)
     for number in range(500):
         job_publisher._confirmed.put(str(number))
     job_publisher._confirmed.put(None)
@@ -136,7 +136,7 @@ def test_an_unavailable_store_loses_marks_and_does_not_end_the_thread() -> None:
     def away(_ids: list[str]) -> None:
         raise StoreUnavailable("away")
 
-    job_publisher = RabbitJobPublisher("amqp://127.0.0.1:1/", topology(["digits"]), ["digits"], away)
+    job_publisher = RabbitJobPublisher("amqp://127.0.0.1:1/", ["digits"], away)
     job_publisher._confirmed.put("1")
     job_publisher._confirmed.put(None)
     job_publisher._mark_confirmed()

@@ -60,7 +60,7 @@ def test_a_quiet_time_is_not_taken_for_slowness() -> None:
 
 def test_a_limit_is_each_workflows_own() -> None:
     job_publisher = FakeJobPublisher()
-    admission = AdmissionControl(job_publisher, ["a", "b"], 3)
+    admission = AdmissionControl(job_publisher, lambda: ["a", "b"], 3)
     job_publisher.waits = {"a": 3, "b": 2}
     admission.check("b")
     with pytest.raises(QueueFull) as caught:
@@ -75,6 +75,6 @@ def test_a_limit_is_each_workflows_own() -> None:
 def test_no_limit_is_none() -> None:
     job_publisher = FakeJobPublisher()
     job_publisher.waits = {"a": 10**9}
-    admission = AdmissionControl(job_publisher, ["a"], 0)
+    admission = AdmissionControl(job_publisher, lambda: ["a"], 0)
     admission.check("a")
     assert admission.full() == []

@@ -27,7 +27,7 @@ LIMITS = Limits(bytes=100_000, pixels=1_000_000)
 
 def acceptance(bounds: dict[tuple[str, str], int] | None = None) -> Acceptance:
     publisher = GatewayPublisher()
-    admission = AdmissionControl(publisher, ["gated", "digits"], 100)
+    admission = AdmissionControl(publisher, lambda: ["gated", "digits"], 100)
     return Acceptance(MemoryStore(), publisher, admission, LIMITS, timedelta(days=1), WebhookPolicy.of("", ""), bounds)
 
 
@@ -63,10 +63,10 @@ def test_the_lowest_bound_of_the_models_is_the_workflows() -> None:
 def test_a_png_is_bounded_by_pixels_channels_and_bytes(data: bytes, accepted: bool) -> None:
     made = acceptance({CLASSIFIER: 4000})
     if accepted:
-        made.prepare(make_workflow(GATED), upload(data))
+        made.prepare(lambda _: make_workflow(GATED), upload(data), "1")
     else:
         with pytest.raises(RejectedUpload, match="this workflow reads 0 MB of a PNG's pixels"):
-            made.prepare(make_workflow(GATED), upload(data))
+            made.prepare(lambda _: make_workflow(GATED), upload(data), "1")
 
 
 def test_more_checks_than_fit_are_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +87,8 @@ def test_more_checks_than_fit_are_told_to_come_back(monkeypatch: pytest.MonkeyPa
         thread.start()
         assert inside.acquire(timeout=30)
     with pytest.raises(Busy, match="checking other images"):
-        made.prepare(make_workflow(), upload(png()))
+        made.prepare(lambda _: make_workflow(), upload(png()), "1")
     go_on.set()
     for thread in threads:
         thread.join(timeout=30)
-    made.prepare(make_workflow(), upload(png()))
+    made.prepare(lambda _: make_workflow(), upload(png()), "1")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.messaging.topology import topology
 from orchestrator.adapters.rabbitmq.broker import Broker
 
 
 def test_a_connection_that_breaks_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    broker = Broker("amqp://nobody:nothing@127.0.0.1:1/", topology(["w"]), ["w"], prefetch=1)
+    broker = Broker("amqp://nobody:nothing@127.0.0.1:1/", ["w"], prefetch=1)
     tries = []
 
     def connect(_receive: object) -> None:

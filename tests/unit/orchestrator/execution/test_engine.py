@@ -24,7 +24,7 @@ from contracts.messaging.jobs import Job
 from contracts.submissions.documents import SCHEMA, Submission
 from contracts.submissions.states import StepState, SubmissionState
 from contracts.workflows.catalogue import Catalogue
-from contracts.workflows.workflow_file import Workflow
+from contracts.workflows.definition import Workflow
 from orchestrator.execution.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, HeldClaims, PublishLater
 from orchestrator.execution.leases import LeaseKeeper
 from orchestrator.execution.model_calls import Caller
@@ -68,7 +68,7 @@ class World:
         return Engine(
             store=self.store,
             caller=Caller(self.models, self.clock, Policy(), uniform=lambda: 0.5),
-            catalogue=Catalogue(workflows or [self.workflow]),
+            workflows=Catalogue(workflows or [self.workflow]),
             clock=self.clock,
             owner=owner,
             lease_seconds=10,

@@ -11,7 +11,7 @@ from contracts.workflows.catalogue import Catalogue
 from orchestrator.execution.circuit_breakers import FAILURE_THRESHOLD, Breakers
 from orchestrator.maintenance.model_status import REPORT_SECONDS, ModelStatusReporter
 from tests.support.factories import GATED, ONE_STEP, make_workflow
-from tests.support.fake_catalogue import MemoryCatalogue
+from tests.support.fake_catalogue import MemoryModelStatus
 from tests.support.fakes import FakeClock, MemoryStore
 
 SERVERS = {"classifier": "http://user:secret@one:8080/models?token=secret#secret", "segmenter": "https://two"}
@@ -22,7 +22,7 @@ class Scene:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.store = MemoryStore(self.clock)
-        self.kept = MemoryCatalogue(self.store)
+        self.kept = MemoryModelStatus(self.store)
         self.breakers = Breakers()
         catalogue = Catalogue([make_workflow(GATED), make_workflow(ONE_STEP)])
         self.model_status_reporter = ModelStatusReporter(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contracts.submissions.documents import Attempt, Step
 from contracts.submissions.states import StepState
-from contracts.workflows.workflow_file import Workflow
+from contracts.workflows.definition import Workflow
 from orchestrator.planning.plan import Plan, make_plan
 from tests.support.factories import GATED, NOW, ONE_STEP, make_workflow
 from tests.support.strategies import workflow_files
