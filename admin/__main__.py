@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
+from pathlib import Path
 
 import typer
 
@@ -68,6 +69,9 @@ class RunningSystem:
     @cached_property
     def _registry_store(self) -> MongoRegistryStore:
         return MongoRegistryStore(self._database)
+
+    def workflows_folder(self) -> Path:
+        return self._settings.workflows
 
     def workflows(self) -> list[WorkflowRecord]:
         return self._registry_store.all(DEFAULT_TENANT)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from contracts.messaging.jobs import Job
@@ -58,6 +59,9 @@ class System(Protocol):
 
     Every method raises InvalidSetting, or leaves with status 2, when a setting is wrong.
     """
+
+    def workflows_folder(self) -> Path:
+        """Return the folder of workflow files."""
 
     def workflows(self) -> list[WorkflowRecord]:
         """Return every workflow of the registry. Raises StoreUnavailable."""

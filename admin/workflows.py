@@ -15,15 +15,23 @@ from contracts.workflows.workflow_file import MAX_FILE_BYTES, parse_workflow
 
 app = command_group("Check workflow files, and show the published workflows.")
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Workflow files.", show_default=False)]
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="FILE...", help="Workflow files. Default: all in SHOWCASE_WORKFLOWS.", show_default=False),
+]
 
 
 @app.command(epilog=EXIT_STATUS)
-def validate(files: Files, as_json: Json = False) -> None:
+def validate(context: typer.Context, files: Files = None, as_json: Json = False) -> None:
     """Check workflow files completely, without a running system. Every error is shown with file, line and column.
 
     The exit status is 1 when a file has an error. --json prints [{file, line, column, message}], one for each error.
     """
+    if not files:
+        folder = system_of(context).workflows_folder()
+        files = sorted(path for path in folder.glob("*/*") if path.suffix in {".yaml", ".yml"})
+        if not files:
+            raise NothingToDo(f"{folder}: there is no workflow here. Expected {folder}/<name>/<version>.yaml.")
     faults: list[dict[str, object]] = []
     for file in files:
         try:

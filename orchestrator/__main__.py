@@ -76,7 +76,7 @@ class Process:
             settings.amqp_url,
             list(catalogue.entries),
             prefetch=settings.threads,
-            catalogue_changed=lambda: self.follower.notify(),
+            catalogue_changed=self._catalogue_changed,
         )
         registry = WorkflowRegistry(MongoRegistryStore(database), catalogue, serve=self.broker.serve)
         self.follower = CatalogueFollower(registry)
@@ -131,6 +131,9 @@ class Process:
         thread("expiry", self.expiry.run, self.settings.sweep_seconds)
         if self.settings.webhook_secret:
             thread("webhooks", self.deliverer.run)
+
+    def _catalogue_changed(self) -> None:
+        self.follower.notify()
 
     def _submission_ended(self, submission: Submission) -> None:
         if self.settings.webhook_secret:

@@ -250,7 +250,7 @@ class WorkflowRegistry:
         For them ``stable`` meant the newest version until it was set, so it goes on to mean what it meant.
         """
         earlier = self._store.earlier(name)
-        if not earlier.digests:
+        if not earlier.digests or self.find_record(name) is None:
             return
 
         def decide(record: WorkflowRecord) -> WorkflowRecord | None:
@@ -265,6 +265,7 @@ class WorkflowRegistry:
             if after is not None:
                 stable = after.aliases[STABLE]
                 after.aliases[STABLE] = AliasRecord(version=stable.version)  # nothing to roll back to
+                after.revision = record.revision + 1  # together they are one change
             return after
 
         self.change(name, decide)

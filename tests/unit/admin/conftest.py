@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,11 +35,15 @@ class MemorySystem:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.letters = FakeLetters()
+        self.folder = Path("/nowhere")
         self.kept = MemoryRegistryStore(self.store)
         self.registry = WorkflowRegistry(self.kept, Catalogue([]))
         texts = [ONE_STEP, ONE_STEP.replace("v1.0.0", "v1.10.0"), ONE_STEP.replace("v1.0.0", "v1.9.0"), GATED]
         self.registry.publish_folder([WorkflowText(make_workflow(text), text) for text in texts], Actor(FILE, NOW))
         self.registry.refresh()
+
+    def workflows_folder(self) -> Path:
+        return self.folder
 
     def workflows(self) -> list[WorkflowRecord]:
         return self.kept.all(DEFAULT_TENANT)

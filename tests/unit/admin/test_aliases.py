@@ -6,49 +6,68 @@ import json
 
 import pytest
 
+from contracts.workflows import changes
+from contracts.workflows.registry import Actor
+from tests.support.factories import NOW
 from tests.unit.admin.conftest import MemorySystem
+
+
+def meanings(system: MemorySystem) -> dict[str, dict[str, str]]:
+    return {r.name: {alias: each.version for alias, each in r.aliases.items()} for r in system.workflows()}
+
 
 Captured = pytest.CaptureFixture[str]
 
 
-def test_an_alias_is_set_and_removed(system: MemorySystem, capsys: Captured) -> None:
+def test_an_alias_is_set_rolled_back_and_removed(system: MemorySystem, capsys: Captured) -> None:
     assert system("aliases", "set", "digits", "stable", "v1.0.0") == 0
     assert system("aliases", "set", "digits", "next", "v1.10.0") == 0
-    assert system.alias_store.alias_sets == {"digits": {"stable": "v1.0.0", "next": "v1.10.0"}}
-    assert system("aliases", "remove", "digits", "stable") == 0
+    assert system("aliases", "set", "digits", "stable", "v1.9.0", "--reason", "it is better") == 0
+    assert meanings(system)["digits"] == {"stable": "v1.9.0", "next": "v1.10.0"}
+    assert system("aliases", "rollback", "digits") == 0
     assert system("aliases", "remove", "digits", "next") == 0
-    assert system.alias_store.alias_sets == {"digits": {}}
+    assert meanings(system)["digits"] == {"stable": "v1.0.0"}
     assert capsys.readouterr().out.splitlines() == [
-        "digits: stable means v1.0.0.",
-        "digits: next means v1.10.0.",
-        "digits: stable means the newest version again, v1.10.0.",
-        "digits: next is no alias any more.",
+        "digits: stable points to v1.0.0.",
+        "digits: next points to v1.10.0.",
+        "digits: stable points to v1.9.0.",
+        "digits: stable points to v1.0.0.",
+        "digits: next is removed.",
+    ]
+    logged = [(entry.action, entry.source, entry.reason) for entry in system.kept.log if entry.source == "admin"]
+    assert logged == [
+        ("alias.set", "admin", None),
+        ("alias.set", "admin", "it is better"),
+        ("alias.rolled_back", "admin", None),
+        ("alias.removed", "admin", None),
     ]
 
 
 def test_the_list_says_what_each_alias_means_and_why(system: MemorySystem, capsys: Captured) -> None:
-    system.alias_store.set_alias("digits", "next", "v1.9.0")
-    system.alias_store.set_alias("gated", "old", "v0.1.0")
+    assert system("aliases", "set", "digits", "next", "v1.9.0") == 0
+    system.registry.change("gated", lambda record: changes.retire(record, "v1.0.0", Actor("api", NOW)))
+    capsys.readouterr()
     assert system("aliases", "list") == 0
-    unset = "the newest, as stable is not set"
     assert [line.split(maxsplit=3) for line in capsys.readouterr().out.splitlines()] == [
         ["WORKFLOW", "ALIAS", "VERSION"],
         ["digits", "next", "v1.9.0"],
-        ["digits", "stable", "v1.10.0", unset],
-        ["gated", "stable", "v1.0.0", unset],
-        ["gated:", "old", "means", "v0.1.0, which is not in the folder of workflows here."],
+        ["digits", "stable", "v1.0.0"],
+        ["gated", "stable", "v1.0.0", "retired"],
     ]
     assert system("aliases", "list", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["digits"] == {"next": "v1.9.0", "stable": "v1.10.0"}
+    assert json.loads(capsys.readouterr().out)["digits"] == {"next": "v1.9.0", "stable": "v1.0.0"}
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (("set", "nothing", "stable", "v1.0.0"), "no workflow 'nothing'"),
-        (("set", "digits", "stable", "v7.0.0"), "There are: v1.10.0, v1.9.0, v1.0.0."),
-        (("set", "digits", "stable", "next"), "no version 'next'"),
-        (("remove", "digits", "stable"), "no alias 'stable' that was set"),
+        (("set", "digits", "stable", "v7.0.0"), "in version 'v7.0.0'"),
+        (("set", "digits", "stable", "next"), "in version 'next'"),
+        (("remove", "digits", "stable"), "Every workflow has the alias stable"),
+        (("remove", "digits", "next"), "no alias 'next'"),
+        (("rollback", "digits"), "no earlier version"),
+        (("rollback", "nothing"), "no workflow 'nothing'"),
         (("remove", "nothing", "stable"), "no workflow 'nothing'"),
     ],
 )
@@ -57,7 +76,7 @@ def test_what_cannot_be_is_one_sentence(
 ) -> None:
     assert system("aliases", *words) == 1
     assert sentence in capsys.readouterr().err
-    assert not any(system.alias_store.alias_sets.values())
+    assert meanings(system) == {"digits": {"stable": "v1.0.0"}, "gated": {"stable": "v1.0.0"}}
 
 
 @pytest.mark.parametrize("alias", ["Stable", "v1.0.0", "1st", "a_b", "", "a" * 33, "a.b", "$set"])

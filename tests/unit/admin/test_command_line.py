@@ -20,15 +20,18 @@ from tests.unit.admin.test_dead_letters import GARBAGE
 
 Captured = pytest.CaptureFixture[str]
 
-GROUPS = ["", "aliases", "dead-letters", "submissions"]
+GROUPS = ["", "aliases", "dead-letters", "submissions", "workflows"]
 COMMANDS = [
     "aliases list",
     "aliases set",
+    "aliases rollback",
     "aliases remove",
     "dead-letters list",
     "dead-letters show",
     "dead-letters requeue",
     "submissions show",
+    "workflows validate",
+    "workflows list",
 ]
 
 
@@ -115,7 +118,9 @@ def test_a_part_that_is_away_is_one_sentence_that_names_its_setting(
     assert setting in written.err
 
 
-@pytest.mark.parametrize("words", ["aliases list", "aliases set digits stable v1.0.0", "submissions show x"])
+@pytest.mark.parametrize(
+    "words", ["aliases list", "aliases set digits stable v1.0.0", "submissions show x", "workflows list"]
+)
 def test_every_command_survives_that_the_database_is_away(system: MemorySystem, capsys: Captured, words: str) -> None:
     system.store.away = True
     assert system(*words.split()) == 1
@@ -135,7 +140,6 @@ def test_what_is_not_there_is_one_sentence(system: MemorySystem, capsys: Capture
         ("SHOWCASE_STORE_TIMEOUT_SECONDS", "soon", "submissions show x", "SHOWCASE_STORE_TIMEOUT_SECONDS is wrong: "),
         ("SHOWCASE_MONGO_URL", "mongodb://a:%", "submissions show x", "SHOWCASE_MONGO_URL is not a MongoDB address."),
         ("SHOWCASE_AMQP_URL", "amqp://a@:x/", "dead-letters list", "SHOWCASE_AMQP_URL is not an AMQP address."),
-        ("SHOWCASE_WORKFLOWS", "/nowhere", "aliases list", "/nowhere: there is no workflow here."),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(

@@ -1,19 +1,19 @@
-"""The gateway's housekeeping: it publishes versions once, then follows aliases and model reports in every run."""
+"""The gateway's housekeeping: it publishes versions once, then follows the registry and model reports in every run."""
 
 from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
 
-from contracts.errors import InvalidWorkflow
 from contracts.models.status import ServedModel
 from contracts.submissions.documents import ModelRef
 from contracts.submissions.states import ServedState
-from contracts.workflows.catalogue import Catalogue
+from contracts.workflows import changes
+from contracts.workflows.catalogue import Catalogue, WorkflowText
+from contracts.workflows.registry import Actor, WorkflowRecord
 from gateway.catalogue.models import ModelDirectory
 from gateway.housekeeping import (
     CLOCK_EVERY_RUNS,
@@ -23,16 +23,19 @@ from gateway.housekeeping import (
     Housekeeping,
 )
 from gateway.submissions.lifecycle import Lifecycle
-from tests.support.factories import GATED, ONE_STEP, make_workflow, png
-from tests.support.fake_catalogue import MemoryCatalogue
+from runtime.registry import WorkflowRegistry
+from tests.support.factories import GATED, NOW, ONE_STEP, make_workflow, png
+from tests.support.fake_catalogue import MemoryModelStatus, MemoryRegistryStore
 from tests.support.fake_lifecycle import MemoryLifecycleStore
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app
 
+TEXTS = [ONE_STEP, ONE_STEP.replace("v1.0.0", "v1.10.0"), ONE_STEP.replace("v1.0.0", "v1.9.0"), GATED]
+API = Actor("api", NOW)
+
 
 def published() -> Catalogue:
-    texts = [ONE_STEP, ONE_STEP.replace("v1.0.0", "v1.10.0"), ONE_STEP.replace("v1.0.0", "v1.9.0"), GATED]
-    return Catalogue([make_workflow(text) for text in texts])
+    return Catalogue([make_workflow(text) for text in TEXTS])
 
 
 def lifecycle(store: MemoryStore) -> Lifecycle:
@@ -40,14 +43,38 @@ def lifecycle(store: MemoryStore) -> Lifecycle:
 
 
 @pytest.fixture
-def catalogue_store(store: MemoryStore) -> MemoryCatalogue:
-    return MemoryCatalogue(store)
+def kept(store: MemoryStore) -> MemoryRegistryStore:
+    return MemoryRegistryStore(store)
 
 
 @pytest.fixture
-def housekeeping(store: MemoryStore, catalogue_store: MemoryCatalogue, catalogue: Catalogue) -> Iterator[Housekeeping]:
-    yield Housekeeping(store, catalogue_store, catalogue, ModelDirectory(catalogue), lifecycle(store))
-    catalogue.follow({})
+def status(store: MemoryStore) -> MemoryModelStatus:
+    return MemoryModelStatus(store)
+
+
+def make(
+    store: MemoryStore,
+    status: MemoryModelStatus,
+    kept: MemoryRegistryStore,
+    catalogue: Catalogue,
+    models: ModelDirectory | None = None,
+) -> Housekeeping:
+    texts = [WorkflowText(make_workflow(text), text) for text in TEXTS]
+    registry = WorkflowRegistry(kept, catalogue)
+    return Housekeeping(store, status, registry, texts, models or ModelDirectory(catalogue), lifecycle(store))
+
+
+@pytest.fixture
+def housekeeping(
+    store: MemoryStore, status: MemoryModelStatus, kept: MemoryRegistryStore, catalogue: Catalogue
+) -> Housekeeping:
+    return make(store, status, kept, catalogue)
+
+
+@pytest.fixture
+def registry(kept: MemoryRegistryStore) -> WorkflowRegistry:
+    """Another process."""
+    return WorkflowRegistry(kept, Catalogue([]))
 
 
 def meant_by_v1(client: FlaskClient, store: MemoryStore) -> str:
@@ -67,30 +94,33 @@ def meant_by_v2(client: FlaskClient, **version: str) -> str:
 
 
 def test_both_apis_and_a_gateway_that_starts_later_follow_an_alias(
-    catalogue_store: MemoryCatalogue, client: FlaskClient, store: MemoryStore, housekeeping: Housekeeping
+    kept: MemoryRegistryStore,
+    status: MemoryModelStatus,
+    client: FlaskClient,
+    store: MemoryStore,
+    housekeeping: Housekeeping,
+    registry: WorkflowRegistry,
 ) -> None:
-    catalogue_store.set_alias("digits", "stable", "v1.0.0")
-    catalogue_store.set_alias("digits", "next", "v1.10.0")
-    assert meant_by_v1(client, store) == meant_by_v2(client) == "v1.10.0"  # no run has read them yet
+    housekeeping.run_once()
+    registry.change("digits", lambda record: changes.set_alias(record, "stable", "v1.10.0", API))
+    registry.change("digits", lambda record: changes.set_alias(record, "next", "v1.9.0", API))
+    assert meant_by_v1(client, store) == meant_by_v2(client) == "v1.0.0"  # no run has read them yet
     assert housekeeping.run_once() == RUN_EVERY_SECONDS
-    assert meant_by_v1(client, store) == meant_by_v2(client) == meant_by_v2(client, version="stable") == "v1.0.0"
-    assert meant_by_v2(client, version="next") == "v1.10.0"
-    assert meant_by_v2(client, version="v1.9.0") == "v1.9.0"
+    assert meant_by_v1(client, store) == meant_by_v2(client) == meant_by_v2(client, version="stable") == "v1.10.0"
+    assert meant_by_v2(client, version="next") == "v1.9.0"
+    assert meant_by_v2(client, version="v1.0.0") == "v1.0.0"
 
     fresh = published()
-    Housekeeping(store, catalogue_store, fresh, ModelDirectory(fresh), lifecycle(store)).run_once()
-    assert meant_by_v1(make_app(store, FakeJobPublisher(), fresh).test_client(), store) == "v1.0.0"
-
-    assert catalogue_store.remove_alias("digits", "stable")
-    housekeeping.run_once()
-    assert meant_by_v1(client, store) == "v1.10.0"
+    make(store, status, kept, fresh).run_once()
+    assert meant_by_v1(make_app(store, FakeJobPublisher(), fresh).test_client(), store) == "v1.10.0"
 
 
-def test_accepting_a_submission_does_not_read_the_aliases(
-    catalogue_store: MemoryCatalogue, client: FlaskClient, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+def test_accepting_a_submission_does_not_read_the_registry(
+    kept: MemoryRegistryStore, client: FlaskClient, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue_store, "aliases", lambda _: pytest.fail("a round trip"))
-    assert meant_by_v1(client, store) == "v1.10.0"
+    for name in ("all", "read", "text"):
+        monkeypatch.setattr(MemoryRegistryStore, name, lambda *_: pytest.fail("a round trip"))
+    assert meant_by_v1(client, store) == "v1.0.0"
 
 
 def test_an_alias_that_was_never_set_is_unknown(client: FlaskClient) -> None:
@@ -100,80 +130,84 @@ def test_an_alias_that_was_never_set_is_unknown(client: FlaskClient) -> None:
     assert "'next'" in answer.text
 
 
-def test_an_alias_of_an_unpublished_version_is_skipped_and_reported(
-    catalogue_store: MemoryCatalogue,
-    store: MemoryStore,
-    housekeeping: Housekeeping,
-    catalogue: Catalogue,
-    caplog: pytest.LogCaptureFixture,
+def test_the_last_workflows_hold_while_the_database_is_unavailable(
+    store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue, registry: WorkflowRegistry
 ) -> None:
-    catalogue_store.set_alias("digits", "stable", "v2.0.0")
-    assert catalogue.follow(catalogue_store.aliases(["digits"])) == ["digits/stable"]
-    assert catalogue.stable("digits").version == "v1.10.0"
-
-
-def test_the_last_aliases_hold_while_the_database_is_unavailable(
-    catalogue_store: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping, catalogue: Catalogue
-) -> None:
-    catalogue_store.set_alias("digits", "stable", "v1.0.0")
+    housekeeping.run_once()
+    registry.change("digits", lambda record: changes.set_alias(record, "stable", "v1.10.0", API))
     housekeeping.run_once()
     store.away = True
     assert housekeeping.run_once() == RETRY_SECONDS
-    assert catalogue.stable("digits").version == "v1.0.0"
+    assert catalogue.find("digits").version == "v1.10.0"
 
 
 def test_the_first_run_publishes_and_later_runs_only_follow(
-    catalogue_store: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
+    kept: MemoryRegistryStore, store: MemoryStore, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.away = True
     assert housekeeping.run_once() == RETRY_SECONDS
-    assert catalogue_store.digests == {}
+    assert kept.documents == {}
     store.away = False
     housekeeping.run_once()
-    assert len(catalogue_store.digests) == 4
+    assert {record.name: len(record.versions) for record in kept.documents.values()} == {"digits": 3, "gated": 1}
+    assert [entry.source for entry in kept.log] == ["file"] * 4
     asked: list[str] = []
     monkeypatch.setattr(store, "ping", lambda: asked.append("clock"))
-    monkeypatch.setattr(catalogue_store, "publish", lambda _: asked.append("published"))
+    monkeypatch.setattr(WorkflowRegistry, "publish_folder", lambda *_: asked.append("published"))
     for _ in range(CLOCK_EVERY_RUNS):
         housekeeping.run_once()
     assert asked == ["clock"]
 
 
-def test_a_changed_version_stops_the_gateway(
-    catalogue_store: MemoryCatalogue, store: MemoryStore, housekeeping: Housekeeping
-) -> None:
-    catalogue_store.digests["digits/v1.0.0"] = "sha256:another"
-    with pytest.raises(InvalidWorkflow):
-        housekeeping.run_once()
-
-
-def test_a_malformed_alias_document_does_not_end_the_thread(
-    catalogue_store: MemoryCatalogue,
+def test_a_file_that_contradicts_its_published_version_changes_nothing_and_is_reported(
     store: MemoryStore,
     housekeeping: Housekeeping,
     catalogue: Catalogue,
+    registry: WorkflowRegistry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(catalogue_store, "aliases", lambda _: {"digits": ["stable"]})
+    text = ONE_STEP.replace("@1.0.0", "@1.0.1")
+    registry.publish(WorkflowText(make_workflow(text), text), API)
+    reported: list[str] = []
+    monkeypatch.setattr("gateway.housekeeping.log.error", lambda _, error: reported.append(error))
+    assert housekeeping.run_once() == RUN_EVERY_SECONDS
+    assert [sentence.partition(".")[0] for sentence in reported] == ["digits v1"]
+    assert catalogue.find("digits").steps[0].model.version == "1.0.1"
+    assert [each.version for each in catalogue.versions("digits")] == ["v1.10.0", "v1.9.0", "v1.0.0"]
+
+
+def test_a_malformed_document_does_not_end_the_thread(
+    housekeeping: Housekeeping, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    housekeeping.run_once()
+
+    def unreadable(*_: object) -> list[WorkflowRecord]:
+        return [WorkflowRecord.model_validate({"name": 7})]
+
+    monkeypatch.setattr(MemoryRegistryStore, "all", unreadable)
     logging.disable()
     try:
         assert housekeeping.run_once() == RUN_EVERY_SECONDS
     finally:
         logging.disable(logging.NOTSET)
-    assert catalogue.stable("digits").version == "v1.10.0"
+    assert catalogue.find("digits").version == "v1.0.0"
 
 
 def test_an_unreported_model_is_looked_up_in_every_run(
-    catalogue_store: MemoryCatalogue, store: MemoryStore, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    status: MemoryModelStatus,
+    kept: MemoryRegistryStore,
+    store: MemoryStore,
+    catalogue: Catalogue,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     models = ModelDirectory(catalogue)
-    housekeeping = Housekeeping(store, catalogue_store, catalogue, models, lifecycle(store))
+    housekeeping = make(store, status, kept, catalogue, models)
     housekeeping.run_once()
     *early, late = [ServedModel(pin, "http://models", ServedState.UNTRIED, store.now()) for pin in models.pins]
-    catalogue_store.report(early)
+    status.report(early)
     housekeeping.run_once()
     unreported = [models.unreported]
-    catalogue_store.report([late])
+    status.report([late])
     housekeeping.run_once()
     unreported.append(models.unreported)
     assert unreported == [True, False]
@@ -184,7 +218,7 @@ def test_an_unreported_model_is_looked_up_in_every_run(
         asked.append(pins)
         return [*early, late]
 
-    monkeypatch.setattr(catalogue_store, "served", served)
+    monkeypatch.setattr(status, "served", served)
     for _ in range(MODEL_STATUS_EVERY_RUNS):
         housekeeping.run_once()
     assert asked == [models.pins]

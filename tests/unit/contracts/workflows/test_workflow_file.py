@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import InvalidWorkflow
 from contracts.workflows.definition import Workflow
-from contracts.workflows.workflow_file import DEFAULT_TIMEOUT_SECONDS, MAX_FILE_BYTES, parse_workflow
+from contracts.workflows.workflow_file import DEFAULT_TIMEOUT_SECONDS, MAX_FAULTS, MAX_FILE_BYTES, parse_workflow
 
 BASE = """\
 workflow: flow
@@ -254,3 +254,83 @@ def test_the_digest_is_the_files() -> None:
     assert parse(BASE).digest.startswith("sha256:")
     assert parse(BASE).digest != parse(BASE + "# a remark\n").digest
     assert parse(BASE).ref.digest == parse(BASE).digest
+
+
+SEVERAL_ERRORS = """\
+workflow: Flow
+version: v1
+input: {kind: text}
+steps:
+  first:
+    model: classifier
+    timeout_seconds: 0
+    colour: red
+  second:
+    model: segmenter@1.0
+    when: third.label == 'yes'
+    after: [first, fourth]
+output:
+  label: first.label
+  image: nowhere.mask
+"""
+
+
+def test_every_error_is_reported_with_its_place() -> None:
+    with pytest.raises(InvalidWorkflow) as caught:
+        parse_workflow(SEVERAL_ERRORS.encode(), "flow.yaml")
+    found = [(fault.line, fault.column, fault.message.split(":")[0].split(".")[0]) for fault in caught.value.faults]
+    assert found == [
+        (1, 11, "'Flow' is no workflow name"),
+        (2, 10, "'v1' is no version"),
+        (3, 15, "the one kind of input is image"),
+        (6, 12, "'classifier' does not pin a model"),
+        (7, 22, "timeout_seconds is a number over 0 and up to 600"),
+        (8, 5, "'colour' is not known here"),
+        (11, 11, "there is no step 'third'"),
+        (12, 12, "there is no step 'fourth'"),
+        (15, 10, "there is no step 'nowhere'"),
+    ]
+    assert len(caught.value.message.splitlines()) == len(found)
+    assert caught.value.message.startswith("flow.yaml:1: 'Flow' is no workflow name")
+
+
+def test_the_number_of_reported_errors_is_bounded() -> None:
+    steps = "".join(f"  s{number}: {{model: x, colour: y, shape: z}}\n" for number in range(30))
+    text = f"workflow: f\nversion: v1.0.0\ninput: {{kind: image}}\nsteps:\n{steps}output: {{a: s1.b}}"
+    with pytest.raises(InvalidWorkflow) as caught:
+        parse_workflow(text.encode(), "f")
+    assert len(caught.value.faults) == MAX_FAULTS
+
+
+def test_labels_are_bounded() -> None:
+    assert parse(BASE + "description: |\n  Two\n  lines\n").description == "Two\nlines"
+    assert "at most 200 characters" in refusal(change("A title", "t" * 201))
+    assert "one line" in refusal(change("A title", '"two\\nlines"'))
+    assert "at most 4000 characters" in refusal(BASE + "description: " + "d" * 4001)
+
+
+@pytest.mark.parametrize("version", ["v1.0.0-draft", "v0.0.1"])
+def test_a_version_may_be_a_draft(version: str) -> None:
+    assert parse(change("v1.0.0", version)).is_draft == version.endswith("-draft")
+
+
+@pytest.mark.parametrize("suffix", ["-beta", "-draft-draft", "-draft.1", "-Draft", "draft"])
+def test_other_suffixes_are_refused(suffix: str) -> None:
+    assert "is no version" in refusal(change("v1.0.0", "v1.0.0" + suffix))
+
+
+def test_the_content_digest_leaves_out_layout_and_labels() -> None:
+    plain = parse(BASE)
+    same = parse("# a comment\ndescription: words\n" + change("A title", "Another").replace("5\n", "5.0\n"))
+    assert same.digest != plain.digest
+    assert same.content_digest == plain.content_digest
+    for old, new in [
+        ("@1.2.0", "@1.2.1"),
+        ("'yes'", "'no'"),
+        ("[png]", "[jpeg]"),
+        ("seconds: 5", "seconds: 6"),
+        ("    after: [first]\n", ""),
+        ("label: first.label", "other: first.label"),
+        ("v1.0.0", "v1.0.1"),
+    ]:
+        assert parse(change(old, new)).content_digest != plain.content_digest, old

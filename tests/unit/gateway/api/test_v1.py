@@ -83,13 +83,13 @@ def test_an_image_is_accepted(
     assert store.images[f"{submission_id}/input"] == StoredImage(file_type, data)
 
 
-def test_the_submission_is_queued_for_the_newest_version_at_the_stores_time(
+def test_the_submission_is_queued_for_the_stable_version_at_the_stores_time(
     client: FlaskClient, store: MemoryStore
 ) -> None:
     store.clock.advance(3600)
     submission = store.fetch(submit(client, name="../../a b.png").json["submission_id"])
     assert submission is not None
-    assert (submission.state, submission.workflow.version, submission.fence) == ("queued", "v1.10.0", 0)
+    assert (submission.state, submission.workflow.version, submission.fence) == ("queued", "v1.0.0", 0)
     assert submission.created_at == store.now() == NOW + timedelta(hours=1)
     assert submission.due_at == store.now() + timedelta(seconds=5)
     assert submission.expires_at is None
