@@ -263,3 +263,51 @@ def test_a_broker_that_is_down_is_reported() -> None:
         broker.publish(job("a"))
     with pytest.raises(BrokerUnavailable):
         broker.waiting("workflow_000")
+
+
+def test_a_workflow_that_appears_later_is_published_and_consumed(
+    listen: Listen, job_publisher: RabbitJobPublisher, confirmed: Confirmed
+) -> None:
+    listener = listen()
+    eventually(lambda: job_publisher.connected)
+    name = f"late_{time.monotonic_ns()}"
+    job_publisher.serve([*WORKFLOWS, name])
+    job_publisher.publish(job("a", name))  # its queue is declared before
+    assert confirmed.get(timeout=LONG) == ["a"]
+    listener.broker.serve([*WORKFLOWS, name])
+    delivery = listener.next()
+    assert decode_job(delivery.body) == job("a", name)
+    delivery.acknowledge()
+    eventually(lambda: job_publisher.has_consumers)
+    eventually(lambda: listener.broker.waiting(name) == 0)
+
+
+def test_a_workflow_that_appears_before_the_connection_is_consumed(amqp_url: str) -> None:
+    name = f"early_{time.monotonic_ns()}"
+    listener = Listener(amqp_url)
+    listener.broker.serve([name])
+    eventually(lambda: publishing_works(listener.broker))
+    listener.broker.publish(job("b", name))
+    delivery = listener.next()
+    assert decode_job(delivery.body).workflow == name
+    delivery.acknowledge()
+    listener.close()
+
+
+def test_a_changed_catalogue_is_announced_to_gateways_and_orchestrators(
+    job_publisher: RabbitJobPublisher, amqp_url: str
+) -> None:
+    heard: queue.Queue[str] = queue.Queue()
+    broadcaster = EventBroadcaster(10)
+    gateway = RabbitEventSubscriber(amqp_url, broadcaster, lambda: heard.put("gateway"))
+    gateway.start()
+    broker = Broker(amqp_url, WORKFLOWS, 1, catalogue_changed=lambda: heard.put("orchestrator"))
+    thread = threading.Thread(target=broker.run, args=(lambda _: None,))
+    thread.start()
+    assert heard.get(timeout=LONG) == "orchestrator"  # it has just connected: it may have missed one
+    eventually(lambda: broadcaster.listening and job_publisher._events is not None)
+    job_publisher.announce_catalogue()
+    assert {heard.get(timeout=LONG), heard.get(timeout=LONG)} == {"gateway", "orchestrator"}
+    gateway.stop()
+    broker.stop()
+    thread.join(LONG)

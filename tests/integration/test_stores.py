@@ -8,22 +8,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from admin.adapters.mongo import MongoAliases
-from gateway.adapters.mongo.catalogue import MongoCatalogue
 
-from contracts.errors import InvalidDocument, InvalidWorkflow, LeaseLost, StoreUnavailable, UnknownSchema
+from contracts.errors import InvalidDocument, LeaseLost, StoreUnavailable, UnknownSchema
 from contracts.models.status import ServedModel
 from contracts.submissions.documents import EVENTS_KEPT, SCHEMA, Artifact, ModelRef, Submission
 from contracts.submissions.events import numbered, submission_event
 from contracts.submissions.states import ServedState, StepState, SubmissionState
-from contracts.workflows.catalogue import Catalogue
 from gateway.adapters.mongo import submissions as gateway_submissions
+from gateway.adapters.mongo.model_status import MongoModelStatus
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.adapters.mongo.model_status import MongoServedModels
 from orchestrator.ports import Claim, Progress
 from runtime.mongo import Database, connect
 from tests.support.factories import GATED, NOW, make_submission, make_workflow
-from tests.support.fake_catalogue import MemoryCatalogue
+from tests.support.fake_catalogue import MemoryModelStatus
 from tests.support.fakes import MemoryStore
 from tests.support.local_cluster import free_ports
 from tests.support.present import present
@@ -36,11 +34,10 @@ class Stores:
         self,
         front: MemoryStore | gateway_submissions.MongoSubmissions,
         back: MemoryStore | orchestrator_submissions.MongoSubmissions,
-        served: MemoryCatalogue | MongoServedModels,
-        catalogue: MemoryCatalogue | MongoCatalogue,
-        aliases: MemoryCatalogue | MongoAliases,
+        served: MemoryModelStatus | MongoServedModels,
+        status: MemoryModelStatus | MongoModelStatus,
     ) -> None:
-        self.front, self.back, self.served, self.catalogue, self.aliases = front, back, served, catalogue, aliases
+        self.front, self.back, self.served, self.status = front, back, served, status
         back.prepare()
         front.ping()
 
@@ -86,40 +83,27 @@ class Stores:
 def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "memory":
         store = MemoryStore()
-        catalogue = MemoryCatalogue(store)
-        return Stores(store, store, catalogue, catalogue, catalogue)
+        status = MemoryModelStatus(store)
+        return Stores(store, store, status, status)
     client, name = request.getfixturevalue("database")
     opened = Database(client, name)
     return Stores(
         gateway_submissions.MongoSubmissions(opened),
         orchestrator_submissions.MongoSubmissions(opened),
         MongoServedModels(opened),
-        MongoCatalogue(opened),
-        MongoAliases(opened),
+        MongoModelStatus(opened),
     )
-
-
-def test_aliases_are_set_moved_and_removed_one_by_one(stores: Stores) -> None:
-    assert stores.catalogue.aliases(["gated", "nothing"]) == {}
-    assert not stores.aliases.remove_alias("gated", "stable")
-    stores.aliases.set_alias("gated", "stable", "v1.0.0")
-    stores.aliases.set_alias("gated", "a-b", "v1.1.0")
-    stores.aliases.set_alias("gated", "stable", "v2.0.0")
-    assert stores.catalogue.aliases(["gated", "nothing"]) == {"gated": {"stable": "v2.0.0", "a-b": "v1.1.0"}}
-    assert stores.aliases.remove_alias("gated", "stable")
-    assert not stores.aliases.remove_alias("gated", "stable")
-    assert stores.catalogue.aliases(["gated"]) == stores.aliases.aliases(["gated"]) == {"gated": {"a-b": "v1.1.0"}}
 
 
 def test_a_served_models_known_state_outlives_untried_reports(stores: Stores) -> None:
     pin = ModelRef(name="classifier", version="1.2.0")
-    assert stores.catalogue.served([pin]) == []
+    assert stores.status.served([pin]) == []
     now = stores.served.now()
 
     def reported(state: ServedState, seconds: float) -> ServedState:
         at = now + timedelta(seconds=seconds)
         stores.served.report([ServedModel(pin, "http://server:8080", state, at)])
-        (found,) = stores.catalogue.served([pin, ModelRef(name="other", version="1")])
+        (found,) = stores.status.served([pin, ModelRef(name="other", version="1")])
         assert (found.model, found.address, found.seen_at) == (pin, "http://server:8080", at)
         return found.state
 
@@ -345,13 +329,6 @@ def test_an_unreadable_submission_does_not_stop_the_others(stores: Stores) -> No
     assert stores.due_at(broken) > stores.front.now() + timedelta(minutes=50)
     with pytest.raises(InvalidDocument):
         stores.back.read(broken.id)
-
-
-def test_a_published_version_never_changes(stores: Stores) -> None:
-    stores.catalogue.publish(Catalogue([make_workflow(GATED)]).all())
-    stores.catalogue.publish(Catalogue([make_workflow(GATED)]).all())
-    with pytest.raises(InvalidWorkflow, match=r"gated/v1\.0\.0"):
-        stores.catalogue.publish([make_workflow(GATED + "# another\n")])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pika
 import structlog
+from pika.exceptions import AMQPError
 
 from contracts.errors import StoreUnavailable
 from contracts.messaging.jobs import Job, encode_job
@@ -20,7 +21,6 @@ from contracts.messaging.topology import (
     DELAYS_SECONDS,
     EVENTS_EXCHANGE,
     JOBS_EXCHANGE,
-    Topology,
     declare,
     delay_queue,
     event_key,
@@ -89,13 +89,23 @@ class RabbitJobPublisher:
         return Backlog(statistics.waiting + unpublished, statistics.drained_per_second)
 
     def serve(self, workflows: list[str]) -> None:
-        """Declare the queues of workflows that are new here. Their jobs are published after that."""
+        """Declare the queues of workflows that are new here. Call it before their first job is published.
+
+        If the broker is away, they are declared on the next connection.
+        """
         new = [name for name in workflows if name not in self._statistics]
+        if not new:
+            return
         self._statistics |= {name: QueueStatistics() for name in new}
         self._workflows = [*self._workflows, *new]
-        connection = self._connection
-        if new and connection is not None:
-            connection.ioloop.add_callback_threadsafe(functools.partial(self._declare_new, topology(new)))
+        try:
+            # Not on the channel that publishes: there a declaration waits for the counts, and a job overtakes it.
+            self._declare(new)
+        except AMQPError as error:
+            log.warning("queues not declared", workflows=new, error=str(error) or type(error).__name__)
+            connection = self._connection
+            if connection is not None:
+                connection.ioloop.add_callback_threadsafe(connection.ioloop.stop)  # connect again, and declare all
 
     def publish(self, job: Job) -> None:
         if len(self._jobs) >= BUFFER_LIMIT:
@@ -154,16 +164,13 @@ class RabbitJobPublisher:
         self._unconfirmed.clear()
 
     def _declare_and_serve(self) -> None:
-        # Declaring takes a dozen sequential round trips, which are simplest on a blocking connection.
-        with pika.BlockingConnection(self._parameters) as connection:
-            declare(connection.channel(), topology(self._workflows))
+        self._declare(self._workflows)
         self._serve()
 
-    def _declare_new(self, new: Topology) -> None:
-        """Declare on the channel that publishes: RabbitMQ handles one channel's frames in their order."""
-        channel = self._channel
-        if channel is not None and channel.is_open:
-            declare(channel, new)
+    def _declare(self, workflows: list[str]) -> None:
+        """Declare on a blocking connection: a dozen sequential round trips are simplest there. Raises AMQPError."""
+        with pika.BlockingConnection(self._parameters) as connection:
+            declare(connection.channel(), topology(workflows))
 
     def _serve(self) -> None:
         """Publish until the connection ends."""
