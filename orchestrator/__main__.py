@@ -25,6 +25,7 @@ from orchestrator.adapters.mongo.model_status import MongoServedModels
 from orchestrator.adapters.mongo.submissions import MongoSubmissions
 from orchestrator.adapters.mongo.webhook_outbox import MongoOutbox
 from orchestrator.adapters.rabbitmq.broker import Broker
+from orchestrator.adapters.webhooks.sender import HttpSender
 from orchestrator.execution.consumer import Consumer
 from orchestrator.execution.engine import Engine, HeldClaims
 from orchestrator.execution.leases import LeaseKeeper
@@ -37,7 +38,6 @@ from orchestrator.planning.retries import Policy
 from orchestrator.settings import OrchestratorSettings, parse_servers
 from orchestrator.webhooks.delivery import THREADS as WEBHOOK_THREADS
 from orchestrator.webhooks.delivery import Deliverer
-from orchestrator.webhooks.sender import HttpSender
 from runtime.clock import SystemClock
 from runtime.logs import configure_logging
 from runtime.mongo import Database, connect

@@ -22,11 +22,11 @@ from gateway.adapters.mongo.webhook_replays import MongoWebhookReplays
 from gateway.submissions.ports import WebhookReplays
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.adapters.mongo.webhook_outbox import WINDOWS_SECONDS, MongoOutbox
+from orchestrator.adapters.webhooks.sender import HttpSender
 from orchestrator.ports import Progress
 from orchestrator.webhooks.delivery import THREADS, Deliverer
 from orchestrator.webhooks.ports import Outbox
 from orchestrator.webhooks.schedule import Delivered, GiveUp, TryAgain
-from orchestrator.webhooks.sender import HttpSender
 from runtime.clock import SystemClock
 from runtime.mongo import Database, connect
 from tests.support.databases import NamedDatabase
