@@ -1,4 +1,4 @@
-"""The database's collections, indexes and durability, as data: both processes use the same."""
+"""The database's collections and write concerns, as data: every process uses the same. indexes.py has the indexes."""
 
 from __future__ import annotations
 
