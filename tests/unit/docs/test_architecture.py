@@ -39,8 +39,10 @@ ROOMS = [folder for top in TOPS for folder in folders(CHECKOUT / top)]
 MODELS = [folder for folder in sorted((CHECKOUT / "services").iterdir()) if is_model(folder)]
 
 
-def first_sentence(package: Path) -> str:
-    docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+def first_sentence(module: Path) -> str:
+    """Return it of a module's docstring, or of a package's."""
+    source = module / "__init__.py" if module.is_dir() else module
+    docstring = ast.get_docstring(ast.parse(source.read_text())) or ""
     sentence = re.split(r"(?<=[.?!])\s", " ".join(docstring.split()), maxsplit=1)[0]
     return re.sub(r"`*(__[a-z]+__)`*", r"`\1`", sentence)  # Markdown reads __main__ as a bold word
 
@@ -63,6 +65,25 @@ def test_the_page_lists_the_folders_in_order_with_their_docstrings() -> None:
 def test_a_folder_with_modules_is_a_package_with_a_docstring(folder: Path) -> None:
     if any(folder.glob("*.py")):
         assert first_sentence(folder).endswith("."), f"{folder}/__init__.py says in one sentence what lives there"
+
+
+def test_the_page_lists_the_modules_at_the_top_of_the_processes() -> None:
+    modules = [
+        module
+        for process in ("gateway", "orchestrator")
+        for module in sorted((CHECKOUT / process).glob("*.py"))
+        if not module.name.startswith("__")
+    ]
+    expected = [f"- `{module.relative_to(CHECKOUT)}`: {first_sentence(module)}" for module in modules]
+    listed = re.findall(r"^- `(?:gateway|orchestrator)/\w+\.py`: .+$", PAGE, re.MULTILINE)
+    assert listed == expected, "\n".join(["The page should say:", *expected])
+
+
+def test_the_page_lists_the_folders_of_tests_and_pages() -> None:
+    for top in ("tests", "docs"):
+        for folder in (CHECKOUT / top).iterdir():
+            if folder.is_dir() and folder.name not in NO_ROOMS:
+                assert f"`{top}/{folder.name}/`" in PAGE, folder
 
 
 def test_a_folder_beside_them_exists() -> None:
