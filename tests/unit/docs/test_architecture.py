@@ -86,6 +86,15 @@ def test_the_page_lists_the_folders_of_tests_and_pages() -> None:
                 assert f"`{top}/{folder.name}/`" in PAGE, folder
 
 
+def test_a_top_level_package_is_listed_checked_and_copied() -> None:
+    linter = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    assert sorted([*linter["root_packages"], "deploy"]) == sorted(TOPS)
+    (typed,) = re.findall(r"^TYPED := (.+)$", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+    assert set(TOPS) <= set(typed.split())
+    copied = set(re.findall(r"^COPY (\w+) \1$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE))
+    assert set(TOPS) <= copied
+
+
 def test_a_folder_beside_them_exists() -> None:
     for names in re.findall(r"^- (`[^`]+/`(?:, `[^`]+/`)*): ", PAGE, re.MULTILINE):
         for name in re.findall(r"`([^`<]+)`", names):
