@@ -356,6 +356,12 @@ def test_the_catalogue_is_shown_with_graphs_and_where_models_are_served(library:
     weights = library.model("digit_recognizer").versions[0].weights
     assert weights is not None
     assert weights.digest.startswith("sha256:")
+    card = shell("models", "digit_recognizer").stdout
+    assert card.startswith("model digit_recognizer@1.0.0\n")
+    assert re.search(r"^  title +Digit recogniser 1\.0\.0$", card, re.MULTILINE)
+    assert weights.digest in card
+    assert values(shell("models", "digit_recognizer", "--json")) == [library.model("digit_recognizer").raw]
+    assert "bogus" in shell("models", "bogus", expect=3).stderr
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_healthy_cluster(cluster: Cluster, shell: Shell) -> None:
