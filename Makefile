@@ -4,6 +4,9 @@ BIN := .venv/bin
 CLUSTER := $(BIN)/python -m deploy.local
 TYPED := contracts image_files runtime gateway orchestrator admin services deploy client/src bench tests
 ARGS ?=
+MODELS := $(patsubst services/%/train.py,%,$(wildcard services/*/train.py))
+comma := ,
+space := $(subst ,, )
 
 .PHONY: help
 help:  ## Show this list
@@ -87,10 +90,17 @@ test-container: venv  ## Run the system tests against the one container
 test-unit: venv  ## Run the tests that need no other process
 	$(BIN)/pytest tests/unit $(ARGS)
 
-train-%: venv  ## Train a model again from a data folder (DATA=...), say train-digit_recognizer
+# $(1): the module that does it, train or evaluate.
+define check_model
+	@test -f "services/$*/$(1).py" || { echo "No model has the name '$*'. Name one: $(1)-$(subst $(space),$(comma) $(1)-,$(MODELS))" >&2; exit 2; }
 	@test -n "$(DATA)" || { echo "Name the folder that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
+	@test -d "$(DATA)" || { echo "There is no folder $(DATA). Name the one that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
+endef
+
+train-%: venv  ## Train a model again from a data folder (DATA=...), say train-digit_recognizer
+	$(call check_model,train)
 	$(BIN)/python -m services.$*.train --data "$(DATA)" $(ARGS)
 
 evaluate-%: venv  ## Measure a model on a data folder (DATA=...), say evaluate-digit_recognizer
-	@test -n "$(DATA)" || { echo "Name the folder that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
+	$(call check_model,evaluate)
 	$(BIN)/python -m services.$*.evaluate --data "$(DATA)" $(ARGS)
