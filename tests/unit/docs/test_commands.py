@@ -23,6 +23,7 @@ from tests.support.checkout import CHECKOUT, DOCS
 from tests.support.fakes import MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app
 from tests.support.pages import PAGES, blocks, name_of
+from tests.support.patience import PATIENCE
 
 CLIENT, RESULTS, LOCAL, WEBHOOKS = (
     f"tests/system/{name}.py"
@@ -159,7 +160,7 @@ def test_every_command_of_an_operator_is_there(command: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert ran.returncode == 0, ran.stderr
 
