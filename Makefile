@@ -3,6 +3,7 @@
 BIN := .venv/bin
 CLUSTER := $(BIN)/python -m deploy.local
 TYPED := contracts image_files runtime gateway orchestrator admin services deploy client/src bench tests
+EXAMPLES := $(patsubst docs/examples/%/,services/%,$(wildcard docs/examples/*/))
 ARGS ?=
 MODELS := $(patsubst services/%/train.py,%,$(wildcard services/*/train.py))
 comma := ,
@@ -60,6 +61,11 @@ lint: venv  ## Check style, formatting, types and who may import whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy $(TYPED)
+	@# The worked example of a model, where its imports find it: among the services, beside a link to what they share.
+	@mkdir -p .local/examples/services
+	@ln -sfn $(CURDIR)/services/__init__.py $(CURDIR)/services/common $(CURDIR)/docs/examples/* .local/examples/services/
+	@ln -sfn $(CURDIR)/image_files .local/examples/
+	cd .local/examples && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../mypy $(EXAMPLES)
 	$(BIN)/lint-imports
 	cd client/src && ../../$(BIN)/lint-imports ../pyproject.toml
 
