@@ -137,6 +137,17 @@ def test_a_model_server_refuses_what_is_no_image(cluster: Cluster) -> None:
     assert response.json()["type"] == "InvalidImage"
 
 
+@DIRECT
+def test_an_image_that_is_declared_as_a_form_is_refused_as_the_page_says(cluster: Cluster, samples: Path) -> None:
+    address = f"{cluster.model_url('digit_recognizer')}/predictions/digit_recognizer/1.0.0"
+    curls_default = {"Content-Type": "application/x-www-form-urlencoded"}
+    refused = set()
+    for picture in sorted((samples / "digits").glob("*.png")):
+        response = requests.post(address, data=picture.read_bytes(), headers=curls_default, timeout=PATIENCE)
+        refused.add((response.status_code, response.json()["type"]))
+    assert refused == {(500, "ErrorDataDecoderException"), (400, "InvalidImage")}
+
+
 def test_the_page_says_what_this_is(client: Client) -> None:
     response = client.http.get(client.url, timeout=PATIENCE)
     assert response.headers["Content-Type"].startswith("text/html")
