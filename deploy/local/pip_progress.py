@@ -39,13 +39,17 @@ class PipProgress:
             self._step = f"downloading {_name(found[1])}, {found[2]}"
             return "MB" in found[2] and float(found[2].split()[0]) >= 10
         if found := re.match(r"Installing collected packages: (.+)", line):
-            self._step = f"installing {len(found[1].split(','))} packages"
+            self._step = f"installing {_packages(len(found[1].split(',')))}"
             return True
         return False
 
     def sentence(self, seconds: float) -> str:
         """Return the line that is shown after ``seconds``."""
-        return f"  {seconds:3.0f} s, {min(self._found, self._total)} of {self._total} packages: {self._step}"
+        return f"  {seconds:3.0f} s, {min(self._found, self._total)} of {_packages(self._total)}: {self._step}"
+
+
+def _packages(count: int) -> str:
+    return "1 package" if count == 1 else f"{count} packages"
 
 
 def _name(requirement: str) -> str:
