@@ -89,6 +89,10 @@ def read_slices(folders: list[Path]) -> Slices:
             mask_path = folder / f"{stem}_mask.{'tif' if extension == 'tif' else 'png'}"
             try:
                 with Image.open(folder / name) as image, Image.open(mask_path) as mask:
+                    if image.size != (SIDE, SIDE) or mask.size != (SIDE, SIDE):
+                        raise UnusableDataset(
+                            f"{folder / name} and its mask {mask_path.name} must have {SIDE} x {SIDE} pixels."
+                        )
                     pixels.append(np.asarray(to_rgb(image), dtype=np.uint8).transpose(2, 0, 1))
                     masks.append((np.asarray(mask.convert("L")) > 127).astype(np.uint8))
             except OSError as error:

@@ -1,7 +1,5 @@
 """What TorchServe's answers mean, against a real one whose models misbehave."""
 
-import time
-
 import pytest
 
 from contracts.errors import ModelCrashed, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
@@ -48,10 +46,9 @@ def test_a_dying_worker_is_a_crash_or_an_unavailable_model(models: TorchServeMod
 
 
 def test_a_hanging_model_times_out(models: TorchServeModels) -> None:
-    begun = time.monotonic()
+    # The server's own limit is 20 s, and then it answers: that is a crash.
     with pytest.raises(ModelTimeout):
         ask(models, "hangs", "x", timeout=1.0)
-    assert time.monotonic() - begun < 5
 
 
 def test_an_unknown_model_or_version_is_not_loaded(models: TorchServeModels) -> None:

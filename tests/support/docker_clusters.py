@@ -20,8 +20,9 @@ from bson import json_util
 from contracts.submissions.documents import Submission, from_document
 from tests.support.checkout import CHECKOUT
 from tests.support.local_cluster import free_ports
+from tests.support.patience import PATIENCE
 
-READY_SECONDS = 90
+READY_SECONDS = PATIENCE
 IMAGE = "ml-showcase-api"
 DATA = "/var/lib/showcase"
 SERVICES = {"database": "mongo", "torchserve": "classification"}

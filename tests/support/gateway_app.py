@@ -35,6 +35,7 @@ from tests.support.fake_data import MemoryListing, MemoryTombstones
 from tests.support.fake_lifecycle import MemoryIdempotencyStore, MemoryLifecycleStore
 from tests.support.fake_outbox import MemoryOutbox
 from tests.support.fakes import FakeEventPublisher, FakeJobPublisher
+from tests.support.patience import PATIENCE
 
 LIMITS = Limits(bytes=200_000, pixels=1_000_000)
 
@@ -113,5 +114,5 @@ def serving(app: Flask, work: WorkLimit | None = None, *, port: int = 0, **limit
         yield server.port
     finally:
         server.stop()
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE)
         assert not thread.is_alive()

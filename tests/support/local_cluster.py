@@ -21,6 +21,7 @@ from deploy.local.cluster import recall_cluster
 from deploy.local.reporting import environment_lines, pid_of, status_rows
 from deploy.local.supervision import Supervisor
 from tests.support.checkout import CHECKOUT
+from tests.support.patience import PATIENCE
 
 PORTS_NEEDED = 20
 
@@ -90,7 +91,7 @@ class LocalCluster:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=PATIENCE,
         )
         assert ran.returncode == 0, f"{command} {arguments}: {ran.stdout}\n{ran.stderr}"
         return ran.stdout

@@ -67,7 +67,7 @@ class Server:
         return [Model.of(each) for each in list_items(body)]
 
     def model(self, name: str) -> Model:
-        """Return one model; ``raw`` holds its model cards."""
+        """Return one model: its versions in use with their cards."""
         return Model.of(json_body(self._transport.request("GET", f"/api/v2/models/{path_segment(name)}")))
 
     def live(self) -> None:

@@ -19,6 +19,7 @@ from deploy.torchserve.launch import Launch
 from deploy.torchserve.ports import listening_fault
 from deploy.torchserve.ready import models_without_worker
 from tests.support.checkout import CHECKOUT
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Pa
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         command = [sys.executable, "-m", "deploy.torchserve", "--model-store", str(tmp_path), "--port", port]
-        ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
+        ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=PATIENCE)
         assert listening_fault("127.0.0.1", int(port)) == "Address already in use"
     assert ran.returncode == 2
     assert f"cannot listen on port {port} of 127.0.0.1 (Address already in use)" in ran.stderr
@@ -125,7 +126,7 @@ def test_a_port_that_does_not_exist_is_refused(text: str, capsys: pytest.Capture
 )
 def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path, module: str, options: list[str], said: str) -> None:
     command = [sys.executable, "-m", module, *(option.format(folder=tmp_path) for option in options)]
-    ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert ran.returncode in {1, 2}
     assert said in ran.stderr
     assert ran.stderr.count("\n") == 1

@@ -18,6 +18,7 @@ from gateway.submissions.admission import AdmissionControl
 from tests.support.factories import GATED, encoded, make_workflow, png
 from tests.support.fakes import MemoryStore
 from tests.support.gateway_app import GatewayPublisher
+from tests.support.patience import PATIENCE
 from tests.support.png_files import header, png_file
 
 CLASSIFIER = ("classifier", "1.2.0")
@@ -76,7 +77,7 @@ def test_more_checks_than_fit_are_told_to_come_back(monkeypatch: pytest.MonkeyPa
 
     def slow(*arguments: object) -> object:
         inside.release()
-        go_on.wait(timeout=30)
+        go_on.wait(timeout=PATIENCE)
         return examine(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(accept, "examine", slow)
@@ -85,10 +86,10 @@ def test_more_checks_than_fit_are_told_to_come_back(monkeypatch: pytest.MonkeyPa
     ]
     for thread in threads:
         thread.start()
-        assert inside.acquire(timeout=30)
+        assert inside.acquire(timeout=PATIENCE)
     with pytest.raises(Busy, match="checking other images"):
         made.prepare(make_workflow(), upload(png()))
     go_on.set()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE)
     made.prepare(make_workflow(), upload(png()))

@@ -33,6 +33,7 @@ from orchestrator.ports import Claim, Progress
 from tests.support.factories import GATED, NOW, ONE_STEP, make_submission, make_workflow, png
 from tests.support.fake_lifecycle import MemoryLifecycleStore
 from tests.support.fakes import FakeClock, FakeEventPublisher, FakeModels, MemoryStore
+from tests.support.patience import PATIENCE
 
 ABNORMAL = {"label": "abnormality", "score": 0.9}
 PICTURE = png()
@@ -176,7 +177,7 @@ def test_the_later_step_in_the_file_carries_its_name_whichever_ends_first(
         ended = threading.Event()
 
         def wait_for_the_other(_number: int, ended: threading.Event = ended) -> object:
-            assert ended.wait(5)
+            assert ended.wait(PATIENCE)
             return MASK
 
         here = world(PARALLEL, {"left": MASK, "right": MASK, "last": {"x": 1}, slow: wait_for_the_other})

@@ -48,6 +48,13 @@ def test_a_slice_without_a_mask_is_named(patient: Path) -> None:
         read_slices([patient])
 
 
+@pytest.mark.parametrize("name", ["TCGA_1_9.tif", "TCGA_1_9_mask.tif"])
+def test_a_slice_or_mask_of_another_size_is_named(patient: Path, name: str) -> None:
+    Image.new("RGB", (128, 256)).save(patient / name)
+    with pytest.raises(UnusableDataset, match=r"TCGA_1_9\.tif and its mask .* must have 256 x 256 pixels"):
+        read_slices([patient])
+
+
 def test_a_folder_without_patients_ends_training_and_evaluation_with_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="No patients under"):
         run_training("", ship, ["--data", str(tmp_path), "--runs", str(tmp_path / "runs")])
