@@ -23,9 +23,11 @@ from gateway.housekeeping import (
     Housekeeping,
 )
 from gateway.submissions.lifecycle import Lifecycle
+from gateway.submissions.quota import StorageCount, StorageQuota
 from tests.support.factories import GATED, ONE_STEP, make_workflow, png
 from tests.support.fake_catalogue import MemoryCatalogue
 from tests.support.fake_lifecycle import MemoryLifecycleStore
+from tests.support.fake_sizes import MemorySizes
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app
 
@@ -33,6 +35,10 @@ from tests.support.gateway_app import GatewayPublisher, make_app
 def published() -> Catalogue:
     texts = [ONE_STEP, ONE_STEP.replace("v1.0.0", "v1.10.0"), ONE_STEP.replace("v1.0.0", "v1.9.0"), GATED]
     return Catalogue([make_workflow(text) for text in texts])
+
+
+def storage(quota: StorageQuota | None = None) -> StorageCount:
+    return StorageCount(MemorySizes(), quota or StorageQuota())
 
 
 def lifecycle(store: MemoryStore) -> Lifecycle:
@@ -46,7 +52,7 @@ def catalogue_store(store: MemoryStore) -> MemoryCatalogue:
 
 @pytest.fixture
 def housekeeping(store: MemoryStore, catalogue_store: MemoryCatalogue, catalogue: Catalogue) -> Iterator[Housekeeping]:
-    yield Housekeeping(store, catalogue_store, catalogue, ModelDirectory(catalogue), lifecycle(store))
+    yield Housekeeping(store, catalogue_store, catalogue, ModelDirectory(catalogue), lifecycle(store), storage())
     catalogue.follow({})
 
 
@@ -78,7 +84,7 @@ def test_both_apis_and_a_gateway_that_starts_later_follow_an_alias(
     assert meant_by_v2(client, version="v1.9.0") == "v1.9.0"
 
     fresh = published()
-    Housekeeping(store, catalogue_store, fresh, ModelDirectory(fresh), lifecycle(store)).run_once()
+    Housekeeping(store, catalogue_store, fresh, ModelDirectory(fresh), lifecycle(store), storage()).run_once()
     assert meant_by_v1(make_app(store, FakeJobPublisher(), fresh).test_client(), store) == "v1.0.0"
 
     assert catalogue_store.remove_alias("digits", "stable")
@@ -167,7 +173,7 @@ def test_an_unreported_model_is_looked_up_in_every_run(
     catalogue_store: MemoryCatalogue, store: MemoryStore, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = ModelDirectory(catalogue)
-    housekeeping = Housekeeping(store, catalogue_store, catalogue, models, lifecycle(store))
+    housekeeping = Housekeeping(store, catalogue_store, catalogue, models, lifecycle(store), storage())
     housekeeping.run_once()
     *early, late = [ServedModel(pin, "http://models", ServedState.UNTRIED, store.now()) for pin in models.pins]
     catalogue_store.report(early)
