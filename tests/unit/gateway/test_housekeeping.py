@@ -17,13 +17,14 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.catalogue.models import ModelDirectory
 from gateway.housekeeping import (
     CLOCK_EVERY_RUNS,
+    COUNT_EVERY_RUNS,
     MODEL_STATUS_EVERY_RUNS,
     RETRY_SECONDS,
     RUN_EVERY_SECONDS,
     Housekeeping,
 )
 from gateway.submissions.lifecycle import Lifecycle
-from gateway.submissions.quota import StorageCount, StorageQuota
+from gateway.submissions.quota import Disk, StorageCount, StorageQuota, Stored
 from tests.support.factories import GATED, ONE_STEP, make_workflow, png
 from tests.support.fake_catalogue import MemoryCatalogue
 from tests.support.fake_lifecycle import MemoryLifecycleStore
@@ -194,3 +195,18 @@ def test_an_unreported_model_is_looked_up_in_every_run(
     for _ in range(MODEL_STATUS_EVERY_RUNS):
         housekeeping.run_once()
     assert asked == [models.pins]
+
+
+def test_it_counts_what_is_stored_every_few_runs(
+    store: MemoryStore, catalogue_store: MemoryCatalogue, catalogue: Catalogue
+) -> None:
+    quota, sizes = StorageQuota(), MemorySizes(Stored(3, 300), Disk(free=600, used=400))
+    count = StorageCount(sizes, quota)
+    housekeeping = Housekeeping(store, catalogue_store, catalogue, ModelDirectory(catalogue), lifecycle(store), count)
+    housekeeping.run_once()
+    assert (quota.stored, quota.report()["bytes_limit"]) == (Stored(3, 300), 800)
+    sizes.stored = Stored(4, 400)
+    for _ in range(COUNT_EVERY_RUNS):
+        assert quota.stored == Stored(3, 300)
+        housekeeping.run_once()
+    assert quota.stored == Stored(4, 400)
