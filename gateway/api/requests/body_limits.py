@@ -33,7 +33,7 @@ def too_large(endpoint: str | None, upload_bytes: int) -> str:
     """Return the sentence for a longer body."""
     if endpoint not in READERS:
         return f"This call reads no body, and accepts none of more than {UNREAD_BYTES // 1024} KiB. Send none."
-    size = f"{upload_bytes / 2**20:.1f} MiB" if upload_bytes >= 2**20 else f"{upload_bytes} bytes"
-    return (
-        f"The request is larger than what is accepted: an image of {size} and a few short fields. Send a smaller one."
+    sentence = (
+        f"The request is larger than what is accepted: an image of {upload_bytes / 2**20:.1f} MiB and a few short"
     )
+    return f"{sentence} fields. Send a smaller one."

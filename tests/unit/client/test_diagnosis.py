@@ -92,8 +92,13 @@ def test_without_a_gateway_it_says_how_to_start_one_and_stops(answer: Reply) -> 
 
 
 def stored(submissions: int, size: int, counted: str | None = "2026-11-30T12:00:00+00:00") -> dict[str, object]:
-    limits = {"submissions_limit": 1000, "bytes_limit": 4 * 2**30}
-    return {"submissions": submissions, "bytes": size, "counted_until": counted} | limits
+    return {
+        "submissions": submissions,
+        "submissions_limit": 1000,
+        "bytes": size,
+        "bytes_limit": 4 * 2**30,
+        "counted_until": counted,
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import socket
@@ -14,7 +15,6 @@ import pytest
 from flask import Flask
 
 from contracts.workflows.catalogue import Catalogue
-from gateway.api.requests import multipart
 from gateway.api.requests.body_limits import READERS, UNREAD_BYTES, body_limit
 from gateway.submissions.quota import StorageQuota, Stored
 from tests.support.factories import png
@@ -145,7 +145,7 @@ def spooled(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
         def __getattr__(self, name: str) -> Any:
             return getattr(self._file, name)
 
-    monkeypatch.setattr(multipart.tempfile, "SpooledTemporaryFile", Counted)
+    monkeypatch.setattr("gateway.api.requests.multipart.tempfile.SpooledTemporaryFile", Counted)
     return sizes
 
 
@@ -267,7 +267,7 @@ def test_a_resource_that_is_used_up_is_a_503_with_a_sentence(
         raise error
 
     if place == "form":
-        monkeypatch.setattr(multipart.tempfile, "SpooledTemporaryFile", fail)
+        monkeypatch.setattr("gateway.api.requests.multipart.tempfile.SpooledTemporaryFile", fail)
     else:
         monkeypatch.setattr(store, "accept", fail)
     with serving(make_app(store, FakeJobPublisher(), catalogue)) as port:
@@ -284,3 +284,17 @@ def test_a_full_store_refuses_before_it_reads_an_image(store: MemoryStore, catal
         status, headers, body = submit(port, png(8, 8))
     assert (status, headers["Retry-After"], body["code"]) == (503, "60", "storage-full")
     assert quota.stored == Stored(1, quota.stored.bytes)
+
+
+def test_the_largest_image_may_come_as_json(port: int) -> None:
+    """In lines, with each character of the metadata as an escape; what is one byte longer is refused as an image."""
+    metadata = {f"name{number}": "\u00e4" * 512 for number in range(16)}
+    for size, status in ((LIMITS.bytes, 400), (LIMITS.bytes + 1, 413)):
+        image = base64.b64encode(b"x" * size).decode()
+        lines = "\r\n".join(image[at : at + 64] for at in range(0, len(image), 64))
+        body = json.dumps({"workflow": "digits", "image": lines, "metadata": metadata}).encode()
+        with connect(port) as connection:
+            connection.sendall(head(SUBMIT, "Content-Type: application/json", f"Content-Length: {len(body)}") + body)
+            answered, _, problem = answer(connection)
+        assert (answered, problem["code"]) == (status, "rejected-upload" if status == 400 else "upload-too-large")
+        assert "request is larger" not in problem["detail"]

@@ -21,7 +21,7 @@ def submission(client: FlaskClient) -> str:
 
 @pytest.fixture(params=[*FIXED, "self", "input"])
 def address(request: pytest.FixtureRequest, submission: str) -> str:
-    return {"self": submission, "input": f"{submission}/input"}.get(request.param, request.param)
+    return {"self": submission, "input": f"{submission}/input"}.get(request.param) or str(request.param)
 
 
 def test_a_read_honours_each_condition(client: FlaskClient, address: str) -> None:
