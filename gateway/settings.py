@@ -83,7 +83,8 @@ class GatewaySettings(SharedSettings):
     stored_submissions: int = Field(
         default=1_000_000,
         ge=0,
-        description="Submissions that may be stored; the gateway refuses further ones. 0 means no limit.",
+        description="Submissions of all workflows that may be stored; the gateway refuses further ones. 0 means no "
+        "limit.",
     )
     store_folder: str = Field(
         default="",
