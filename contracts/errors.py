@@ -11,6 +11,7 @@
     |-- RequestTimeout           the request did not arrive in time
     |-- ForbiddenOrigin          a web page of another site, or a host name that is not this gateway's
     |-- UnsupportedMediaType     the operation does not accept this content type
+    |-- PreconditionFailed       a condition of the request (If-Match, If-None-Match) does not hold
     |-- RangeNotSatisfiable      the image ends before the range begins
     |-- UnknownWorkflow          no such workflow is published here
     |-- UnknownModel             no workflow here uses such a model
@@ -31,6 +32,8 @@
     |-- QueueFull                too many submissions wait already (retryable)
     |-- TooManyWatchers          too many clients wait for events (retryable)
     |-- Busy                     too many such requests run at the same time (retryable)
+    |-- OutOfResources           this process has no disk, memory or file descriptor left (retryable)
+    |-- StorageFull              what may be stored is stored (retryable)
     |-- StoreUnavailable         the database does not answer (retryable)
     |-- BrokerUnavailable        the message broker does not answer (retryable)
     `-- ModelFault               a model server did not give a usable answer
@@ -164,6 +167,19 @@ class ForbiddenOrigin(ShowcaseError):
         "web pages (SHOWCASE_CORS_ORIGINS)."
     )
     example = "The request comes from a web page of another site, which may not use this gateway."
+
+
+class PreconditionFailed(ShowcaseError):
+    code = "precondition-failed"
+    status = 412
+    public = None
+    title = "A condition of the request does not hold"
+    meaning = (
+        "The resource is not in the state that the header If-Match or If-None-Match names: it has changed since you "
+        "read its ETag. Nothing was changed."
+    )
+    remedy = "Get the resource again, and send the request with its new ETag, or without the condition."
+    example = "The resource has changed since you read the ETag that the request names. Get it again."
 
 
 class RangeNotSatisfiable(ShowcaseError):
@@ -379,6 +395,46 @@ class Busy(ShowcaseError):
     example = "2 exports are running, which is the limit. Try again when one has ended."
 
     def __init__(self, message: str, retry_after_seconds: int = 10) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class OutOfResources(ShowcaseError):
+    code = "out-of-resources"
+    status = 503
+    retryable = True
+    public = None
+    title = "The gateway has no room left"
+    meaning = (
+        "The gateway has no free disk, memory or file descriptor for this request at the moment. Nothing was stored."
+    )
+    remedy = "Try again after the number of seconds in the header Retry-After. If it happens again, tell the operator."
+    example = (
+        "The disk on which the gateway keeps what arrives is full. Nothing was stored. Send the request again in a few "
+        "seconds; if it happens again, tell the operator."
+    )
+
+
+class StorageFull(ShowcaseError):
+    """``retry_after_seconds`` says when to retry."""
+
+    code = "storage-full"
+    status = 503
+    retryable = True
+    public = None
+    title = "No further submission can be stored"
+    meaning = "The submissions and images that are stored have reached this installation's limit. Nothing was stored."
+    remedy = (
+        "Delete submissions that you no longer need, or wait until some expire. The operator can raise "
+        "SHOWCASE_STORED_BYTES and SHOWCASE_STORED_SUBMISSIONS. GET /health/ready shows how much is stored."
+    )
+    example = (
+        "80.0 of 80.0 GiB are stored, which is the limit. Nothing was stored; delete submissions, or wait until some "
+        "expire."
+    )
+    with_body = True
+
+    def __init__(self, message: str, retry_after_seconds: int = 60) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 

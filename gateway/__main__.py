@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
@@ -22,6 +23,7 @@ from gateway.adapters.mongo.idempotency_keys import MongoIdempotencyStore
 from gateway.adapters.mongo.lifecycle import MongoLifecycleStore
 from gateway.adapters.mongo.listing import MongoListing
 from gateway.adapters.mongo.secantus_windows import WindowedListing
+from gateway.adapters.mongo.stored_sizes import MongoStoredSizes
 from gateway.adapters.mongo.submissions import MongoSubmissions
 from gateway.adapters.mongo.tombstones import MongoTombstones
 from gateway.adapters.mongo.webhook_replays import MongoWebhookReplays
@@ -42,6 +44,7 @@ from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.idempotency import Idempotency
 from gateway.submissions.lifecycle import Lifecycle
 from gateway.submissions.lookup import SubmissionLookup
+from gateway.submissions.quota import StorageCount, StorageQuota
 from gateway.submissions.use_cases import SubmissionUseCases
 from gateway.working import WorkLimit
 from runtime.logs import configure_logging
@@ -72,6 +75,10 @@ def main() -> None:
         subscriber = RabbitEventSubscriber(settings.amqp_url, broadcaster)
     except InvalidSetting as error:
         exit_with_error(PROGRAM, error.message)
+    quota = StorageQuota(settings.stored_bytes, settings.stored_submissions)
+    storage = StorageCount(
+        MongoStoredSizes(database, Path(settings.store_folder) if settings.store_folder else None), quota
+    )
     admission = AdmissionControl(publisher, catalogue.names, settings.queue_limit)
     acceptance = Acceptance(
         store,
@@ -81,10 +88,11 @@ def main() -> None:
         timedelta(days=settings.retention_days) if settings.retention_days else None,
         WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow),
         models.decode_bounds(),
+        quota,
     )
     lookup = SubmissionLookup(store, publisher, MongoTombstones(database))
     lifecycle = Lifecycle(store, MongoLifecycleStore(database), publisher)
-    housekeeping = Housekeeping(database, MongoCatalogue(database), catalogue, models, lifecycle)
+    housekeeping = Housekeeping(database, MongoCatalogue(database), catalogue, models, lifecycle, storage)
     application = Application(
         submissions=SubmissionUseCases(
             acceptance=acceptance,
@@ -98,7 +106,7 @@ def main() -> None:
         ),
         events=Events(broadcaster, Waiter(lookup.reread, broadcaster, work.paused)),
         catalogue=PublishedCatalogue(catalogue, models),
-        readiness=Readiness(database, publisher, admission),
+        readiness=Readiness(database, publisher, admission, quota),
         access=Access(origins),
     )
     try:
@@ -113,6 +121,7 @@ def main() -> None:
                 header_seconds=settings.header_seconds,
                 slow_seconds=settings.slow_seconds,
                 least_bytes_per_second=settings.least_bytes_per_second,
+                body_bytes=settings.body_bytes,
             ),
         )
     except OSError as error:

@@ -1,11 +1,12 @@
 """The gateway's periodic work.
 
-It measures the database's clock, reads aliases and the models' status, and finishes deletions that a stopped gateway
-left incomplete.
+It measures the database's clock, reads aliases and the models' status, counts what is stored, and finishes deletions
+that a stopped gateway left incomplete.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -15,6 +16,7 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.catalogue.models import ModelDirectory
 from gateway.catalogue.ports import CatalogueStore
 from gateway.submissions.lifecycle import Lifecycle
+from gateway.submissions.quota import StorageCount
 
 log = structlog.get_logger()
 
@@ -30,9 +32,18 @@ MODEL_STATUS_EVERY_RUNS = 5
 status yet, as right after a first start, every run reads it."""
 
 
+COUNT_EVERY_RUNS = 3
+"""Every how many runs to count on what is stored."""
+
+
 class Clock(Protocol):
+    """The database's clock. Both methods raise StoreUnavailable."""
+
     def ping(self) -> None:
-        """Measure the database's time. Raises StoreUnavailable."""
+        """Measure the database's time."""
+
+    def now(self) -> datetime:
+        """Return the database's time as last measured."""
 
 
 class Housekeeping:
@@ -45,12 +56,14 @@ class Housekeeping:
         catalogue: Catalogue,
         models: ModelDirectory,
         lifecycle: Lifecycle,
+        storage: StorageCount,
     ) -> None:
         self._clock = clock
         self._store = store
         self._catalogue = catalogue
         self._models = models
         self._lifecycle = lifecycle
+        self._storage = storage
         self._runs = 0
         self._missing: list[str] = []
 
@@ -72,12 +85,14 @@ class Housekeeping:
             self._follow(self._store.aliases(self._catalogue.names))
             if self._runs % MODEL_STATUS_EVERY_RUNS == 0 or self._models.unreported:
                 self._models.follow(self._store.served(self._models.pins))
+            if self._runs % COUNT_EVERY_RUNS == 0:
+                self._storage.run_once(self._clock.now())
         except StoreUnavailable as error:
             log.warning("database unavailable", error=error.message)
             return RETRY_SECONDS
         except (KeyError, TypeError, ValueError, AttributeError):
             # A newer release wrote the data, or somebody changed it by hand.
-            log.exception("aliases or model status cannot be read")
+            log.exception("aliases, model status or statistics cannot be read")
         self._runs += 1
         return RUN_EVERY_SECONDS
 

@@ -88,6 +88,8 @@ def _load_bytes(content: bytes, draft_size: tuple[int, int] | None = None, rawmo
         if draft_size is not None:
             image.draft(None, draft_size)
         image.load()
+    except MemoryError:
+        raise  # it says nothing about the image
     except Exception as error:  # Pillow's parsers leak many types (struct.error, SyntaxError) on hostile bytes
         raise DamagedImage(str(error).strip().rstrip(".")[:120] or type(error).__name__) from error
     return image

@@ -59,6 +59,8 @@ def application_parts(settings: ClusterSettings, amqp_url: str) -> list[Part]:
     common = common_environment(settings, amqp_url)
     descriptions = settings.model_store / FILE_NAME
     public = public_address(settings) | {"SHOWCASE_MODEL_DESCRIPTIONS": str(descriptions)}
+    if settings.mongo_url is None:  # the embedded database's disk bounds what may be stored
+        public["SHOWCASE_STORE_FOLDER"] = str(settings.home / "database")
     made = [
         # It drains for SHOWCASE_DRAIN_SECONDS and then gives its submissions back. It has a lower priority than the
         # gateway, because accepted submissions can wait and a client that submits should not.

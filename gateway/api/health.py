@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify
 
 from contracts.errors import StoreUnavailable
 from gateway.submissions.admission import AdmissionControl
+from gateway.submissions.quota import StorageQuota
 
 MEANING = {
     "store": "The database does not answer: the gateway can neither accept nor read submissions.",
@@ -39,6 +40,7 @@ class Readiness:
     database: Database
     broker: Broker
     admission: AdmissionControl
+    quota: StorageQuota
 
 
 def blueprint(readiness: Readiness) -> Blueprint:
@@ -53,8 +55,8 @@ def blueprint(readiness: Readiness) -> Blueprint:
     def ready() -> Response:
         """200 when every part is available; otherwise 503 with the missing parts and what that means.
 
-        A full queue gives 200 with ``accepting: false``: the gateway still serves results, and orchestrators still work
-        on the queue.
+        A full queue or a full store gives 200 with ``accepting: false``: the gateway still serves results, and
+        orchestrators still work on the queue.
         """
         try:
             readiness.database.ping()
@@ -65,18 +67,21 @@ def blueprint(readiness: Readiness) -> Blueprint:
         missing = [name for name, there in parts.items() if not there]
         if "broker" in missing:
             missing = [name for name in missing if name != "orchestrator"]  # unknown without the broker
-        full = admission.full()
+        full, no_room = admission.full(), readiness.quota.full()
         body: dict[str, object] = {
             "status": "not ready" if missing else "ready",
-            "accepting": stored and not full,
+            "accepting": stored and not full and not no_room,
             "parts": {name: "ready" if there else "missing" for name, there in parts.items()},
+            "stored": readiness.quota.report(),
         }
-        waits = "what was accepted waits" if full else "submissions are accepted and wait"
+        waits = "what was accepted waits" if full or no_room else "submissions are accepted and wait"
         sentences = [MEANING[name].format(waits=waits) for name in missing]
         if full:
             sentences.append(
                 f"Too many submissions wait: the gateway refuses further ones of {', '.join(full)} until fewer do."
             )
+        if no_room:
+            sentences.append(f"{no_room} The gateway refuses further submissions until some are deleted or expire.")
         if sentences:
             body["message"] = " ".join(sentences)
         response = jsonify(body)

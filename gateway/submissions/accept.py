@@ -17,6 +17,7 @@ from contracts.workflows.workflow_file import Workflow
 from gateway.images.validation import Limits, examine
 from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
+from gateway.submissions.quota import StorageQuota
 from gateway.submissions.slots import Slots
 from runtime.clock import whole_milliseconds
 
@@ -64,6 +65,7 @@ class Acceptance:
         retention: timedelta | None,
         webhooks: WebhookPolicy,
         decode_bounds: Mapping[tuple[str, str], int] | None = None,
+        quota: StorageQuota | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -72,6 +74,7 @@ class Acceptance:
         self._decode_bounds = decode_bounds or {}
         self._webhooks = webhooks
         self.retention = retention
+        self._quota = quota or StorageQuota()
         self._checks = Slots(CHECKED_AT_ONCE, CHECKS_BUSY, retry_after_seconds=2)
 
     def limits_of(self, workflow: Workflow) -> Limits:
@@ -82,8 +85,9 @@ class Acceptance:
     def accept(self, workflow: Workflow, upload: Upload) -> Submission:
         """Store the submission with its image, and publish its job. Both are on disk when this returns.
 
-        Raises QueueFull, WebhooksOff and InvalidWebhook before it reads the image, because an overloaded gateway has no
-        time to read one; then Busy (too many images are being checked), RejectedUpload and StoreUnavailable.
+        Raises QueueFull, StorageFull, WebhooksOff and InvalidWebhook before it reads the image, because an overloaded
+        gateway has no time to read one; then Busy (too many images are being checked), RejectedUpload and
+        StoreUnavailable.
         """
         submission, data = self.prepare(workflow, upload)
         self._store.accept(submission, data)
@@ -93,6 +97,7 @@ class Acceptance:
     def prepare(self, workflow: Workflow, upload: Upload, submission_id: str | None = None) -> tuple[Submission, bytes]:
         """Return the submission that ``accept`` would store, with its image. Stores and publishes nothing."""
         self._admission.check(workflow.name)
+        self._quota.check()
         webhook = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
         with self._checks.acquire(wait_seconds=CHECK_SECONDS):
             data = upload.read()  # here, so that the images that wait are in memory once
@@ -117,4 +122,6 @@ class Acceptance:
         return submission, data
 
     def publish(self, submission: Submission) -> None:
+        """Publish the job of a submission that is stored, and count it."""
+        self._quota.add(submission)
         self._publisher.publish(Job(submission.id, submission.workflow.name, submission.workflow.version))

@@ -29,6 +29,7 @@ from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.idempotency import Idempotency
 from gateway.submissions.lifecycle import Lifecycle
 from gateway.submissions.lookup import SubmissionLookup
+from gateway.submissions.quota import StorageQuota
 from gateway.submissions.use_cases import SubmissionUseCases
 from gateway.working import WorkLimit
 from tests.support.fake_data import MemoryListing, MemoryTombstones
@@ -66,12 +67,14 @@ def make_application(
     models: ModelDirectory | None = None,
     work: WorkLimit | None = None,
     origins: OriginPolicy | None = None,
+    quota: StorageQuota | None = None,
 ) -> Application:
     """``store`` and ``publisher`` implement all ports that the gateway has of their kind."""
     gone = tombstones or MemoryTombstones(store)
     policy = WebhookPolicy.of(webhook_secret, "10.1.0.0/16, receiver.internal")
     admission = AdmissionControl(publisher, catalogue.names, queue_limit)
-    acceptance = Acceptance(store, publisher, admission, LIMITS, retention, policy)
+    stored = quota or StorageQuota()
+    acceptance = Acceptance(store, publisher, admission, LIMITS, retention, policy, quota=stored)
     lookup = SubmissionLookup(store, publisher, gone)
     events = broadcaster or EventBroadcaster(20)
     return Application(
@@ -87,7 +90,7 @@ def make_application(
         ),
         events=Events(events, Waiter(lookup.reread, events, (work or WorkLimit(4)).paused)),
         catalogue=PublishedCatalogue(catalogue, models or ModelDirectory(catalogue)),
-        readiness=Readiness(store, publisher, admission),
+        readiness=Readiness(store, publisher, admission, stored),
         access=Access(origins or OriginPolicy()),
     )
 
@@ -106,6 +109,7 @@ def serving(app: Flask, work: WorkLimit | None = None, *, port: int = 0, **limit
         "header_seconds": 10.0,
         "slow_seconds": 10.0,
         "least_bytes_per_second": 4096.0,
+        "body_bytes": 256 * 1024 * 1024,
     } | limits
     server = GatewayServer(app, "127.0.0.1", port, work or WorkLimit(4), ServerLimits(**options))
     thread = threading.Thread(target=server.run)

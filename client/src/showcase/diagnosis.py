@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from showcase.catalogue import Model
 from showcase.client import Client
@@ -24,6 +25,10 @@ NOT_REPORTED = "An orchestrator reports it within ten seconds of its start. If n
 MODEL_SERVER = (
     "In the checkout: `make status`, then `make logs PART=torchserve`; `make up` starts what is stopped. With model "
     "servers of your own, check SHOWCASE_MODEL_SERVERS. Submissions wait until then."
+)
+STORAGE = (
+    "Delete submissions that are no longer needed, or shorten SHOWCASE_RETENTION_DAYS; with a larger disk, raise "
+    "SHOWCASE_STORED_BYTES or SHOWCASE_STORED_SUBMISSIONS."
 )
 PART_DESCRIPTIONS = {
     "store": "the database: submissions, images and results",
@@ -84,6 +89,12 @@ def _check_parts(client: Client) -> Iterator[Finding]:
             yield Finding(name, Verdict.MISSING, meaning, REMEDIES.get(name, "In the checkout: `make status`."))
     if not ready and not known:
         yield Finding("parts", Verdict.MISSING, str(health.get("detail") or health), "In the checkout: `make status`.")
+    stored = health.get("stored")
+    storage = _check_storage(stored) if isinstance(stored, dict) else None
+    if storage is not None:
+        yield storage
+        if storage.verdict is Verdict.MISSING:
+            return
     if health.get("accepting") is False and known.get("store") == "ready":
         yield Finding(
             "admission",
@@ -91,6 +102,25 @@ def _check_parts(client: Client) -> Iterator[Finding]:
             str(health.get("message") or "Too many submissions wait; the server refuses new ones."),
             "Wait until the queue is shorter, start more orchestrators, or raise SHOWCASE_QUEUE_LIMIT.",
         )
+
+
+def _check_storage(stored: dict[str, Any]) -> Finding | None:
+    """Say how much is stored of what may be; None where the server's answer has no figures."""
+    counts = [stored.get(name) for name in ("submissions", "submissions_limit", "bytes", "bytes_limit")]
+    submissions, most, size, largest = (each if isinstance(each, int) else None for each in counts)
+    if submissions is None or size is None:
+        return None
+    limits = (f" of {most}" if most else "", f" of {_gigabytes(largest)}" if largest else "")
+    message = f"{submissions}{limits[0]} submissions, {_gigabytes(size)}{limits[1]}"
+    if (most is not None and submissions >= most) or (largest is not None and size >= largest):
+        return Finding("storage", Verdict.MISSING, f"{message}: full, the server refuses new submissions", STORAGE)
+    if stored.get("counted_until") is None:
+        return Finding("storage", Verdict.UNKNOWN, f"{message} so far: the server is still counting")
+    return Finding("storage", Verdict.GOOD, message)
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 2**30:.2f} GiB"
 
 
 def _check_api(client: Client) -> Iterator[Finding]:

@@ -89,3 +89,31 @@ def test_without_a_gateway_it_says_how_to_start_one_and_stops(answer: Reply) -> 
     assert set(found) == {"client", "server"}
     assert found["server"].verdict is Verdict.MISSING
     assert "make up" in found["server"].remedy
+
+
+def stored(submissions: int, size: int, counted: str | None = "2026-11-30T12:00:00+00:00") -> dict[str, object]:
+    return {
+        "submissions": submissions,
+        "submissions_limit": 1000,
+        "bytes": size,
+        "bytes_limit": 4 * 2**30,
+        "counted_until": counted,
+    }
+
+
+@pytest.mark.parametrize(
+    ("report", "verdict", "words"),
+    [
+        (stored(17, 2**30), Verdict.GOOD, "17 of 1000 submissions, 1.00 GiB of 4.00 GiB"),
+        (stored(17, 0) | {"submissions_limit": None, "bytes_limit": None}, Verdict.GOOD, "17 submissions, 0.00 GiB"),
+        (stored(17, 2**30, None), Verdict.UNKNOWN, "still counting"),
+        (stored(1000, 2**30), Verdict.MISSING, "refuses"),
+        (stored(17, 4 * 2**30), Verdict.MISSING, "refuses"),
+    ],
+)
+def test_what_is_stored_is_said_with_its_limits(report: dict[str, object], verdict: Verdict, words: str) -> None:
+    full = verdict is Verdict.MISSING
+    body = {"status": "ready", "accepting": not full, "parts": PARTS, "stored": report, "message": "…"}
+    found = findings(ready=httpx.Response(200, json=body))
+    assert (found["storage"].verdict, words in found["storage"].message) == (verdict, True)
+    assert ("SHOWCASE_STORED_BYTES" in found["storage"].remedy, "admission" in found) == (full, False)

@@ -17,15 +17,18 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.catalogue.models import ModelDirectory
 from gateway.housekeeping import (
     CLOCK_EVERY_RUNS,
+    COUNT_EVERY_RUNS,
     MODEL_STATUS_EVERY_RUNS,
     RETRY_SECONDS,
     RUN_EVERY_SECONDS,
     Housekeeping,
 )
 from gateway.submissions.lifecycle import Lifecycle
+from gateway.submissions.quota import Disk, StorageCount, StorageQuota, Stored
 from tests.support.factories import GATED, ONE_STEP, make_workflow, png
 from tests.support.fake_catalogue import MemoryCatalogue
 from tests.support.fake_lifecycle import MemoryLifecycleStore
+from tests.support.fake_sizes import MemorySizes
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app
 
@@ -33,6 +36,10 @@ from tests.support.gateway_app import GatewayPublisher, make_app
 def published() -> Catalogue:
     texts = [ONE_STEP, ONE_STEP.replace("v1.0.0", "v1.10.0"), ONE_STEP.replace("v1.0.0", "v1.9.0"), GATED]
     return Catalogue([make_workflow(text) for text in texts])
+
+
+def storage(quota: StorageQuota | None = None) -> StorageCount:
+    return StorageCount(MemorySizes(), quota or StorageQuota())
 
 
 def lifecycle(store: MemoryStore) -> Lifecycle:
@@ -46,7 +53,7 @@ def catalogue_store(store: MemoryStore) -> MemoryCatalogue:
 
 @pytest.fixture
 def housekeeping(store: MemoryStore, catalogue_store: MemoryCatalogue, catalogue: Catalogue) -> Iterator[Housekeeping]:
-    yield Housekeeping(store, catalogue_store, catalogue, ModelDirectory(catalogue), lifecycle(store))
+    yield Housekeeping(store, catalogue_store, catalogue, ModelDirectory(catalogue), lifecycle(store), storage())
     catalogue.follow({})
 
 
@@ -78,7 +85,7 @@ def test_both_apis_and_a_gateway_that_starts_later_follow_an_alias(
     assert meant_by_v2(client, version="v1.9.0") == "v1.9.0"
 
     fresh = published()
-    Housekeeping(store, catalogue_store, fresh, ModelDirectory(fresh), lifecycle(store)).run_once()
+    Housekeeping(store, catalogue_store, fresh, ModelDirectory(fresh), lifecycle(store), storage()).run_once()
     assert meant_by_v1(make_app(store, FakeJobPublisher(), fresh).test_client(), store) == "v1.0.0"
 
     assert catalogue_store.remove_alias("digits", "stable")
@@ -167,7 +174,7 @@ def test_an_unreported_model_is_looked_up_in_every_run(
     catalogue_store: MemoryCatalogue, store: MemoryStore, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = ModelDirectory(catalogue)
-    housekeeping = Housekeeping(store, catalogue_store, catalogue, models, lifecycle(store))
+    housekeeping = Housekeeping(store, catalogue_store, catalogue, models, lifecycle(store), storage())
     housekeeping.run_once()
     *early, late = [ServedModel(pin, "http://models", ServedState.UNTRIED, store.now()) for pin in models.pins]
     catalogue_store.report(early)
@@ -188,3 +195,18 @@ def test_an_unreported_model_is_looked_up_in_every_run(
     for _ in range(MODEL_STATUS_EVERY_RUNS):
         housekeeping.run_once()
     assert asked == [models.pins]
+
+
+def test_it_counts_what_is_stored_every_few_runs(
+    store: MemoryStore, catalogue_store: MemoryCatalogue, catalogue: Catalogue
+) -> None:
+    quota, sizes = StorageQuota(), MemorySizes(Stored(3, 300), Disk(free=600, used=400))
+    count = StorageCount(sizes, quota)
+    housekeeping = Housekeeping(store, catalogue_store, catalogue, ModelDirectory(catalogue), lifecycle(store), count)
+    housekeeping.run_once()
+    assert (quota.stored, quota.report()["bytes_limit"]) == (Stored(3, 300), 800)
+    sizes.stored = Stored(4, 400)
+    for _ in range(COUNT_EVERY_RUNS):
+        assert quota.stored == Stored(3, 300)
+        housekeeping.run_once()
+    assert quota.stored == Stored(4, 400)

@@ -7,8 +7,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from contracts.workflows.catalogue import Catalogue
+from gateway.submissions.quota import Count, StorageQuota, Stored
+from tests.support.factories import NOW
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.support.gateway_app import make_app
+
+NOTHING_STORED = {
+    "submissions": 0,
+    "submissions_limit": None,
+    "bytes": 0,
+    "bytes_limit": None,
+    "counted_until": None,
+}
 
 
 def test_the_process_is_alive_whatever_is_missing(
@@ -27,6 +37,7 @@ def test_with_everything_there_it_is_ready(client: FlaskClient) -> None:
         "status": "ready",
         "accepting": True,
         "parts": {"store": "ready", "broker": "ready", "orchestrator": "ready"},
+        "stored": NOTHING_STORED,
     }
 
 
@@ -39,6 +50,7 @@ def test_without_the_store_nothing_is_accepted(client: FlaskClient, store: Memor
         "accepting": False,
         "parts": {"store": "missing", "broker": "ready", "orchestrator": "ready"},
         "message": "The database does not answer: the gateway can neither accept nor read submissions.",
+        "stored": NOTHING_STORED,
     }
 
 
@@ -96,3 +108,24 @@ def test_without_a_broker_too_much_waits_at_last(client: FlaskClient, job_publis
 
 def test_readiness_is_not_cached(client: FlaskClient) -> None:
     assert client.get("/health/ready").headers["Cache-Control"] == "no-store"
+
+
+def test_with_a_full_store_it_is_ready_and_accepts_nothing(store: MemoryStore, catalogue: Catalogue) -> None:
+    quota = StorageQuota(bytes_limit=2 * 2**30, submissions_limit=5)
+    quota.follow(Count(Stored(3, 2 * 2**30), NOW))
+    app = make_app(store, FakeJobPublisher(), catalogue, quota=quota)
+    response = app.test_client().get("/health/ready")
+    assert response.status_code == 200
+    assert response.json is not None
+    assert (response.json["status"], response.json["accepting"]) == ("ready", False)
+    assert response.json["stored"] == {
+        "submissions": 3,
+        "submissions_limit": 5,
+        "bytes": 2 * 2**30,
+        "bytes_limit": 2 * 2**30,
+        "counted_until": NOW.isoformat(),
+    }
+    assert response.json["message"] == (
+        "2.0 GiB of 2.0 GiB are stored, which is the limit. The gateway refuses further submissions until some are "
+        "deleted or expire."
+    )
