@@ -50,7 +50,9 @@ def met_until_failure(script: Script) -> Script | None:
         run = WorkflowRun(submission, workflow)
         (spec,), (step,) = workflow.steps, run.steps
         caller = Caller(models, clock, POLICY, uniform=lambda: 0.5)
-        outcome = caller.call(spec, IMAGE, faults=step.faults, age_seconds=0.0, renew_lease=lambda: None)
+        outcome = caller.call(
+            spec, IMAGE, submission_id=submission.id, faults=step.faults, age_seconds=0.0, renew_lease=lambda: None
+        )
         run.settle(spec, outcome)
         if step.state is StepState.SUCCEEDED:
             return None
