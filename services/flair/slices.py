@@ -14,7 +14,8 @@ SIDE = 256
 
 REDUCED_SIDE = 4 * SIDE
 """A side of at least twice this is first reduced to no less, by averaging whole blocks: a large picture then costs
-neither the time nor the memory of converting each of its pixels, and the network's input differs by less than 1/255."""
+neither the time nor the memory of converting each of its pixels, and the network's input differs by one step of 255 at
+most."""
 
 MEAN = np.array([0.060, 0.056, 0.058], dtype=np.float32)
 STD = np.array([0.122, 0.114, 0.114], dtype=np.float32)
@@ -50,9 +51,11 @@ def prepare_slice(image: Image.Image) -> NDArray[np.float32]:
     """Turn any picture into one network input: float32 of shape (3, 256, 256), normalised by MEAN and STD."""
     if image.mode == "I;16":
         image = deep_grey_to_eight_bits(image)  # by its greatest value, which averages would lower
-    rgb = to_rgb(reduced(image, image.width // REDUCED_SIDE, image.height // REDUCED_SIDE))
+    across, down = max(1, image.width // REDUCED_SIDE), max(1, image.height // REDUCED_SIDE)
+    rgb = to_rgb(reduced(image, across, down))
     if rgb.size != (SIDE, SIDE):
-        rgb = rgb.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        whole = (0, 0, image.width / across, image.height / down)  # the last blocks may lie half outside
+        rgb = rgb.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=whole)
     return normalise(np.asarray(rgb, dtype=np.uint8).transpose(2, 0, 1))
 
 

@@ -148,13 +148,15 @@ def test_ordinary_pictures_wait_for_no_other(first: StoredImage, second: StoredI
 
 
 def test_a_large_pictures_turn_ends_with_its_fault() -> None:
-    caller = Caller(ScriptedModels([ModelCrashed] * 2), FakeClock(), POLICY)
+    crashes: Script = [ModelCrashed] * 2
+    caller = Caller(ScriptedModels(crashes), FakeClock(), POLICY)
     assert isinstance(ask(caller, LARGE).follows, Defer)
     assert ask(caller, LARGE).answer is not None
 
 
 def test_large_pictures_that_crash_their_model_stop_no_ordinary_one() -> None:
-    caller = Caller(ScriptedModels([ModelCrashed] * 2 * FAILURE_THRESHOLD), FakeClock(), POLICY)
+    crashes: Script = [ModelCrashed] * 2 * FAILURE_THRESHOLD
+    caller = Caller(ScriptedModels(crashes), FakeClock(), POLICY)
     for number in range(FAILURE_THRESHOLD):
         assert ask(caller, LARGE, str(number)).answer is None
     assert "not called for a while" in str(ask(caller, LARGE, "new").fault)

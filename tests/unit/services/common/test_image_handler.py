@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zlib
 from typing import Any
 
@@ -225,7 +226,7 @@ def test_the_worker_of_large_pictures_leaves_the_processor_to_others(
     version: str | None, niceness: list[int], started: FakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(image_handler.os, "nice", asked.append)
+    monkeypatch.setattr(os, "nice", asked.append)
     if version is not None:
         started.manifest["model"]["modelVersion"] = version
     Recording().initialize(started)

@@ -35,7 +35,7 @@ def test_a_large_slice_is_the_same_input(mode: str, size: tuple[int, int], monke
     monkeypatch.setattr(slices, "REDUCED_SIDE", 10**9)
     difference = abs(found - prepare_slice(picture))
     assert difference.mean() < 0.25 * LEVEL
-    assert difference.max() < 3.5 * LEVEL
+    assert difference.max() < (4.5 if mode == "P" else 1.5) * LEVEL  # the dots of few colours have hard edges
 
 
 def test_below_twice_that_side_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
