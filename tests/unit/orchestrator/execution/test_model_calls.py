@@ -148,14 +148,14 @@ def test_ordinary_pictures_wait_for_no_other(first: StoredImage, second: StoredI
 
 
 def test_a_large_pictures_turn_ends_with_its_fault() -> None:
-    crashes: Script = [ModelCrashed] * 2
+    crashes: Script = [ModelCrashed, ModelCrashed]
     caller = Caller(ScriptedModels(crashes), FakeClock(), POLICY)
     assert isinstance(ask(caller, LARGE).follows, Defer)
     assert ask(caller, LARGE).answer is not None
 
 
 def test_large_pictures_that_crash_their_model_stop_no_ordinary_one() -> None:
-    crashes: Script = [ModelCrashed] * 2 * FAILURE_THRESHOLD
+    crashes: Script = [ModelCrashed for _ in range(2 * FAILURE_THRESHOLD)]
     caller = Caller(ScriptedModels(crashes), FakeClock(), POLICY)
     for number in range(FAILURE_THRESHOLD):
         assert ask(caller, LARGE, str(number)).answer is None
