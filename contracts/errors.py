@@ -424,6 +424,7 @@ class ModelUnavailable(ModelFault):
 
 
 class ModelUnreachable(ModelUnavailable):
+    code = "model-unreachable"
     of_server = True
 
 
