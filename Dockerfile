@@ -20,6 +20,7 @@ RUN python -m venv /opt/venv && pip install --quiet --no-cache-dir --require-has
 
 # The catalogue's descriptions of the models, generated from their cards without torch.
 FROM runtime-packages AS descriptions
+COPY image_files image_files
 COPY services services
 RUN python -m services.archive --only-describe --store /model-store
 

@@ -38,6 +38,7 @@
     |-- BrokerUnavailable        the message broker does not answer (retryable)
     `-- ModelFault               a model server did not give a usable answer
         |-- ModelUnavailable     it cannot be reached or is overloaded (retryable)
+        |   `-- ModelUnreachable     its server accepts no connection (retryable)
         |-- ModelNotLoaded       its server is up but does not serve it (retryable, a few times)
         |-- ModelCrashed         its worker died or broke on the request (retryable, a few times)
         |-- ModelTimeout         it did not answer in time (retryable, a few times)
@@ -460,9 +461,13 @@ class BrokerUnavailable(ShowcaseError):
 
 
 class ModelFault(ShowcaseError):
-    """A model server gave no usable answer; ``server`` is its address, for the attempt's record."""
+    """A model server gave no usable answer; ``server`` is its address, for the attempt's record.
+
+    ``of_server``: whether no picture can be the cause.
+    """
 
     code = "model-fault"
+    of_server: ClassVar[bool] = False
 
     def __init__(self, message: str, server: str = "") -> None:
         super().__init__(message)
@@ -474,9 +479,15 @@ class ModelUnavailable(ModelFault):
     retryable = True
 
 
+class ModelUnreachable(ModelUnavailable):
+    code = "model-unreachable"
+    of_server = True
+
+
 class ModelNotLoaded(ModelFault):
     code = "model-not-loaded"
     retryable = True
+    of_server = True
 
 
 class ModelCrashed(ModelFault):

@@ -47,9 +47,9 @@ class ModelDirectory:
         """Whether there is a model that no orchestrator has reported yet."""
         return any((pin.name, pin.version) not in self._served for pin in self.pins)
 
-    def decode_bounds(self) -> dict[tuple[str, str], int]:
-        """Return the bounds of the models that have one, by name and version."""
-        return {name: each.decode_bytes for name, each in self._described.items() if each.decode_bytes is not None}
+    def decode_bounds(self) -> dict[tuple[str, str], tuple[int | None, int | None]]:
+        """Return the bounds of the described models by name and version, each of a PNG and of a JPEG; None is none."""
+        return {name: (each.decode_bytes, each.jpeg_decode_bytes) for name, each in self._described.items()}
 
     def follow(self, served: Iterable[ServedModel]) -> None:
         self._served = {(each.model.name, each.model.version): each for each in served}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
@@ -53,7 +53,8 @@ class Publisher(JobPublisher, QueueDepths, Protocol): ...
 class Acceptance:
     """``retention`` is how long a submission without its own retention is kept; None means for ever.
 
-    ``decode_bounds`` has, by name and version of the models that have such a bound, the most bytes of a PNG's pixels.
+    ``decode_bounds`` has, by name and version of the models that have them, the most bytes that decoding may cost: of
+    a PNG and of a JPEG.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Acceptance:
         limits: Limits,
         retention: timedelta | None,
         webhooks: WebhookPolicy,
-        decode_bounds: Mapping[tuple[str, str], int] | None = None,
+        decode_bounds: Mapping[tuple[str, str], tuple[int | None, int | None]] | None = None,
         quota: StorageQuota | None = None,
     ) -> None:
         self._store = store
@@ -79,8 +80,9 @@ class Acceptance:
 
     def limits_of(self, workflow: Workflow) -> Limits:
         """Return what images this version accepts: the gateway's limits, and the lowest bound of its models."""
-        bounds = [self._decode_bounds.get((step.model.name, step.model.version)) for step in workflow.steps]
-        return replace(self.limits, decoded_bytes=min((each for each in bounds if each is not None), default=None))
+        models = [(step.model.name, step.model.version) for step in workflow.steps]
+        png, jpeg = zip(*(self._decode_bounds.get(model, (None, None)) for model in models), strict=True)
+        return replace(self.limits, decoded_bytes=_lowest(png), jpeg_decoded_bytes=_lowest(jpeg))
 
     def accept(self, workflow: Workflow, upload: Upload) -> Submission:
         """Store the submission with its image, and publish its job. Both are on disk when this returns.
@@ -125,3 +127,7 @@ class Acceptance:
         """Publish the job of a submission that is stored, and count it."""
         self._quota.add(submission)
         self._publisher.publish(Job(submission.id, submission.workflow.name, submission.workflow.version))
+
+
+def _lowest(bounds: Iterable[int | None]) -> int | None:
+    return min((each for each in bounds if each is not None), default=None)

@@ -61,7 +61,8 @@ def read_mnist(folder: Path, split: str) -> Digits:
 def sources_digest() -> str:
     """Return a digest of the code that makes synthetic pictures: when it changes, cached ones are made again."""
     here = Path(__file__).parent
-    names = ("ink.py", "pieces.py", "preprocess.py", "glyphs.py", "strokes.py", "synthetic.py", "dataset.py")
+    preprocessing = ("ink.py", "modes.py", "pieces.py", "placing.py", "preprocess.py")
+    names = (*preprocessing, "glyphs.py", "strokes.py", "synthetic.py", "dataset.py")
     return hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).hexdigest()[:10]
 
 

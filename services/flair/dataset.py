@@ -19,12 +19,13 @@ from PIL import Image
 from torch.nn import functional
 
 from services.common.training import UnusableDataset
+from services.flair.slice_files import read_slice
 from services.flair.slices import MEAN, SIDE, STD, to_rgb
 
 SPLIT_SEED = 20190601
 VALIDATION_PATIENTS = 12
 TEST_PATIENTS = 12
-_SLICE = re.compile(r"^(?P<patient>.+)_(?P<index>\d+)\.(?:webp|tif)$")
+_SLICE = re.compile(r"^(?P<patient>.+)_(?P<index>\d+)\.(?:webp|tif|png)$")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def patient_folders(data: Path) -> dict[str, Path]:
     if not found:
         raise UnusableDataset(
             f"No patients under {root}. Expected {root}/<patient>/<patient>_<slice>.webp (or .tif) "
-            "and <patient>_<slice>_mask.png (or .tif), as the LGG MRI segmentation set ships them."
+            "(.png too) and <patient>_<slice>_mask.png (or .tif), as the LGG MRI segmentation set ships them."
         )
     return found
 
@@ -88,7 +89,8 @@ def read_slices(folders: list[Path]) -> Slices:
             stem, extension = name.rsplit(".", 1)
             mask_path = folder / f"{stem}_mask.{'tif' if extension == 'tif' else 'png'}"
             try:
-                with Image.open(folder / name) as image, Image.open(mask_path) as mask:
+                image = read_slice(folder / name)
+                with Image.open(mask_path) as mask:
                     if image.size != (SIDE, SIDE) or mask.size != (SIDE, SIDE):
                         raise UnusableDataset(
                             f"{folder / name} and its mask {mask_path.name} must have {SIDE} x {SIDE} pixels."

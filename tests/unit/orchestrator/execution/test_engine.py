@@ -17,6 +17,7 @@ from contracts.errors import (
     ModelRefused,
     ModelTimeout,
     ModelUnavailable,
+    ModelUnreachable,
     StoreUnavailable,
     UnknownSchema,
 )
@@ -235,7 +236,7 @@ def test_after_an_outage_it_goes_on_from_the_checkpoint(world: MakeWorld) -> Non
 
 
 def test_a_model_that_is_away_is_not_asked_for_every_submission(world: MakeWorld) -> None:
-    here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
+    here = world(ONE_STEP, {"digit_recognizer": ModelUnreachable("away")})
     here.process()
     asked = len(here.models.calls)
     outcome = here.process()  # its message came early; any other submission of this model fares the same

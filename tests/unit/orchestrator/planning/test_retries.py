@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import ModelCrashed, ModelFault, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
 from contracts.messaging.topology import DELAYS_SECONDS
-from orchestrator.planning.retries import Defer, GiveUp, Policy, Retry, decide
+from orchestrator.planning.retries import Defer, GiveUp, Policy, Retry, decide, large_picture_delay
 from runtime.backoff import backoff
 
 POLICY = Policy()
@@ -23,6 +23,11 @@ def after(
 
 def test_what_was_refused_is_never_called_again() -> None:
     assert after(ModelRefused("no")) == GiveUp()
+
+
+@pytest.mark.parametrize(("age", "delay"), [(0, 2), (8, 2), (9, 5), (20, 5), (21, 15), (61, 15), (1e6, 15)])
+def test_a_large_picture_asks_less_often_the_longer_it_has_waited(age: float, delay: int) -> None:
+    assert large_picture_delay(age) == delay
 
 
 @pytest.mark.parametrize("fault", [ModelUnavailable("x"), *RARELY_MENDED])

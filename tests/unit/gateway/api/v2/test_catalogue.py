@@ -75,6 +75,7 @@ def test_a_version_has_its_graph_and_limits(shipped: tuple[Flask, ModelDirectory
         "max_bytes": LIMITS.bytes,
         "max_pixels": LIMITS.pixels,
         "max_decoded_bytes": None,
+        "max_jpeg_decoded_bytes": None,
         "max_side": MAX_SIDE,
     }
 
