@@ -87,6 +87,11 @@ test-container: venv  ## Run the system tests against the one container
 test-unit: venv  ## Run the tests that need no other process
 	$(BIN)/pytest tests/unit $(ARGS)
 
+.PHONY: mutants
+mutants: venv  ## Change the code line by line and list what no unit test notices (ARGS="'orchestrator.planning*'" for one package)
+	-$(BIN)/mutmut run $(ARGS)
+	@$(BIN)/mutmut results
+
 train-%: venv  ## Train a model again from a data folder (DATA=...), say train-digit_recognizer
 	@test -n "$(DATA)" || { echo "Name the folder that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
 	$(BIN)/python -m services.$*.train --data "$(DATA)" $(ARGS)

@@ -50,7 +50,8 @@ class Sent(CommandListener):
     def started(self, event: CommandStartedEvent) -> None:
         name = event.command_name
         if isinstance(event.command.get(name), str):
-            journaled = dict(event.command.get("writeConcern", {})) == layout.JOURNALED
+            concern = event.command.get("writeConcern", {})
+            journaled = (concern.get("w"), concern.get("j")) == ("majority", True)
             self.commands.append((name, event.command[name], journaled))
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
@@ -174,8 +175,10 @@ ON_DISK: dict[str, tuple[str, Call]] = {
     ),
     "model status": (
         layout.SERVED_MODELS,
-        lambda stores: lambda: stores.served.report(
-            [ServedModel(ModelRef(name="m", version="1.0.0"), "http://m", ServedState.ANSWERING, NOW)]
+        lambda stores: (
+            lambda: stores.served.report(
+                [ServedModel(ModelRef(name="m", version="1.0.0"), "http://m", ServedState.ANSWERING, NOW)]
+            )
         ),
     ),
     "delivery of a webhook": (layout.SUBMISSIONS, of_one(deliver, "failed")),

@@ -1,6 +1,6 @@
 """What a write checks before it changes anything, and everything that it sets and removes: in memory and for real.
 
-Each document is made so that a write that forgets one of its conditions or fields would change it, or leave it, wrongly.
+Each document is made so that a write that forgets a condition changes it, and one that forgets a field leaves it.
 """
 
 from __future__ import annotations

@@ -588,7 +588,10 @@ def test_what_could_not_be_written_is_not_told(world: MakeWorld) -> None:
 
 
 def test_an_end_and_a_deferral_are_told_with_their_events(world: MakeWorld) -> None:
-    for answer, last in [(ModelRefused("damaged"), "submission.failed"), (ModelUnavailable("away"), "submission.queued")]:
+    for answer, last in [
+        (ModelRefused("damaged"), "submission.failed"),
+        (ModelUnavailable("away"), "submission.queued"),
+    ]:
         here = world(ONE_STEP, {"digit_recognizer": answer})
         here.process()
         assert published(here)[-1][1][-1] == last
