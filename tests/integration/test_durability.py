@@ -117,9 +117,9 @@ def of_one(write: Callable[[Stores, Submission], object], state: str = "queued")
     return prepare
 
 
-def deliver(stores: Stores, submission: Submission) -> object:
+def deliver(stores: Stores, submission: Submission) -> None:
     attempt = WebhookAttempt(id="msg", started_at=NOW, ended_at=NOW, status=204)
-    return stores.outbox.record(submission, attempt, Delivered())
+    stores.outbox.record(submission, attempt, Delivered())
 
 
 ON_DISK: dict[str, tuple[str, Call]] = {

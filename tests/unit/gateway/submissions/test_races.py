@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ class World:
         self.store, self.publisher = MemoryStore(), GatewayPublisher()
         self.moves = Meanwhile(self.store)
         self.lifecycle = Lifecycle(self.store, self.moves, self.publisher)
-        ended = {"due_at": None, "ended_at": NOW} if state.terminal else {}
+        ended: dict[str, Any] = {"due_at": None, "ended_at": NOW} if state.terminal else {}
         self.submission = make_submission(state=state, fence=1, **ended)
         self.store.accept(self.submission, b"image")
 
