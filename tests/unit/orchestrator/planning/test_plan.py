@@ -100,6 +100,14 @@ def test_a_step_left_running_by_a_dead_owner_is_called_again() -> None:
     assert calls(make_plan(workflow, steps, frozenset({"recognition"}))) == []
 
 
+def test_what_a_step_answered_counts_only_if_it_succeeded() -> None:
+    workflow = make_workflow(GATED)
+    steps = steps_of(workflow, classification={"label": "abnormality"})
+    steps[0].state = StepState.SKIPPED
+    plan = make_plan(workflow, steps)
+    assert (calls(plan), [name for name, _ in plan.skips], plan.result) == ([], ["segmentation"], {})
+
+
 def test_a_failure_says_how_often_it_was_tried_if_more_than_once() -> None:
     step = make_workflow(GATED).fresh_steps()[0]
     assert failure_of(step) == "The step classification failed: its model gave no answer."
