@@ -50,7 +50,7 @@ def test_text_that_looks_like_a_path_is_not_a_value_seen() -> None:
 
 @pytest.mark.parametrize("value", [1, "yes", None])
 def test_a_gate_that_is_neither_true_nor_false_says_what_it_is(value: object) -> None:
-    with pytest.raises(Unevaluable, match="is .*, neither true nor false") as caught:
+    with pytest.raises(Unevaluable, match="neither true nor false") as caught:
         evaluate_gate(compile_expression("a.go"), {"a": {"go": value}})
     assert str(caught.value) == f"'a.go' is {value!r}, neither true nor false"
     assert caught.value.skipped is None
