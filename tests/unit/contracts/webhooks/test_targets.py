@@ -156,6 +156,13 @@ def test_a_path_may_be_percent_encoded_and_as_long_as_a_url() -> None:
     assert len(check_url(start + "a" * (LONGEST_URL - len(start)), NOTHING).path) == LONGEST_URL - len(start) + 1
 
 
+@pytest.mark.parametrize("host", ["fe80::1%25eth0", "fe80::1%eth0"])
+def test_an_allowed_network_allows_no_zone_of_it(host: str) -> None:
+    """A zone names an interface of the operator's machine."""
+    with pytest.raises(InvalidWebhook, match="names no host"):
+        check_url(f"https://[{host}]/", parse_allowed("fe80::/10"))
+
+
 def test_the_operator_may_allow_networks_addresses_and_names() -> None:
     allowed = parse_allowed(" 10.1.0.0/16, 127.0.0.1,fd00::/8 , Receiver.Internal., localhost")
     for url in ("http://10.1.2.3/", "http://127.0.0.1:1/", "http://[fd12::1]/", "http://receiver.internal/"):
