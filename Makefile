@@ -96,6 +96,11 @@ test-container: venv  ## Run the system tests against the one container
 test-unit: venv  ## Run the tests that need no other process
 	$(BIN)/pytest tests/unit $(ARGS)
 
+.PHONY: mutants
+mutants: venv  ## Change the code line by line and list what no unit test notices (ARGS="'orchestrator.planning*'" for one package)
+	-$(BIN)/mutmut run $(ARGS)
+	@$(BIN)/mutmut results
+
 # $(1): the module that does it, train or evaluate.
 define check_model
 	@test -f "services/$*/$(1).py" || { echo "No model has the name '$*'. Name one: $(1)-$(subst $(space),$(comma) $(1)-,$(MODELS))" >&2; exit 2; }

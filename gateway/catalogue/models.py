@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from contracts.errors import UnknownModel
 from contracts.models.descriptions import ModelDescription, Overlay
 from contracts.models.status import ServedModel
+from contracts.models.versions import version_order
 from contracts.submissions.documents import ModelRef
 from contracts.workflows.catalogue import Catalogue
 
@@ -58,7 +59,7 @@ class ModelDirectory:
         """Return the versions in use, newest first. Raises UnknownModel."""
         if name not in self._uses:
             raise UnknownModel(f"No workflow here uses a model {name[:64]!r}. There are: {', '.join(self.names)}.")
-        return sorted(self._uses[name], key=lambda version: tuple(map(int, version.split("."))), reverse=True)
+        return sorted(self._uses[name], key=version_order, reverse=True)
 
     def uses(self, name: str, version: str) -> list[Use]:
         return self._uses[name][version]

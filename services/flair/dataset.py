@@ -25,7 +25,7 @@ from services.flair.slices import MEAN, SIDE, STD, to_rgb
 SPLIT_SEED = 20190601
 VALIDATION_PATIENTS = 12
 TEST_PATIENTS = 12
-_SLICE = re.compile(r"^(?P<patient>.+)_(?P<index>\d+)\.(?:webp|tif|png)$")
+_SLICE = re.compile(r"(?P<patient>.+)_(?P<index>[0-9]+)\.(?:webp|tif|png)")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def read_slices(folders: list[Path]) -> Slices:
     """
     pixels, masks, patients = [], [], []
     for folder in folders:
-        matches = [match for path in folder.iterdir() if (match := _SLICE.match(path.name))]
+        matches = [match for path in folder.iterdir() if (match := _SLICE.fullmatch(path.name))]
         for match in sorted(matches, key=lambda found: int(found["index"])):
             name = match.string
             if name.rsplit(".", 1)[0].endswith("_mask"):

@@ -62,3 +62,25 @@ def test_an_unreachable_model_is_waited_for_until_patience_ends() -> None:
 @given(tries=st.integers(0, 10**6), jitter=st.floats(0, 1, exclude_max=True))
 def test_backoff_stays_between_nothing_and_its_cap(tries: int, jitter: float) -> None:
     assert 0 <= backoff(tries, 0.2, 2.0, jitter) <= 2.0
+
+
+def test_a_retry_waits_as_long_as_the_backoff_says() -> None:
+    for count in (1, 2, 5):
+        wait = backoff(count, POLICY.base_seconds, POLICY.cap_seconds, 0.5)
+        assert after(ModelUnavailable("x"), count=count) == Retry(wait)
+        assert after(ModelUnavailable("x"), count=count, elapsed=POLICY.budget_seconds - wait) == Retry(wait)
+        assert after(ModelUnavailable("x"), count=count, elapsed=POLICY.budget_seconds - wait + 0.001) == Defer(2)
+
+
+def test_each_five_calls_in_vain_take_the_next_longer_delay() -> None:
+    waits = [after(ModelUnavailable("x"), count=count, elapsed=99) for count in range(1, 31)]
+    assert waits == [Defer(seconds) for seconds in [*[2] * 5, *[5] * 5, *[15] * 5, *[60] * 15]]
+
+
+def test_a_more_patient_policy_ends_at_the_longest_delay() -> None:
+    patient = Policy(fault_tries=20)
+    waits = [
+        decide(ModelCrashed("x"), count=count, elapsed_seconds=0, age_seconds=0, policy=patient, jitter=0.5)
+        for count in range(2, 20)
+    ]
+    assert waits == [Defer(seconds) for seconds in [*DELAYS_SECONDS, *[DELAYS_SECONDS[-1]] * 14]]
