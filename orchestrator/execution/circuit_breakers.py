@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from contracts.orchestrators.status import BreakerState
 from contracts.submissions.states import ServedState
 
 FAILURE_THRESHOLD = 5
@@ -55,6 +56,14 @@ class Breakers:
         if breaker is None:
             return ServedState.UNTRIED
         return ServedState.FAILING if breaker.failures else ServedState.ANSWERING
+
+    def breaker(self, model: str, now: float) -> BreakerState:
+        """Return whether the model is called at present."""
+        with self._lock:
+            breaker = self._known.get(model)
+        if breaker is None or breaker.failures < FAILURE_THRESHOLD:
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if now < breaker.open_until else BreakerState.HALF_OPEN
 
     def answered(self, model: str) -> None:
         """Record that the model answered; a refusal is an answer too."""

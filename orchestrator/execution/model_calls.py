@@ -11,6 +11,7 @@ from typing import Any
 from contracts.errors import ModelFault, ModelUnavailable
 from contracts.messaging.topology import shortest_delay
 from contracts.models.answers import Binary, read_answer
+from contracts.orchestrators.status import BreakerState
 from contracts.submissions.documents import Attempt, ModelRef
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import ServedState
@@ -48,6 +49,10 @@ class Caller:
     def state(self, model: ModelRef) -> ServedState:
         """Return the outcome of the model's last call."""
         return self._breakers.state(str(model))
+
+    def breaker(self, model: ModelRef) -> BreakerState:
+        """Return the state of the model's circuit breaker."""
+        return self._breakers.breaker(str(model), self._clock.monotonic())
 
     def call(
         self,

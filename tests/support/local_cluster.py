@@ -18,7 +18,7 @@ from pymongo import MongoClient
 from contracts.storage import layout
 from contracts.submissions.documents import Submission, from_document
 from deploy.local.cluster import recall_cluster
-from deploy.local.reporting import environment_lines, pid_of, status_rows
+from deploy.local.reporting import environment_lines, pid_of, status_report
 from deploy.local.supervision import Supervisor
 from tests.support.checkout import CHECKOUT
 
@@ -58,7 +58,7 @@ class LocalCluster:
 
     def ready(self) -> bool:
         """Return whether every part is ready."""
-        return status_rows(recall_cluster(self.home), Supervisor(self.home).processes())[1]
+        return status_report(recall_cluster(self.home), Supervisor(self.home).processes())[1]
 
     def records(self, submission_ids: list[str]) -> list[Submission]:
         """Return those that are stored, as an operator may look at them."""
