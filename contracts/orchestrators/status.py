@@ -20,7 +20,8 @@ KEPT = timedelta(minutes=10)
 
 
 class BreakerState(StrEnum):
-    """`closed`: the model is called. `open`: it is not, for a while. `half-open`: the next call is a trial."""
+    """`closed`: the model is called. `open`: it is not, but for a trial now and then. `half-open`: the next call is a
+    trial, and none has come for a while."""
 
     CLOSED = "closed"
     OPEN = "open"

@@ -68,7 +68,7 @@ def status_rows(
         if process is not None and is_up:
             missing = (
                 ended.crash_loop(now, process.uptime_seconds)
-                or (health.fault if part.name == "gateway" else cluster.probe(part.name)())
+                or (_gateway_fault(health) if part.name == "gateway" else cluster.probe(part.name)())
                 or health.fault_of(NAMED_IN_HEALTH.get(part.name, ""))
             )
         all_ready = all_ready and missing is None
@@ -89,6 +89,11 @@ def status_rows(
             all_ready = all_ready and missing is None
             rows.append([name, "elsewhere", "-", "-", "-", "-", "yes" if missing is None else f"no: {missing}"])
     return rows, all_ready
+
+
+def _gateway_fault(health: Health) -> str | None:
+    """Return why the gateway is not ready: in short where the lines below the table say it."""
+    return "another part is missing, see below" if health.fault is not None and health.document else health.fault
 
 
 def pid_of(home: Path, part: str) -> int:

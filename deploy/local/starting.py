@@ -128,7 +128,7 @@ def _start_in_order(cluster: Cluster, supervisor: Supervisor, progress: Progress
         if waiting and time.monotonic() > deadline:
             name = next(name for name in waiting if name in begun)
             raise ClusterError(
-                f"{name} is not ready after {timeout_seconds:.0f} s: {missing[name]}. "
+                f"{name} is not ready after {timeout_seconds:.0f} s: {missing[name].rstrip('.')}. "
                 "See below, fix it and run make up again; make down stops the rest.",
                 log_of(home, name),
             )

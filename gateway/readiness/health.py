@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from contracts.errors import StoreUnavailable
 from contracts.orchestrators.status import OrchestratorReport
 from contracts.submissions.documents import ModelRef
-from gateway.readiness.judgement import JudgedModel, Orchestrators, judge_models, judge_orchestrators
+from gateway.readiness.judgement import JudgedModel, Orchestrators, judge_models, judge_orchestrators, model_sentences
 from gateway.submissions.admission import AdmissionControl
 
 READY, MISSING, UNKNOWN = "ready", "missing", "unknown"
@@ -92,7 +92,7 @@ class Readiness:
         elif connected and not listens:
             sentences.append(f"No orchestrator listens: {waits} until one does.")
         if parts["models"] == MISSING:
-            sentences += [each.reason for each in models if each.reason is not None]
+            sentences += model_sentences(models)
             sentences.append(f"Meanwhile {waits}.")
         if full:
             sentences.append(

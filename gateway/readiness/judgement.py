@@ -75,18 +75,27 @@ def judge_models(
         judged = [JudgedModel(pin, each, _unusable(each, now)) for each in reports]
         found.append(
             next((each for each in judged if each.reason is None), None)
-            or next(iter(judged), JudgedModel(pin, None, f"No orchestrator has reported the model {pin}."))
+            or next(iter(judged), JudgedModel(pin, None, "no orchestrator has reported it."))
         )
     return tuple(found)
 
 
+def model_sentences(models: Sequence[JudgedModel]) -> list[str]:
+    """Return a sentence for each reason why models cannot be called, with all models that it is true of."""
+    by_reason: dict[str, list[str]] = {}
+    for each in models:
+        if each.reason is not None:
+            by_reason.setdefault(each.reason, []).append(str(each.model))
+    return [f"{', '.join(names)} cannot be called: {reason}" for reason, names in by_reason.items()]
+
+
 def _unusable(report: ModelReport, now: datetime) -> str | None:
     if report.breaker is BreakerState.OPEN:
-        return f"The model {report.model} did not answer several calls in a row: its circuit breaker is open."
+        return "its circuit breaker is open, because it did not answer several calls in a row."
     if report.reason is not None:
-        return f"The server {report.address} of the model {report.model} does not answer: {report.reason}"
+        return f"its server {report.address} does not answer: {report.reason}"
     if not _recent(report.checked_at, now, LOOKED_WITHIN):
-        return f"No orchestrator has looked at the server of the model {report.model} within the last seconds."
+        return "no orchestrator has looked at its server within the last seconds."
     return None
 
 

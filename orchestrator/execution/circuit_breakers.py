@@ -58,12 +58,16 @@ class Breakers:
         return ServedState.FAILING if breaker.failures else ServedState.ANSWERING
 
     def breaker(self, model: str, now: float) -> BreakerState:
-        """Return whether the model is called at present."""
+        """Return whether the model is called at present.
+
+        When its pause has ended, an open breaker stays open for as long again, unless a trial comes: with submissions
+        that wait, one comes within that time, and until it has ended nothing shows that the model is back.
+        """
         with self._lock:
             breaker = self._known.get(model)
         if breaker is None or breaker.failures < FAILURE_THRESHOLD:
             return BreakerState.CLOSED
-        return BreakerState.OPEN if now < breaker.open_until else BreakerState.HALF_OPEN
+        return BreakerState.OPEN if now < breaker.open_until + breaker.pause_seconds else BreakerState.HALF_OPEN
 
     def answered(self, model: str) -> None:
         """Record that the model answered; a refusal is an answer too."""

@@ -35,6 +35,10 @@ class LocalCluster:
         self.home = home
         self._settings = settings or {}
 
+    def with_settings(self, more: dict[str, str]) -> LocalCluster:
+        """Return the same cluster, to be brought up with ``more`` settings."""
+        return LocalCluster(self.home, self._settings | more)
+
     def up(self, *options: str) -> None:
         self._command("up", *options)
 
@@ -81,9 +85,10 @@ class LocalCluster:
     def log(self, part: str) -> str:
         return (self.home / "logs" / f"{part}.log").read_text()
 
-    def _command(self, command: str, *arguments: str) -> str:
+    def attempt(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command with the cluster's settings, whatever its exit status will be."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCASE_")}
-        ran = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-m", "deploy.local", command, "--home", str(self.home), *arguments],
             cwd=CHECKOUT,
             env=ours | self._settings,
@@ -92,6 +97,9 @@ class LocalCluster:
             check=False,
             timeout=300,
         )
+
+    def _command(self, command: str, *arguments: str) -> str:
+        ran = self.attempt(command, *arguments)
         assert ran.returncode == 0, f"{command} {arguments}: {ran.stdout}\n{ran.stderr}"
         return ran.stdout
 

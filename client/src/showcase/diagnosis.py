@@ -91,7 +91,7 @@ def _check_parts(client: Client) -> Iterator[Finding]:
     if not ready and not known:
         yield Finding("parts", Verdict.MISSING, str(health.get("detail") or health), "In the checkout: `make status`.")
     if not ready and known and health.get("message"):
-        yield Finding("why", Verdict.UNKNOWN, str(health["message"]))
+        yield Finding("message", Verdict.UNKNOWN, str(health["message"]))
     if health.get("accepting") is False and known.get("store") == "ready":
         yield Finding(
             "admission",

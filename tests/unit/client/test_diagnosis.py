@@ -98,7 +98,7 @@ def test_models_and_restarts_are_told_as_the_health_document_has_them() -> None:
     assert missing(found) == {"models", "model"}
     assert found["model"].message == f"m@1.0.0: {reason}"
     assert "1 at work, 16 starts and 15 crashes in the last 5 minutes" in found["orchestrator"].message
-    assert found["why"].message == body["message"]
+    assert found["message"].message == body["message"]
 
 
 def test_a_model_that_a_look_found_is_not_called_untried() -> None:

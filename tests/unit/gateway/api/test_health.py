@@ -122,16 +122,17 @@ def test_a_model_server_that_hangs_is_named(
 ) -> None:
     now = store.now()
     pins = ModelDirectory(catalogue).pins
-    hung = model_report(pins[0], now, reason="it did not answer its ping within 2 s.", state=ServedState.FAILING)
-    reports.report(working(now, [hung, *(model_report(pin, now) for pin in pins[1:])]))
+    frozen = {"reason": "it did not answer its ping within 2 s.", "state": ServedState.FAILING}
+    hung = [model_report(pin, now, **frozen) for pin in pins[:2]]
+    reports.report(working(now, [*hung, *(model_report(pin, now) for pin in pins[2:])]))
     response = reported.get("/health/ready")
     assert response.status_code == 503
     assert response.get_json()["parts"]["models"] == "missing"
     assert response.get_json()["message"] == (
-        f"The server http://models of the model {pins[0]} does not answer: it did not answer its ping within 2 s. "
-        "Meanwhile submissions are accepted and wait."
+        f"{pins[0]}, {pins[1]} cannot be called: its server http://models does not answer: it did not answer its ping "
+        "within 2 s. Meanwhile submissions are accepted and wait."
     )
-    assert [each["ready"] for each in response.get_json()["models"]] == [False, True, True]
+    assert [each["ready"] for each in response.get_json()["models"]] == [False, False, True]
 
 
 def test_with_a_full_queue_it_is_ready_and_accepts_nothing(

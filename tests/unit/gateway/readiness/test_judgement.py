@@ -97,4 +97,4 @@ def test_one_orchestrator_that_can_call_a_model_is_enough() -> None:
 
 def test_a_model_that_nobody_reports_is_named() -> None:
     (found,) = judge_models([MODEL], [working(NOW, [])], NOW)
-    assert (found.reason, found.report) == ("No orchestrator has reported the model m@1.0.0.", None)
+    assert (found.reason, found.report) == ("no orchestrator has reported it.", None)

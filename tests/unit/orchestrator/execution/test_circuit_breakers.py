@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contracts.orchestrators.status import BreakerState
 from orchestrator.execution.circuit_breakers import FAILURE_THRESHOLD, LONGEST_SECONDS, SHORTEST_SECONDS, Breakers
 
 
@@ -63,3 +64,16 @@ def test_an_answer_lets_all_call_again() -> None:
     breakers.answered("m")
     assert breakers.admit("m", SHORTEST_SECONDS) == 0
     assert breakers.admit("m", SHORTEST_SECONDS) == 0
+
+
+def test_its_state_is_told_until_a_trial_could_have_come() -> None:
+    breakers = Breakers()
+    assert breakers.breaker("m", 0) is BreakerState.CLOSED
+    for _ in range(FAILURE_THRESHOLD - 1):
+        breakers.failed("m", 0)
+    assert breakers.breaker("m", 0) is BreakerState.CLOSED
+    breakers.failed("m", 0)
+    told = [breakers.breaker("m", at) for at in (0, SHORTEST_SECONDS, 2 * SHORTEST_SECONDS)]
+    assert told == [BreakerState.OPEN, BreakerState.OPEN, BreakerState.HALF_OPEN]
+    breakers.answered("m")
+    assert breakers.breaker("m", 0) is BreakerState.CLOSED
