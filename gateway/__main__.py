@@ -22,6 +22,7 @@ from gateway.adapters.mongo.catalogue import MongoCatalogue
 from gateway.adapters.mongo.idempotency_keys import MongoIdempotencyStore
 from gateway.adapters.mongo.lifecycle import MongoLifecycleStore
 from gateway.adapters.mongo.listing import MongoListing
+from gateway.adapters.mongo.orchestrators import MongoOrchestrators
 from gateway.adapters.mongo.secantus_windows import WindowedListing
 from gateway.adapters.mongo.stored_sizes import MongoStoredSizes
 from gateway.adapters.mongo.submissions import MongoSubmissions
@@ -30,13 +31,13 @@ from gateway.adapters.mongo.webhook_replays import MongoWebhookReplays
 from gateway.adapters.rabbitmq.event_subscriber import RabbitEventSubscriber
 from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
 from gateway.api.application import Access, Application, Events, PublishedCatalogue
-from gateway.api.health import Readiness
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
 from gateway.events.subscriptions import EventBroadcaster
 from gateway.events.wait import Waiter
 from gateway.housekeeping import Housekeeping
 from gateway.images.validation import Limits
+from gateway.readiness.health import Readiness
 from gateway.server import GatewayServer, ServerLimits
 from gateway.settings import GatewaySettings
 from gateway.submissions.accept import Acceptance
@@ -91,7 +92,12 @@ def main() -> None:
         quota,
     )
     lookup = SubmissionLookup(store, publisher, MongoTombstones(database))
-    lifecycle = Lifecycle(store, MongoLifecycleStore(database), publisher)
+    lifecycle = Lifecycle(
+        store,
+        MongoLifecycleStore(database),
+        publisher,
+        lambda ref: catalogue.has(ref.name, ref.version, ref.digest),
+    )
     housekeeping = Housekeeping(database, MongoCatalogue(database), catalogue, models, lifecycle, storage)
     application = Application(
         submissions=SubmissionUseCases(
@@ -106,7 +112,7 @@ def main() -> None:
         ),
         events=Events(broadcaster, Waiter(lookup.reread, broadcaster, work.paused)),
         catalogue=PublishedCatalogue(catalogue, models),
-        readiness=Readiness(database, publisher, admission, quota),
+        readiness=Readiness(database, publisher, admission, quota, MongoOrchestrators(database), lambda: models.pins),
         access=Access(origins),
     )
     try:

@@ -29,7 +29,7 @@ CLOCK_EVERY_RUNS = 15
 
 MODEL_STATUS_EVERY_RUNS = 5
 """Every how many runs to read the models' status, with one point read for each pinned model. While a model has no
-status yet, as right after a first start, every run reads it."""
+status yet, or is untried, as right after a first start, every run reads it."""
 
 
 COUNT_EVERY_RUNS = 3

@@ -19,6 +19,9 @@ WORKFLOW_ALIASES = "workflow_aliases"
 SERVED_MODELS = "served_models"
 """Where orchestrators call each model, and the outcome: ``_id`` = the model's name and version."""
 
+ORCHESTRATORS = "orchestrators"
+"""What each orchestrator reports of itself (contracts/orchestrators): one document for each start of one."""
+
 IDEMPOTENCY_KEYS = "idempotency_keys"
 """``_id`` = the hash of a client's key; with the request's fingerprint and the id of its submission."""
 
@@ -32,6 +35,7 @@ COLLECTIONS = (
     TOMBSTONES,
     WORKFLOW_ALIASES,
     SERVED_MODELS,
+    ORCHESTRATORS,
     IDEMPOTENCY_KEYS,
     SCHEMA_VERSIONS,
 )

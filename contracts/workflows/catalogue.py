@@ -88,6 +88,11 @@ class Catalogue:
             raise UnknownWorkflow(f"There is no workflow {name[:64]!r} in version {version[:64]!r} here.")
         return workflow
 
+    def has(self, name: str, version: str, digest: str) -> bool:
+        """Return whether it has this version, and with this digest."""
+        workflow = self._versions.get(name, {}).get(version)
+        return workflow is not None and workflow.digest == digest
+
 
 def version_key(version: str) -> tuple[int, ...]:
     match = VERSION.match(version)

@@ -30,6 +30,16 @@ OWN_SETTINGS = (
 )
 # For this program and the tests only: never passed on.
 CONTROL_SETTINGS = {"SHOWCASE_DATA", "SHOWCASE_PORT_BASE"}
+# The client's, and what .env holds for docker compose alone: never passed on.
+OTHERS_SETTINGS = {
+    "SHOWCASE_BIND",
+    "SHOWCASE_CLASSIFICATION_PORT",
+    "SHOWCASE_DIGIT_PORT",
+    "SHOWCASE_MONGO_PASSWORD",
+    "SHOWCASE_RABBITMQ_PASSWORD",
+    "SHOWCASE_SEGMENTATION_PORT",
+    "SHOWCASE_URL",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +153,7 @@ def resolve_settings(
             name: value
             for name, value in sorted(given.items())
             # These follow from --host and --port, whatever a container's environment says.
-            if name not in CONTROL_SETTINGS | {"SHOWCASE_HOST", "SHOWCASE_PORT"}
+            if name not in CONTROL_SETTINGS | OTHERS_SETTINGS | {"SHOWCASE_HOST", "SHOWCASE_PORT"}
         },
     )
 

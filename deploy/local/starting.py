@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.local.address import write_address
 from deploy.local.archives import build_archives
 from deploy.local.cluster import Cluster, assemble, embedded_parts
 from deploy.local.errors import ClusterError
@@ -83,6 +84,7 @@ def bring_up(settings: ClusterSettings, environment: Mapping[str, str], timeout_
         else:
             supervisor.start(environment)
         remember_settings(settings)
+        write_address(cluster)
         _start_in_order(cluster, supervisor, progress, timeout_seconds)
         return cluster
 
@@ -126,7 +128,7 @@ def _start_in_order(cluster: Cluster, supervisor: Supervisor, progress: Progress
         if waiting and time.monotonic() > deadline:
             name = next(name for name in waiting if name in begun)
             raise ClusterError(
-                f"{name} is not ready after {timeout_seconds:.0f} s: {missing[name]}. "
+                f"{name} is not ready after {timeout_seconds:.0f} s: {missing[name].rstrip('.')}. "
                 "See below, fix it and run make up again; make down stops the rest.",
                 log_of(home, name),
             )

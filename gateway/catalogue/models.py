@@ -10,6 +10,7 @@ from contracts.models.descriptions import ModelDescription, Overlay
 from contracts.models.status import ServedModel
 from contracts.models.versions import version_order
 from contracts.submissions.documents import ModelRef
+from contracts.submissions.states import ServedState
 from contracts.workflows.catalogue import Catalogue
 
 
@@ -45,8 +46,9 @@ class ModelDirectory:
 
     @property
     def unreported(self) -> bool:
-        """Whether there is a model that no orchestrator has reported yet."""
-        return any((pin.name, pin.version) not in self._served for pin in self.pins)
+        """Whether there is a model that no orchestrator has reported yet, or none has called or looked at yet."""
+        found = [self._served.get((pin.name, pin.version)) for pin in self.pins]
+        return any(each is None or each.state is ServedState.UNTRIED for each in found)
 
     def decode_bounds(self) -> dict[tuple[str, str], tuple[int | None, int | None]]:
         """Return the bounds of the described models by name and version, each of a PNG and of a JPEG; None is none."""
@@ -68,8 +70,14 @@ class ModelDirectory:
         return self._described.get((name, version))
 
     def overlay(self, model: ModelRef) -> Overlay | None:
-        """Return how the model's mask is drawn; None where it declares no overlay or is not described here."""
+        """Return how the model's mask is drawn; None where it declares no overlay or is not described here.
+
+        Of a model that no published workflow calls any more, a field ``mask`` is drawn in the default colours: its
+        results outlive its description.
+        """
         described = self.description(model.name, model.version)
+        if described is None and model.version not in self._uses.get(model.name, {}):
+            return Overlay(mask="mask")
         return described.overlay if described else None
 
     def served(self, name: str, version: str) -> ServedModel | None:

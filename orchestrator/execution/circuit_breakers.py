@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from contracts.orchestrators.status import BreakerState
 from contracts.submissions.states import ServedState
 
 FAILURE_THRESHOLD = 5
@@ -59,6 +60,18 @@ class Breakers:
         if breaker is None:
             return ServedState.UNTRIED
         return ServedState.FAILING if breaker.failures else ServedState.ANSWERING
+
+    def breaker(self, model: str, now: float) -> BreakerState:
+        """Return whether the model is called at present.
+
+        When its pause has ended, an open breaker stays open for as long again, unless a trial comes: with submissions
+        that wait, one comes within that time, and until it has ended nothing shows that the model is back.
+        """
+        with self._lock:
+            breaker = self._known.get(model)
+        if breaker is None or breaker.failures < FAILURE_THRESHOLD:
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if now < breaker.open_until + breaker.pause_seconds else BreakerState.HALF_OPEN
 
     def answered(self, model: str) -> None:
         """Record that the model answered; a refusal is an answer too."""

@@ -11,6 +11,7 @@ from typing import Any
 from contracts.errors import ModelFault, ModelUnavailable
 from contracts.messaging.topology import shortest_delay
 from contracts.models.answers import Binary, read_answer
+from contracts.orchestrators.status import BreakerState
 from contracts.submissions.documents import Attempt, ModelRef
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import ServedState
@@ -64,6 +65,10 @@ class Caller:
         """Return the outcome of the model's last call; calls with large pictures count where there is no other."""
         state = self._breakers.state(str(model))
         return self._breakers.state(f"{model}{LARGE_SUFFIX}") if state is ServedState.UNTRIED else state
+
+    def breaker(self, model: ModelRef) -> BreakerState:
+        """Return the state of the model's circuit breaker."""
+        return self._breakers.breaker(str(model), self._clock.monotonic())
 
     def call(
         self,

@@ -255,3 +255,12 @@ def test_a_broker_that_is_down_is_reported() -> None:
         broker.publish(job("a"))
     with pytest.raises(BrokerUnavailable):
         broker.waiting("workflow_000")
+
+
+def test_a_workflow_that_this_orchestrator_does_not_run_ends_no_sweep(listen: Listen) -> None:
+    broker = listen().broker
+    assert broker.waiting("retired") == 0
+    broker.publish(job("a", "retired"))
+    eventually(lambda: broker.waiting("retired") == 1)  # it waits there for an orchestrator that knows the workflow
+    broker.publish(job("b", "renamed"), delay_seconds=1)
+    assert broker.waiting(WORKFLOWS[0]) == 0

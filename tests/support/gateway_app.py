@@ -17,12 +17,12 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.access.origins import OriginPolicy
 from gateway.adapters.mongo.secantus_windows import WindowedListing
 from gateway.api.application import Access, Application, Events, PublishedCatalogue
-from gateway.api.health import Readiness
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
 from gateway.events.subscriptions import EventBroadcaster
 from gateway.events.wait import Waiter
 from gateway.images.validation import Limits
+from gateway.readiness.health import Readiness
 from gateway.server import GatewayServer, ServerLimits
 from gateway.submissions.accept import Acceptance
 from gateway.submissions.admission import AdmissionControl
@@ -34,6 +34,7 @@ from gateway.submissions.use_cases import SubmissionUseCases
 from gateway.working import WorkLimit
 from tests.support.fake_data import MemoryListing, MemoryTombstones
 from tests.support.fake_lifecycle import MemoryIdempotencyStore, MemoryLifecycleStore
+from tests.support.fake_orchestrators import MemoryOrchestrators
 from tests.support.fake_outbox import MemoryOutbox
 from tests.support.fakes import FakeEventPublisher, FakeJobPublisher
 from tests.support.patience import PATIENCE
@@ -68,8 +69,10 @@ def make_application(
     work: WorkLimit | None = None,
     origins: OriginPolicy | None = None,
     quota: StorageQuota | None = None,
+    orchestrators: MemoryOrchestrators | None = None,
 ) -> Application:
     """``store`` and ``publisher`` implement all ports that the gateway has of their kind."""
+    directory = models or ModelDirectory(catalogue)
     gone = tombstones or MemoryTombstones(store)
     policy = WebhookPolicy.of(webhook_secret, "10.1.0.0/16, receiver.internal")
     admission = AdmissionControl(publisher, catalogue.names, queue_limit)
@@ -83,14 +86,26 @@ def make_application(
             admission=admission,
             idempotency=Idempotency(store, MemoryIdempotencyStore(store), acceptance, lookup.find),
             lookup=lookup,
-            lifecycle=Lifecycle(store, MemoryLifecycleStore(store, gone), publisher),
+            lifecycle=Lifecycle(
+                store,
+                MemoryLifecycleStore(store, gone),
+                publisher,
+                lambda ref: catalogue.has(ref.name, ref.version, ref.digest),
+            ),
             listing=WindowedListing(MemoryListing(store), store.now),
             images=store,
             webhooks=MemoryOutbox(store),
         ),
         events=Events(events, Waiter(lookup.reread, events, (work or WorkLimit(4)).paused)),
-        catalogue=PublishedCatalogue(catalogue, models or ModelDirectory(catalogue)),
-        readiness=Readiness(store, publisher, admission, stored),
+        catalogue=PublishedCatalogue(catalogue, directory),
+        readiness=Readiness(
+            store,
+            publisher,
+            admission,
+            stored,
+            orchestrators or MemoryOrchestrators(store, directory),
+            lambda: directory.pins,
+        ),
         access=Access(origins or OriginPolicy()),
     )
 

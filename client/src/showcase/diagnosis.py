@@ -20,12 +20,12 @@ REMEDIES = {
     "store": f"{LOGS.format(part='database')} With a database of your own, check SHOWCASE_MONGO_URL.",
     "broker": f"{LOGS.format(part='rabbitmq')} With a broker of your own, check SHOWCASE_AMQP_URL.",
     "orchestrator": f"{LOGS.format(part='orchestrator')} Under compose: `docker compose up --wait orchestrator`.",
+    "models": (
+        f"{LOGS.format(part='torchserve')} With model servers of your own, check SHOWCASE_MODEL_SERVERS. Submissions "
+        "wait until then."
+    ),
 }
 NOT_REPORTED = "An orchestrator reports it within ten seconds of its start. If not: `make logs PART=orchestrator`."
-MODEL_SERVER = (
-    "In the checkout: `make status`, then `make logs PART=torchserve`; `make up` starts what is stopped. With model "
-    "servers of your own, check SHOWCASE_MODEL_SERVERS. Submissions wait until then."
-)
 STORAGE = (
     "Delete submissions that are no longer needed, or shorten SHOWCASE_RETENTION_DAYS; with a larger disk, raise "
     "SHOWCASE_STORED_BYTES or SHOWCASE_STORED_SUBMISSIONS."
@@ -34,6 +34,7 @@ PART_DESCRIPTIONS = {
     "store": "the database: submissions, images and results",
     "broker": "the message broker: the queues of work",
     "orchestrator": "the orchestrator: runs the workflows",
+    "models": "the models: the servers that the workflows call",
 }
 
 
@@ -81,14 +82,20 @@ def _check_parts(client: Client) -> Iterator[Finding]:
     broker_missing = known.get("broker") == "missing"
     for name, state in known.items():
         meaning = PART_DESCRIPTIONS.get(name, name)
+        if name == "orchestrator":
+            meaning += _orchestrators(health.get("orchestrators"))
         if state == "ready":
             yield Finding(name, Verdict.GOOD, meaning)
         elif name == "orchestrator" and broker_missing:
             yield Finding(name, Verdict.UNKNOWN, f"{meaning}; its state is unknown while the broker is away")
+        elif state == "unknown":
+            yield Finding(name, Verdict.UNKNOWN, f"{meaning}; unknown while another part is away")
         else:
             yield Finding(name, Verdict.MISSING, meaning, REMEDIES.get(name, "In the checkout: `make status`."))
     if not ready and not known:
         yield Finding("parts", Verdict.MISSING, str(health.get("detail") or health), "In the checkout: `make status`.")
+    if not ready and known and health.get("message"):
+        yield Finding("message", Verdict.UNKNOWN, str(health["message"]))
     stored = health.get("stored")
     storage = _check_storage(stored) if isinstance(stored, dict) else None
     if storage is not None:
@@ -161,8 +168,35 @@ def _check_workflows(client: Client) -> Iterator[Finding]:
         )
 
 
+def _orchestrators(report: object) -> str:
+    """Return what the health document counts of orchestrators, as the end of a sentence."""
+    if not isinstance(report, dict) or not isinstance(report.get("working"), list):
+        return ""
+    return (
+        f"; {len(report['working'])} at work, {report.get('recent_starts', 0)} starts and "
+        f"{report.get('recent_crashes', 0)} crashes in the last 5 minutes"
+    )
+
+
 def _check_models(client: Client) -> Iterator[Finding]:
-    return _check_serving(client.models())
+    """Say of each model what the health document says; of a server without one, what its catalogue says."""
+    published = client.models()
+    try:
+        _, health = client.health()
+    except ShowcaseError:
+        health = {}
+    judged = health.get("models")
+    if isinstance(judged, list) and judged:
+        return (_judged(each) for each in judged if isinstance(each, dict))
+    return _check_serving(published)
+
+
+def _judged(model: dict[str, Any]) -> Finding:
+    named = f"{model.get('name')}@{model.get('version')}"
+    if not model.get("ready"):
+        return Finding("model", Verdict.MISSING, f"{named}: {model.get('reason')}", REMEDIES["models"])
+    where = f"{named} at {model.get('address')}, {model.get('state')}"
+    return Finding("model", Verdict.GOOD, f"{where}, breaker {model.get('breaker')}")
 
 
 def _check_serving(models: list[Model]) -> Iterator[Finding]:
@@ -175,6 +209,6 @@ def _check_serving(models: list[Model]) -> Iterator[Finding]:
                 )
             elif each.served.state == "failing":
                 message = f"{named} does not answer at {each.served.address}"
-                yield Finding("model", Verdict.MISSING, message, MODEL_SERVER)
+                yield Finding("model", Verdict.MISSING, message, REMEDIES["models"])
             else:
                 yield Finding("model", Verdict.GOOD, f"{named} at {each.served.address}, {each.served.state}")

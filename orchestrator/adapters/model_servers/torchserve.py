@@ -94,6 +94,26 @@ class TorchServeModels:
         except RecursionError as error:
             raise ModelRefused(f"the answer of {model} nests too deep.", server) from error
 
+    def look(self, server: str, seconds: float) -> str | None:
+        """Return why the server does not answer its ping within ``seconds``; None when it answers.
+
+        The ping is answered as soon as the port listens, also without a worker: that is seen in calls only. A process
+        that hangs accepts the connection and answers nothing.
+        """
+        deadline = time.monotonic() + seconds
+        try:
+            with self._session().get(f"{server}/ping", timeout=(seconds, seconds), stream=True) as response:
+                _read(response, deadline, server)
+        except ModelTimeout:
+            return f"it did not answer its ping within {seconds:g} s."
+        except requests.ConnectTimeout:
+            return "it does not accept connections."
+        except requests.Timeout:
+            return f"it did not answer its ping within {seconds:g} s."
+        except (requests.RequestException, ModelFault) as error:
+            return f"its ping failed ({type(error).__name__})."
+        return f"its ping answers {response.status_code}." if response.status_code >= 500 else None
+
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:

@@ -58,7 +58,7 @@ BLOCKS: dict[tuple[str, str], str] = {
     ("docs/docker.md", "cp .env.example .env"): DOCKER,
     ("docs/docker.md", "docker compose up"): DOCKER,
     ("docs/docker.md", "docker build"): DOCKER,
-    ("docs/operating.md", "set -a"): "tests/integration/test_dead_letters.py",
+    ("docs/operating.md", ".venv/bin/python -m admin dead-letters"): "tests/integration/test_dead_letters.py",
     ("docs/training.md", "make train"): DATA,
     ("docs/training.md", "make evaluate"): DATA,
     ("docs/tutorial.md", "git clone"): NETWORK,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -43,7 +44,7 @@ def storage(quota: StorageQuota | None = None) -> StorageCount:
 
 
 def lifecycle(store: MemoryStore) -> Lifecycle:
-    return Lifecycle(store, MemoryLifecycleStore(store), GatewayPublisher())
+    return Lifecycle(store, MemoryLifecycleStore(store), GatewayPublisher(), lambda _: True)
 
 
 @pytest.fixture
@@ -176,8 +177,8 @@ def test_an_unreported_model_is_looked_up_in_every_run(
     models = ModelDirectory(catalogue)
     housekeeping = Housekeeping(store, catalogue_store, catalogue, models, lifecycle(store), storage())
     housekeeping.run_once()
-    *early, late = [ServedModel(pin, "http://models", ServedState.UNTRIED, store.now()) for pin in models.pins]
-    catalogue_store.report(early)
+    *early, late = [ServedModel(pin, "http://models", ServedState.ANSWERING, store.now()) for pin in models.pins]
+    catalogue_store.report([*early, replace(late, state=ServedState.UNTRIED)])
     housekeeping.run_once()
     unreported = [models.unreported]
     catalogue_store.report([late])

@@ -55,7 +55,7 @@ class World:
     def __init__(self, state: SubmissionState) -> None:
         self.store, self.publisher = MemoryStore(), GatewayPublisher()
         self.moves = Meanwhile(self.store)
-        self.lifecycle = Lifecycle(self.store, self.moves, self.publisher)
+        self.lifecycle = Lifecycle(self.store, self.moves, self.publisher, lambda _: True)
         ended: dict[str, Any] = {"due_at": None, "ended_at": NOW} if state.terminal else {}
         self.submission = make_submission(state=state, fence=1, **ended)
         self.store.accept(self.submission, b"image")

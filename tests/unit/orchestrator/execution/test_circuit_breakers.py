@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.orchestrators.status import BreakerState
 from contracts.submissions.states import ServedState
 from orchestrator.execution.circuit_breakers import FAILURE_THRESHOLD, LONGEST_SECONDS, SHORTEST_SECONDS, Breakers
 
@@ -124,3 +125,16 @@ def test_an_answer_clears_the_suspicion() -> None:
     breakers.answered("m")
     breakers.failed("m", 0.0, "one", of_server=False)
     assert breakers.state("m") is ServedState.FAILING
+
+
+def test_its_state_is_told_until_a_trial_could_have_come() -> None:
+    breakers = Breakers()
+    assert breakers.breaker("m", 0) is BreakerState.CLOSED
+    for _ in range(FAILURE_THRESHOLD - 1):
+        breakers.failed("m", 0, "s", of_server=True)
+    assert breakers.breaker("m", 0) is BreakerState.CLOSED
+    breakers.failed("m", 0, "s", of_server=True)
+    told = [breakers.breaker("m", at) for at in (0, SHORTEST_SECONDS, 2 * SHORTEST_SECONDS)]
+    assert told == [BreakerState.OPEN, BreakerState.OPEN, BreakerState.HALF_OPEN]
+    breakers.answered("m")
+    assert breakers.breaker("m", 0) is BreakerState.CLOSED

@@ -143,4 +143,5 @@ def test_the_shipped_segmenter_alone_declares_an_overlay(shipped: tuple[Flask, M
     # As masks were drawn before models declared it: what clients have cached stays right.
     assert declared.pop(SEGMENTER) == Overlay(mask="mask")
     assert set(declared.values()) == {None}
-    assert models.overlay(ModelRef(name=SEGMENTER, version="9.9.9")) is None
+    # One that is not described any more: its stored masks can still be drawn.
+    assert models.overlay(ModelRef(name=SEGMENTER, version="9.9.9")) == Overlay(mask="mask")
