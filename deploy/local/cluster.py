@@ -9,13 +9,15 @@ from pathlib import Path
 from deploy.local.application import APPLICATIONS, application_parts, common_environment, public_address
 from deploy.local.broker import amqp_url, broker_parts, broker_secrets
 from deploy.local.errors import ClusterError
-from deploy.local.model_server import model_server_part
+from deploy.local.model_server import model_server_part, model_server_temporary
 from deploy.local.parts import Part
 from deploy.local.readiness import Probe, broker_ready, database_ready, gateway_ready, listens, models_ready
 from deploy.local.secantus.database import database_part, watchdog_part
 from deploy.local.settings import CHECKOUT, ClusterSettings, recall_settings
 from deploy.torchserve.archives import Archive, BrokenArchive, read_archives
 from deploy.torchserve.java import find_java
+from deploy.torchserve.launch import management_socket
+from deploy.torchserve.management import Management
 
 PART_NAMES = ("rabbitmq", "database", "torchserve", *APPLICATIONS)
 
@@ -32,11 +34,12 @@ class Cluster:
     def probe(self, name: str) -> Probe:
         """Return the part's readiness probe. The orchestrator has no port: it is ready as soon as it runs."""
         ports, environment = self.settings.ports, self.client_environment
+        folder = model_server_temporary(self.settings)
         probes: dict[str, Probe] = {
             "epmd": lambda: listens(ports.epmd),
             "rabbitmq": lambda: broker_ready(environment["SHOWCASE_AMQP_URL"]),
             "database": lambda: database_ready(environment["SHOWCASE_MONGO_URL"]),
-            "torchserve": lambda: models_ready(ports.management, self.archives),
+            "torchserve": lambda: models_ready(Management(management_socket(folder)), self.archives),
             "gateway": lambda: gateway_ready(ports.gateway),
         }
         return probes.get(name, lambda: None)

@@ -167,7 +167,7 @@ def recall_settings(home: Path) -> ClusterSettings | None:
             **document
             | {
                 "home": home,
-                "ports": Ports(**document["ports"]),
+                "ports": Ports.recalled(document["ports"]),
                 "model_store": Path(document["model_store"]),
                 "only": frozenset(document["only"]),
             }

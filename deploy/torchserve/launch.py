@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.torchserve.archives import Archive
+from deploy.torchserve.management import LONGEST_SOCKET_PATH
 
 HERE = Path(__file__).resolve().parent
 CONFIGURATION = HERE / "config.properties"
@@ -15,11 +17,22 @@ LOGGING = HERE / "log4j2.xml"
 LOOPBACK = "127.0.0.1"
 
 
+def management_socket(temporary: Path) -> Path:
+    """Return the socket of the management API of a server whose temporary files are in ``temporary``."""
+    return temporary / "management.sock"
+
+
+def metrics_socket(temporary: Path) -> Path:
+    """Return the socket of the metrics API: ``curl --unix-socket … http://localhost/metrics``."""
+    return temporary / "metrics.sock"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """One server. ``state`` holds its configuration, ``temporary`` unpacked archives, ``logs`` its log files.
+    """One server. ``state`` holds its configuration, ``temporary`` unpacked archives and sockets, ``logs`` its logs.
 
-    Only the inference port listens on ``host``: a client of the management port can load code.
+    Only the inference port listens on ``host``. A client of the management API can load code, so that is a socket in
+    ``temporary``, which must be a folder that only its owner can enter.
     """
 
     archives: Sequence[Archive]
@@ -29,8 +42,6 @@ class Launch:
     logs: Path
     host: str = LOOPBACK
     inference: int = 8080
-    management: int = 8081
-    metrics: int = 8082
     grpc_inference: int = 7070
     grpc_management: int = 7071
 
@@ -42,8 +53,8 @@ class Launch:
         """Return the whole ``config.properties``."""
         own = {
             "inference_address": f"http://{self.host}:{self.inference}",
-            "management_address": f"http://{LOOPBACK}:{self.management}",
-            "metrics_address": f"http://{LOOPBACK}:{self.metrics}",
+            "management_address": f"unix:{management_socket(self.temporary)}",
+            "metrics_address": f"unix:{metrics_socket(self.temporary)}",
             # gRPC cannot be switched off.
             "grpc_inference_address": LOOPBACK,
             "grpc_inference_port": str(self.grpc_inference),
@@ -54,6 +65,19 @@ class Launch:
         if self.archives:
             own["load_models"] = ",".join(archive.path.name for archive in self.archives)
         return CONFIGURATION.read_text() + "\n" + "".join(f"{name}={value}\n" for name, value in own.items())
+
+    def prepare(self) -> None:
+        """Make the folders, the one with the sockets for this user alone, and write the configuration.
+
+        Raises OSError when that cannot be, for instance because the folder is another user's or its path is too long.
+        """
+        if len(bytes(management_socket(self.temporary))) > LONGEST_SOCKET_PATH:
+            raise OSError(errno.ENAMETOOLONG, "its path is too long for a socket")
+        for folder in (self.state, self.logs, self.temporary):
+            folder.mkdir(parents=True, exist_ok=True)
+        # An earlier release may have made it for everybody. Only its owner may change this.
+        self.temporary.chmod(0o700)
+        self.configuration_path.write_text(self.configuration())
 
     def environment(self) -> dict[str, str]:
         """Return the variables that are added to the process's environment."""
