@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.errors import ClusterError
+from deploy.local.files import private_opener
 from deploy.local.settings import CHECKOUT
 
 
@@ -17,7 +18,7 @@ def build_archives(model_store: Path, log: Path) -> list[str]:
     Raises ClusterError when the archiver fails.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with open(log, "wb", opener=private_opener) as output:
         done = subprocess.run(
             [sys.executable, "-m", "services.archive", "--store", str(model_store)],
             cwd=CHECKOUT,

@@ -61,7 +61,7 @@ logfile_backups = 1
 pidfile = supervisor.pid
 childlogdir = logs
 minfds = 1024
-umask = 022
+umask = 077
 """
     return "\n".join([own, *(_program(part, home) for part in parts)])
 
