@@ -17,7 +17,7 @@ def build_archives(model_store: Path, log: Path) -> list[str]:
 
     Raises ClusterError when the archiver fails.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(log, "wb", opener=private_opener) as output:
         done = subprocess.run(
             [sys.executable, "-m", "services.archive", "--store", str(model_store)],

@@ -41,7 +41,7 @@ def broker_secrets(home: Path) -> BrokerSecrets:
     except FileNotFoundError:
         pass
     made = BrokerSecrets(password=secrets.token_urlsafe(24), cookie=secrets.token_hex(20))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(path, json.dumps(asdict(made)) + "\n")
     return made
 

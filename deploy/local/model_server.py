@@ -49,7 +49,7 @@ def model_server_part(settings: ClusterSettings, archives: list[Archive], java: 
         directory=folder,
         environment=launch.environment(),
         ports=(ports.inference, ports.grpc_inference, ports.grpc_management),
-        files={launch.configuration_path: (launch.configuration(), 0o600)},
+        files={path: (text, 0o600) for path, text in launch.files.items()},
         inputs=(LOGGING.read_text(), *(archive.digest for archive in archives)),
         # Unpacked archives and sockets, which a killed server does not delete.
         clears=(launch.temporary,),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.torchserve import without_grpc
 from deploy.torchserve.archives import Archive
 from deploy.torchserve.management import LONGEST_SOCKET_PATH
 
@@ -46,6 +47,11 @@ class Launch:
     grpc_management: int = 7071
 
     @property
+    def files(self) -> dict[Path, str]:
+        """The files in ``state`` that the server reads, with their texts."""
+        return {self.configuration_path: self.configuration(), **without_grpc.files(self.state)}
+
+    @property
     def configuration_path(self) -> Path:
         return self.state / "config.properties"
 
@@ -55,11 +61,12 @@ class Launch:
             "inference_address": f"http://{self.host}:{self.inference}",
             "management_address": f"unix:{management_socket(self.temporary)}",
             "metrics_address": f"unix:{metrics_socket(self.temporary)}",
-            # gRPC cannot be switched off.
+            # gRPC has no switch: its ports are on the loopback address and refuse every connection.
             "grpc_inference_address": LOOPBACK,
             "grpc_inference_port": str(self.grpc_inference),
             "grpc_management_address": LOOPBACK,
             "grpc_management_port": str(self.grpc_management),
+            **without_grpc.configuration(self.state),
             "model_store": str(self.model_store),
         }
         if self.archives:
@@ -67,7 +74,7 @@ class Launch:
         return CONFIGURATION.read_text() + "\n" + "".join(f"{name}={value}\n" for name, value in own.items())
 
     def prepare(self) -> None:
-        """Make the folders, the one with the sockets for this user alone, and write the configuration.
+        """Make the folders, the one with the sockets for this user alone, and write the files.
 
         Raises OSError when that cannot be, for instance because the folder is another user's or its path is too long.
         """
@@ -77,7 +84,8 @@ class Launch:
             folder.mkdir(parents=True, exist_ok=True)
         # An earlier release may have made it for everybody. Only its owner may change this.
         self.temporary.chmod(0o700)
-        self.configuration_path.write_text(self.configuration())
+        for path, text in self.files.items():
+            path.write_text(text)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that are added to the process's environment."""
@@ -101,6 +109,7 @@ class Launch:
             f"-Dmodel_server_home={packages}",
             f"-Dlog4j.configurationFile=file://{LOGGING}",
             f"-Djava.io.tmpdir={self.temporary}",
+            *without_grpc.java_options(self.state),
             *vmargs,
             *("-cp", str(packages / "ts" / "frontend" / "*")),
             "org.pytorch.serve.ModelServer",

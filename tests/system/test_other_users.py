@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import ssl
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +81,21 @@ def test_no_port_takes_orders_for_the_model_server(cluster: LocalCluster, proces
             continue  # another protocol
         finally:
             connection.close()
+
+
+def test_the_model_servers_grpc_refuses_everybody(cluster: LocalCluster, processes: list[psutil.Process]) -> None:
+    ports = recall_cluster(cluster.home).settings.ports
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    trusting.set_alpn_protocols(["h2"])
+    for port in (ports.grpc_inference, ports.grpc_management):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, pytest.raises((OSError, ssl.SSLError)):
+            trusting.wrap_socket(plain)
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+            plain.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000"))
+            answer = plain.recv(100)
+        # An HTTP/2 server answers with its settings: a frame of type 4.
+        assert answer[3:4] != b"\x04"
 
 
 def test_the_database_asks_for_its_password(cluster: LocalCluster, processes: list[psutil.Process]) -> None:

@@ -42,6 +42,20 @@ def test_only_the_inference_port_is_shown_to_others(launch: Launch) -> None:
     assert lines["load_models"] == "digit_1.0.0.mar"
 
 
+def test_grpc_is_told_to_speak_a_tls_that_there_is_not(launch: Launch) -> None:
+    launch.prepare()
+    lines = launch.configuration_path.read_text().splitlines()
+    assert "enable_grpc_ssl=true" in lines
+    named = [
+        Path(line.partition("=")[2]) for line in lines if line.startswith(("certificate_file=", "private_key_file="))
+    ]
+    [rules] = [Path(word.partition("=")[2]) for word in launch.command("java") if "security.properties" in word]
+    for path in (*named, rules):
+        assert path.read_text()
+        assert path.parent == launch.state
+    assert {"TLSv1.2", "TLSv1.3", "RSA", "EC"} <= set(rules.read_text().partition("=")[2].strip().split(", "))
+
+
 def test_the_sockets_lie_where_only_their_owner_can_enter(launch: Launch) -> None:
     launch.temporary.mkdir(parents=True)
     launch.temporary.chmod(0o755)
