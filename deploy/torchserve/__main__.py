@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from deploy.torchserve.archives import BrokenArchive, read_archives
 from deploy.torchserve.java import OLDEST_JAVA, find_java
-from deploy.torchserve.launch import LOOPBACK, Launch
+from deploy.torchserve.launch import LOOPBACK, Launch, management_socket
 from deploy.torchserve.ports import listening_fault
 
 MODELS = "SHOWCASE_MODELS"
@@ -103,6 +103,7 @@ def main() -> NoReturn:
         _exit_with_error(f"it cannot use the folder {state} ({error.strerror}); name another: --state DIR")
     for archive in served:
         print(f"serving http://{given.host}:{given.port}/predictions/{archive.name}/{archive.version}", flush=True)
+    print(f"its management, for this user alone: {management_socket(launch.temporary)}", flush=True)
     command = launch.command(java)
     os.execve(java, command, os.environ | launch.environment())
 
