@@ -25,8 +25,8 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from deploy.local.files import write_private
+from deploy.local.ports import HOST
 
-HOST = "127.0.0.1"
 USER = "showcase"
 START_SECONDS = 120.0
 """Longer than a database takes that first replays its journal."""
