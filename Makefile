@@ -21,6 +21,10 @@ venv:  ## Make .venv and install the locked packages (costs nothing when they ar
 lock: venv  ## Pin the newest releases that pyproject.toml allows into requirements/*.lock
 	@deploy/local/lock.sh
 
+.PHONY: pin-images
+pin-images:  ## Write the newest digests of the public images into docker-compose.yml
+	@deploy/docker/pin-images.sh
+
 .PHONY: up
 up: venv  ## Install what is missing, start everything, wait until it is ready (SHOWCASE_PORT=8100)
 	@$(CLUSTER) up $(ARGS)

@@ -16,6 +16,7 @@ import requests
 
 from deploy.local.ports import HOST
 from deploy.torchserve.archives import Archive
+from deploy.torchserve.management import Management, ManagementError
 
 ANSWER_SECONDS = 3.0
 HEALTH_SECONDS = 8.0
@@ -59,24 +60,20 @@ def database_ready(url: str) -> str | None:
     return None if answer.get("isWritablePrimary") else "it does not accept writes"
 
 
-def models_ready(management_port: int, archives: Iterable[Archive]) -> str | None:
+def models_ready(management: Management, archives: Iterable[Archive]) -> str | None:
     """Probe TorchServe: every archive of the store has a READY worker. Its own /ping answers long before that."""
-    unready = []
-    for archive in archives:
-        try:
-            answer = requests.get(
-                f"http://{HOST}:{management_port}/models/{archive.name}/{archive.version}", timeout=ANSWER_SECONDS
-            )
-            workers = answer.json()[0]["workers"] if answer.ok else []
-        except requests.ConnectionError:
-            return "its management port does not answer"
-        except (requests.RequestException, ValueError, LookupError) as error:
-            return f"its management port gives an unexpected answer ({type(error).__name__})"
-        if not any(worker.get("status") == "READY" for worker in workers):
-            unready.append(f"{archive.name} {archive.version}")
-    if unready:
-        return f"no worker is READY for {', '.join(unready)}"
-    return listens(management_port)
+    try:
+        management.models()
+        unready = [
+            f"{archive.name} {archive.version}"
+            for archive in archives
+            if not management.ready(archive.name, archive.version)
+        ]
+    except OSError:
+        return "its management socket does not answer"
+    except (ManagementError, ValueError, LookupError) as error:
+        return f"its management socket gives an unexpected answer ({type(error).__name__})"
+    return f"no worker is READY for {', '.join(unready)}" if unready else None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.local.broker import SCRIPTS, broker_environment
+from deploy.local.broker import LOOPBACK_DISTRIBUTION, SCRIPTS, broker_environment
 from deploy.local.cluster import Cluster
 from deploy.local.errors import ClusterError
 from deploy.local.readiness import Health, read_health
@@ -128,5 +128,10 @@ def run_rabbitmqctl(settings: ClusterSettings, arguments: Sequence[str]) -> None
     os.execve(
         str(SCRIPTS / "rabbitmqctl"),
         ["rabbitmqctl", *arguments],
-        os.environ | broker_environment(settings) | {"RABBITMQ_CTL_DIST_PORT_MIN": str(settings.ports.amqp + 20)},
+        os.environ
+        | broker_environment(settings)
+        | {
+            "RABBITMQ_CTL_DIST_PORT_MIN": str(settings.ports.amqp + 20),
+            "RABBITMQ_CTL_ERL_ARGS": LOOPBACK_DISTRIBUTION,
+        },
     )

@@ -82,11 +82,6 @@ class ClusterSettings:
             return own
         return f"{self.model_servers},{own}" if self.embeds_model_server else self.model_servers
 
-    @property
-    def mongo_url_in_use(self) -> str:
-        """The URL that is given, or the embedded database's."""
-        return self.mongo_url or f"mongodb://{HOST}:{self.ports.mongo}/?directConnection=true"
-
 
 def run_folder(home: Path) -> Path:
     """Return the folder of sockets and temporary files of the cluster in ``home``, short enough for a socket's path."""
@@ -177,7 +172,7 @@ def recall_settings(home: Path) -> ClusterSettings | None:
             **document
             | {
                 "home": home,
-                "ports": Ports(**document["ports"]),
+                "ports": Ports.recalled(document["ports"]),
                 "model_store": Path(document["model_store"]),
                 "only": frozenset(document["only"]),
             }

@@ -15,6 +15,7 @@ up_to_date && exit 0
 
 # Two calls at once (a test run beside `make up`) take turns; the second then finds the work done.
 mkdir -p .local
+chmod 700 .local
 exec 9>.local/venv.lock
 flock 9
 up_to_date && exit 0

@@ -6,6 +6,7 @@ Both need a Docker engine on this machine and root: parts are killed by their pr
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shlex
 import signal
@@ -66,6 +67,26 @@ def docker(*arguments: str, environment: dict[str, str] | None = None, timeout: 
     return ran.stdout
 
 
+def local_images() -> dict[str, str]:
+    """Return, for each public image that this machine made itself under the same tag, the variable that names it.
+
+    Such an image has no digest of a registry, so that compose would not find it by the one in docker-compose.yml.
+    """
+    text = (CHECKOUT / "docker-compose.yml").read_text()
+    found = {}
+    for variable, tag in re.findall(r"\$\{(\w+_IMAGE):-([^@}]+)@", text):
+        shown = subprocess.run(
+            ["docker", "image", "inspect", "-f", "{{len .RepoDigests}}", tag],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        if shown.returncode == 0 and shown.stdout.strip() == "0":
+            found[variable] = tag
+    return found
+
+
 def _documents(printed: str) -> list[Submission]:
     return [from_document(json_util.loads(line)) for line in printed.splitlines()]
 
@@ -120,7 +141,9 @@ def composed(home: Path, workflows: Path) -> Iterator[ComposeCluster]:
         "SHOWCASE_MONGO_PASSWORD": secrets.token_hex(16),
         "SHOWCASE_RABBITMQ_PASSWORD": secrets.token_hex(16),
         "TEST_WORKFLOWS": str(workflows),
-    } | {name: str(base + 1 + place) for place, name in enumerate(MODEL_PORTS.values())}
+    }
+    environment |= local_images()
+    environment |= {name: str(base + 1 + place) for place, name in enumerate(MODEL_PORTS.values())}
     cluster = ComposeCluster(override, environment)
     try:
         cluster.compose("up", "--build", "--wait", timeout=1500)

@@ -18,6 +18,9 @@ from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from contracts.workflows.catalogue import load_catalogue
+from deploy.local.model_server import model_server_temporary
+from deploy.local.settings import resolve_settings
+from deploy.torchserve.launch import management_socket, metrics_socket
 from showcase.commands import app as command_line
 from tests.support.checkout import CHECKOUT, DOCS
 from tests.support.fakes import MemoryStore
@@ -57,8 +60,10 @@ BLOCKS: dict[tuple[str, str], str] = {
     ("docs/direct-calls.md", "make serve-model"): "tests/unit/deploy/test_torchserve.py",
     ("docs/docker.md", "cp .env.example .env"): DOCKER,
     ("docs/docker.md", "docker compose up"): DOCKER,
+    ("docs/docker.md", "MONGO_IMAGE="): DOCKER,
     ("docs/docker.md", "docker build"): DOCKER,
     ("docs/operating.md", ".venv/bin/python -m admin dead-letters"): "tests/integration/test_dead_letters.py",
+    ("docs/operating.md", "curl --unix-socket"): "tests/system/test_other_users.py",
     ("docs/training.md", "make train"): DATA,
     ("docs/training.md", "make evaluate"): DATA,
     ("docs/tutorial.md", "git clone"): NETWORK,
@@ -139,6 +144,14 @@ def test_every_call_goes_to_an_address_that_is_there(line: str, app: Flask) -> N
     for image in re.findall(r"@(\S+)", line):
         assert (CHECKOUT / image).is_file(), image
     path = urlsplit(url).path
+    if "--unix-socket" in words:
+        named = Path(words[words.index("--unix-socket") + 1])
+        folder = model_server_temporary(resolve_settings({}, home=Path(".local")))
+        assert (named, path.split("/")[1]) in {
+            (management_socket(folder), "models"),
+            (metrics_socket(folder), "metrics"),
+        }
+        return
     if path.startswith("/predictions/"):
         _, _, model, version = path.split("/")
         found = [CHECKOUT / "services" / model, DOCS / "examples" / model]
