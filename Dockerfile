@@ -1,11 +1,13 @@
 # Every image of ML Showcase. The last stage is the whole local cluster in one container:
-#   docker build -t ml-showcase-api . && docker run -d -p 8100:8100 --name ml-showcase-api ml-showcase-api
+#   docker build -t ml-showcase-api . && docker run -d -p 127.0.0.1:8100:8100 --name ml-showcase-api ml-showcase-api
 # docker-compose.yml builds the others: application, model-server, proxy.
 #
 # What changes rarely comes first: packages, then torch, then the models, then the code. A code change rebuilds only the
 # last layers, in seconds.
 
-FROM python:3.11-slim-bookworm AS base
+# docker-compose.yml names this image by its digest.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+FROM ${PYTHON_IMAGE} AS base
 LABEL org.opencontainers.image.version="0.2.0"
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN groupadd --gid 10001 showcase \
@@ -20,6 +22,7 @@ RUN python -m venv /opt/venv && pip install --quiet --no-cache-dir --require-has
 
 # The catalogue's descriptions of the models, generated from their cards without torch.
 FROM runtime-packages AS descriptions
+COPY image_files image_files
 COPY services services
 RUN python -m services.archive --only-describe --store /model-store
 

@@ -3,7 +3,11 @@
 BIN := .venv/bin
 CLUSTER := $(BIN)/python -m deploy.local
 TYPED := contracts image_files runtime gateway orchestrator admin services deploy client/src bench tests
+EXAMPLES := $(patsubst docs/examples/%/,services/%,$(wildcard docs/examples/*/))
 ARGS ?=
+MODELS := $(patsubst services/%/train.py,%,$(wildcard services/*/train.py))
+comma := ,
+space := $(subst ,, )
 
 .PHONY: help
 help:  ## Show this list
@@ -16,6 +20,10 @@ venv:  ## Make .venv and install the locked packages (costs nothing when they ar
 .PHONY: lock
 lock: venv  ## Pin the newest releases that pyproject.toml allows into requirements/*.lock
 	@deploy/local/lock.sh
+
+.PHONY: pin-images
+pin-images:  ## Write the newest digests of the public images into docker-compose.yml
+	@deploy/docker/pin-images.sh
 
 .PHONY: up
 up: venv  ## Install what is missing, start everything, wait until it is ready (SHOWCASE_PORT=8100)
@@ -57,6 +65,11 @@ lint: venv  ## Check style, formatting, types and who may import whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy $(TYPED)
+	@# The worked example of a model, where its imports find it: among the services, beside a link to what they share.
+	@mkdir -p .local/examples/services
+	@ln -sfn $(CURDIR)/services/__init__.py $(CURDIR)/services/common $(CURDIR)/docs/examples/* .local/examples/services/
+	@ln -sfn $(CURDIR)/image_files .local/examples/
+	cd .local/examples && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../mypy $(EXAMPLES)
 	$(BIN)/lint-imports
 	cd client/src && ../../$(BIN)/lint-imports ../pyproject.toml
 
@@ -87,10 +100,22 @@ test-container: venv  ## Run the system tests against the one container
 test-unit: venv  ## Run the tests that need no other process
 	$(BIN)/pytest tests/unit $(ARGS)
 
-train-%: venv  ## Train a model again from a data folder (DATA=...), say train-digit_recognizer
+.PHONY: mutants
+mutants: venv  ## Change the code line by line and list what no unit test notices (ARGS="'orchestrator.planning*'" for one package)
+	-$(BIN)/mutmut run $(ARGS)
+	@$(BIN)/mutmut results
+
+# $(1): the module that does it, train or evaluate.
+define check_model
+	@test -f "services/$*/$(1).py" || { echo "No model has the name '$*'. Name one: $(1)-$(subst $(space),$(comma) $(1)-,$(MODELS))" >&2; exit 2; }
 	@test -n "$(DATA)" || { echo "Name the folder that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
+	@test -d "$(DATA)" || { echo "There is no folder $(DATA). Name the one that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
+endef
+
+train-%: venv  ## Train a model again from a data folder (DATA=...), say train-digit_recognizer
+	$(call check_model,train)
 	$(BIN)/python -m services.$*.train --data "$(DATA)" $(ARGS)
 
 evaluate-%: venv  ## Measure a model on a data folder (DATA=...), say evaluate-digit_recognizer
-	@test -n "$(DATA)" || { echo "Name the folder that holds the data: make $@ DATA=/path/to/data" >&2; exit 2; }
+	$(call check_model,evaluate)
 	$(BIN)/python -m services.$*.evaluate --data "$(DATA)" $(ARGS)

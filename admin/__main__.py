@@ -33,13 +33,20 @@ from runtime.registry_store import MongoRegistryStore
 from runtime.settings import ConnectionSettings, describe, read_settings
 
 PURPOSE = "Ask a running system of ML Showcase: its workflows, its dead letters, its submissions' records."
+CHECKOUT = Path(__file__).resolve().parent.parent
+ENV_FILES = (CHECKOUT / ".env", CHECKOUT / ".local" / "environment")
+"""Read where they exist: what the checkout's ``.env`` says, and before it where its ``make up`` started the parts."""
+
 SENTENCE_KEPT = 2000
 """Characters shown of an error."""
 
 
 def _epilog() -> str:
     """Return the exit statuses and the settings, a paragraph each."""
-    head = "Settings are environment variables. A file may hold one: SHOWCASE_<NAME>_FILE names it."
+    head = (
+        "Settings are environment variables. A file may hold one: SHOWCASE_<NAME>_FILE names it. In a checkout, those "
+        "that are not set are those of the cluster that make up started there, or those in its .env."
+    )
     settings = [f"{name}: {meaning} Default: {default}" for name, default, meaning in describe(ConnectionSettings)]
     return "\n\n".join([EXIT_STATUS, head, *settings]).replace("<", r"\<")  # Markdown would take <name> for HTML
 
@@ -59,7 +66,7 @@ class RunningSystem:
 
     @cached_property
     def _settings(self) -> ConnectionSettings:
-        return read_settings(ConnectionSettings, PROGRAM, PURPOSE, [])
+        return read_settings(ConnectionSettings, PROGRAM, PURPOSE, [], ENV_FILES)
 
     @cached_property
     def _database(self) -> Database:

@@ -6,26 +6,18 @@ them back at the end.
 
 from __future__ import annotations
 
-import json
 import time
-
-import requests
 
 from bench.measuring import CHECKOUT, machine, parser
 from bench.submission import Client, Measured
+from deploy.local.cluster import recall_cluster
+from deploy.local.model_server import model_server_temporary
+from deploy.torchserve.launch import management_socket
+from deploy.torchserve.management import Management
 
 AWAY = "bms_flair_abnormality_classification"
 VERSION = "1.2.0"
 PATIENCE_SECONDS = 300
-
-
-def _set_workers(management: str, count: int) -> None:
-    response = requests.put(
-        f"{management}/models/{AWAY}/{VERSION}",
-        params={"min_worker": str(count), "max_worker": str(count), "synchronous": "true"},
-        timeout=60,
-    )
-    response.raise_for_status()
 
 
 def _until_all_end(measured: Measured, identifiers: list[str]) -> None:
@@ -53,8 +45,7 @@ def main() -> None:
     arguments.add_argument("--waiting", type=int, default=100, help="slices that wait for the model that is away")
     given = arguments.parse_args()
     measured = Measured(given.home)
-    ports = json.loads((given.home / "cluster.json").read_text())["ports"]
-    management = f"http://127.0.0.1:{ports['management']}"
+    management = Management(management_socket(model_server_temporary(recall_cluster(given.home).settings)))
     print(machine(given.home, 8))
     client = Client(*measured.address)
     digit = (CHECKOUT / "samples" / "digits" / "digit_7.png").read_bytes()
@@ -62,7 +53,7 @@ def main() -> None:
     _rate(measured, client, digit, 50)
     alone = _rate(measured, client, digit, given.count)
     print(f"digits with every model there:                {alone:6.1f} a second")
-    _set_workers(management, 0)
+    management.scale(AWAY, VERSION, 0)
     try:
         waiting = [client.submit(slice_, "workflow_001")[0] for _ in range(given.waiting)]
         time.sleep(10)
@@ -71,7 +62,7 @@ def main() -> None:
         record = measured.submissions.find_one({"_id": waiting[-1]}) or {}
         print(f"one that waits: {record.get('state')}, next try {record.get('not_before')}, {record.get('reason')}")
     finally:
-        _set_workers(management, 1)
+        management.scale(AWAY, VERSION, 1)
     back = time.perf_counter()
     _until_all_end(measured, waiting)
     print(f"all {given.waiting} slices done {time.perf_counter() - back:.1f} s after it was back")

@@ -13,8 +13,8 @@
     |-- NotAcceptable            the resource does not exist in the form that Accept asks for
     |-- RequestTimeout           the request did not arrive in time
     |-- ForbiddenOrigin          a web page of another site, or a host name that is not this gateway's
-    |-- PreconditionFailed       it exists, and the request wanted to create it
     |-- UnsupportedMediaType     the operation does not accept this content type
+    |-- PreconditionFailed       a condition of the request (If-Match, If-None-Match) does not hold
     |-- RangeNotSatisfiable      the image ends before the range begins
     |-- UnknownWorkflow          no such workflow is published here
     |-- UnknownModel             no workflow here uses such a model
@@ -35,10 +35,13 @@
     |-- QueueFull                too many submissions wait already (retryable)
     |-- TooManyWatchers          too many clients wait for events (retryable)
     |-- Busy                     too many such requests run at the same time (retryable)
+    |-- OutOfResources           this process has no disk, memory or file descriptor left (retryable)
+    |-- StorageFull              what may be stored is stored (retryable)
     |-- StoreUnavailable         the database does not answer (retryable)
     |-- BrokerUnavailable        the message broker does not answer (retryable)
     `-- ModelFault               a model server did not give a usable answer
         |-- ModelUnavailable     it cannot be reached or is overloaded (retryable)
+        |   `-- ModelUnreachable     its server accepts no connection (retryable)
         |-- ModelNotLoaded       its server is up but does not serve it (retryable, a few times)
         |-- ModelCrashed         its worker died or broke on the request (retryable, a few times)
         |-- ModelTimeout         it did not answer in time (retryable, a few times)
@@ -210,18 +213,6 @@ class RequestTimeout(ShowcaseError):
     example = "The request took too long to arrive. Send it again."
 
 
-class PreconditionFailed(ShowcaseError):
-    code = "precondition-failed"
-    status = 412
-    public = None
-    title = "It exists already"
-    meaning = "The request was to be carried out only if there is nothing at this address, and there is."
-    remedy = "Get what is there, or leave out the header If-None-Match."
-    example = "workflow_001 v1.0.0 exists already, and the header If-None-Match asked for that not to be."
-    tags = frozenset({"Workflows"})
-    with_body = True
-
-
 class UnsupportedMediaType(ShowcaseError):
     code = "unsupported-media-type"
     status = 415
@@ -246,6 +237,19 @@ class ForbiddenOrigin(ShowcaseError):
         "web pages (SHOWCASE_CORS_ORIGINS)."
     )
     example = "The request comes from a web page of another site, which may not use this gateway."
+
+
+class PreconditionFailed(ShowcaseError):
+    code = "precondition-failed"
+    status = 412
+    public = None
+    title = "A condition of the request does not hold"
+    meaning = (
+        "The resource is not in the state that the header If-Match or If-None-Match names: it has changed since you "
+        "read its ETag, or it exists although it was to be created. Nothing was changed."
+    )
+    remedy = "Get the resource again, and send the request with its new ETag, or without the condition."
+    example = "The resource has changed since you read the ETag that the request names. Get it again."
 
 
 class RangeNotSatisfiable(ShowcaseError):
@@ -465,6 +469,46 @@ class Busy(ShowcaseError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class OutOfResources(ShowcaseError):
+    code = "out-of-resources"
+    status = 503
+    retryable = True
+    public = None
+    title = "The gateway has no room left"
+    meaning = (
+        "The gateway has no free disk, memory or file descriptor for this request at the moment. Nothing was stored."
+    )
+    remedy = "Try again after the number of seconds in the header Retry-After. If it happens again, tell the operator."
+    example = (
+        "The disk on which the gateway keeps what arrives is full. Nothing was stored. Send the request again in a few "
+        "seconds; if it happens again, tell the operator."
+    )
+
+
+class StorageFull(ShowcaseError):
+    """``retry_after_seconds`` says when to retry."""
+
+    code = "storage-full"
+    status = 503
+    retryable = True
+    public = None
+    title = "No further submission can be stored"
+    meaning = "The submissions and images that are stored have reached this installation's limit. Nothing was stored."
+    remedy = (
+        "Delete submissions that you no longer need, or wait until some expire. The operator can raise "
+        "SHOWCASE_STORED_BYTES and SHOWCASE_STORED_SUBMISSIONS. GET /health/ready shows how much is stored."
+    )
+    example = (
+        "80.0 of 80.0 GiB are stored, which is the limit. Nothing was stored; delete submissions, or wait until some "
+        "expire."
+    )
+    with_body = True
+
+    def __init__(self, message: str, retry_after_seconds: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class StoreUnavailable(ShowcaseError):
     code = "store-unavailable"
     status = 503
@@ -486,9 +530,13 @@ class BrokerUnavailable(ShowcaseError):
 
 
 class ModelFault(ShowcaseError):
-    """A model server gave no usable answer; ``server`` is its address, for the attempt's record."""
+    """A model server gave no usable answer; ``server`` is its address, for the attempt's record.
+
+    ``of_server``: whether no picture can be the cause.
+    """
 
     code = "model-fault"
+    of_server: ClassVar[bool] = False
 
     def __init__(self, message: str, server: str = "") -> None:
         super().__init__(message)
@@ -500,9 +548,15 @@ class ModelUnavailable(ModelFault):
     retryable = True
 
 
+class ModelUnreachable(ModelUnavailable):
+    code = "model-unreachable"
+    of_server = True
+
+
 class ModelNotLoaded(ModelFault):
     code = "model-not-loaded"
     retryable = True
+    of_server = True
 
 
 class ModelCrashed(ModelFault):

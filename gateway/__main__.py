@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
@@ -21,14 +22,15 @@ from gateway.adapters.mongo.idempotency_keys import MongoIdempotencyStore
 from gateway.adapters.mongo.lifecycle import MongoLifecycleStore
 from gateway.adapters.mongo.listing import MongoListing
 from gateway.adapters.mongo.model_status import MongoModelStatus
+from gateway.adapters.mongo.orchestrators import MongoOrchestrators
 from gateway.adapters.mongo.secantus_windows import WindowedListing
+from gateway.adapters.mongo.stored_sizes import MongoStoredSizes
 from gateway.adapters.mongo.submissions import MongoSubmissions
 from gateway.adapters.mongo.tombstones import MongoTombstones
 from gateway.adapters.mongo.webhook_replays import MongoWebhookReplays
 from gateway.adapters.rabbitmq.event_subscriber import RabbitEventSubscriber
 from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
 from gateway.api.application import Access, Application, Events, PublishedCatalogue
-from gateway.api.health import Readiness
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
 from gateway.catalogue.publishing import Publishing
@@ -36,6 +38,7 @@ from gateway.events.subscriptions import EventBroadcaster
 from gateway.events.wait import Waiter
 from gateway.housekeeping import Housekeeping
 from gateway.images.validation import Limits
+from gateway.readiness.health import Readiness
 from gateway.server import GatewayServer, ServerLimits
 from gateway.settings import GatewaySettings
 from gateway.submissions.accept import Acceptance
@@ -43,6 +46,7 @@ from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.idempotency import Idempotency
 from gateway.submissions.lifecycle import Lifecycle
 from gateway.submissions.lookup import SubmissionLookup
+from gateway.submissions.quota import StorageCount, StorageQuota
 from gateway.submissions.use_cases import SubmissionUseCases
 from gateway.working import WorkLimit
 from runtime.logs import configure_logging
@@ -75,6 +79,10 @@ def main() -> None:
         subscriber = RabbitEventSubscriber(settings.amqp_url, broadcaster, wake.set)
     except InvalidSetting as error:
         exit_with_error(PROGRAM, error.message)
+    quota = StorageQuota(settings.stored_bytes, settings.stored_submissions)
+    storage = StorageCount(
+        MongoStoredSizes(database, Path(settings.store_folder) if settings.store_folder else None), quota
+    )
     admission = AdmissionControl(publisher, lambda: catalogue.names, settings.queue_limit)
     acceptance = Acceptance(
         store,
@@ -84,11 +92,14 @@ def main() -> None:
         timedelta(days=settings.retention_days) if settings.retention_days else None,
         WebhookPolicy.of(settings.webhook_secret, settings.webhook_allow),
         models.decode_bounds(),
+        quota,
     )
     lookup = SubmissionLookup(store, publisher, MongoTombstones(database))
-    lifecycle = Lifecycle(store, MongoLifecycleStore(database), publisher)
     registry = WorkflowRegistry(MongoRegistryStore(database), catalogue, serve=publisher.serve)
-    housekeeping = Housekeeping(database, MongoModelStatus(database), registry, texts, models, lifecycle)
+    lifecycle = Lifecycle(
+        store, MongoLifecycleStore(database), publisher, lambda ref: registry.with_digest(ref) is not None
+    )
+    housekeeping = Housekeeping(database, MongoModelStatus(database), registry, texts, models, lifecycle, storage)
     publishing = Publishing(
         registry, MongoAuditLog(database), models, database, publisher.announce_catalogue, DEFAULT_TENANT
     )
@@ -105,7 +116,7 @@ def main() -> None:
         ),
         events=Events(broadcaster, Waiter(lookup.reread, broadcaster, work.paused)),
         catalogue=PublishedCatalogue(catalogue, models, publishing),
-        readiness=Readiness(database, publisher, admission),
+        readiness=Readiness(database, publisher, admission, quota, MongoOrchestrators(database), lambda: models.pins),
         access=Access(origins),
     )
     try:
@@ -120,6 +131,7 @@ def main() -> None:
                 header_seconds=settings.header_seconds,
                 slow_seconds=settings.slow_seconds,
                 least_bytes_per_second=settings.least_bytes_per_second,
+                body_bytes=settings.body_bytes,
             ),
         )
     except OSError as error:

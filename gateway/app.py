@@ -10,9 +10,6 @@ from gateway.api.openapi import document
 from gateway.api.v2 import blueprints
 from gateway.pages import docs, routes
 
-FORM_BYTES = 64 * 1024
-"""How much a request may contain besides the image: part headers and text fields."""
-
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -25,11 +22,10 @@ def create_app(application: Application) -> Flask:
     """Return the web application that serves these use cases."""
     upload_bytes = application.submissions.acceptance.limits.bytes
     app = document.make_app("gateway")
-    app.config["MAX_CONTENT_LENGTH"] = upload_bytes + FORM_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only Flask's default provider has it
     app.url_map.merge_slashes = False  # merging redirects with an HTML page
     errors.register(app, upload_bytes)
-    guards.register(app, application.access.origins)
+    guards.register(app, application.access.origins, upload_bytes)
     app.register_blueprint(v1.blueprint(application))
     for blueprint in blueprints(application):
         app.register_api(blueprint)

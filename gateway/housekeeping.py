@@ -1,7 +1,7 @@
 """The gateway's periodic work.
 
-It measures the database's clock, follows the registry of workflows and the models' status, and finishes deletions that
-a stopped gateway left incomplete.
+It measures the database's clock, follows the registry of workflows and the models' status, counts what is stored, and
+finishes deletions that a stopped gateway left incomplete.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from contracts.workflows.registry import Actor
 from gateway.catalogue.models import ModelDirectory
 from gateway.catalogue.ports import ModelStatusStore
 from gateway.submissions.lifecycle import Lifecycle
+from gateway.submissions.quota import StorageCount
 
 log = structlog.get_logger()
 
@@ -31,14 +32,21 @@ CLOCK_EVERY_RUNS = 15
 
 MODEL_STATUS_EVERY_RUNS = 5
 """Every how many runs to read the models' status, with one point read for each pinned model. While a model has no
-status yet, as right after a first start, every run reads it."""
+status yet, or is untried, as right after a first start, every run reads it."""
+
+
+COUNT_EVERY_RUNS = 3
+"""Every how many runs to count on what is stored."""
 
 
 class Clock(Protocol):
-    def ping(self) -> None:
-        """Measure the database's time. Raises StoreUnavailable."""
+    """The database's clock. Both methods raise StoreUnavailable."""
 
-    def now(self) -> datetime: ...
+    def ping(self) -> None:
+        """Measure the database's time."""
+
+    def now(self) -> datetime:
+        """Return the database's time as last measured."""
 
 
 class Registry(Protocol):
@@ -60,6 +68,7 @@ class Housekeeping:
         texts: Sequence[WorkflowText],
         models: ModelDirectory,
         lifecycle: Lifecycle,
+        storage: StorageCount,
     ) -> None:
         self._clock = clock
         self._store = store
@@ -67,6 +76,7 @@ class Housekeeping:
         self._texts = texts
         self._models = models
         self._lifecycle = lifecycle
+        self._storage = storage
         self._runs = 0
 
     def run_once(self) -> float:
@@ -88,11 +98,13 @@ class Housekeeping:
             self._registry.refresh()
             if self._runs % MODEL_STATUS_EVERY_RUNS == 0 or self._models.unreported:
                 self._models.follow(self._store.served(self._models.pins))
+            if self._runs % COUNT_EVERY_RUNS == 0:
+                self._storage.run_once(self._clock.now())
         except StoreUnavailable as error:
             log.warning("database unavailable", error=error.message)
             return RETRY_SECONDS
         except (KeyError, TypeError, ValueError, AttributeError):
             # A newer release wrote the data, or somebody changed it by hand.
-            log.exception("workflows or model status cannot be read")
+            log.exception("workflows, model status or statistics cannot be read")
         self._runs += 1
         return RUN_EVERY_SECONDS

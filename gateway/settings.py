@@ -59,6 +59,12 @@ class GatewaySettings(SharedSettings):
     upload_bytes: int = Field(
         default=10 * 1024 * 1024, ge=1024, le=15 * 1024 * 1024, description="Largest accepted image, in bytes."
     )
+    body_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=32 * 1024 * 1024,
+        description="Bytes of request bodies that may be arriving at the same time, on all connections together. They "
+        "are kept in memory and in the folder for temporary files.",
+    )
     upload_pixels: int = Field(
         default=40_000_000, ge=1, le=178_956_970, description="Largest accepted image, in pixels."
     )
@@ -67,6 +73,24 @@ class GatewaySettings(SharedSettings):
         ge=0,
         le=10_000_000,
         description="Submissions of one workflow that may wait; the gateway refuses further ones. 0 means no limit.",
+    )
+    stored_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="Bytes of submissions and images that may be stored; the gateway refuses further ones. 0 means "
+        "four fifths of what the database's disk has for it, or 100 GiB where the database does not tell its disk.",
+    )
+    stored_submissions: int = Field(
+        default=1_000_000,
+        ge=0,
+        description="Submissions of all workflows that may be stored; the gateway refuses further ones. 0 means no "
+        "limit.",
+    )
+    store_folder: str = Field(
+        default="",
+        max_length=4096,
+        description="Folder of the database's files, if it is on this machine: its disk gives SHOWCASE_STORED_BYTES "
+        "its default.",
     )
     model_descriptions: Path = Field(
         default=Path(__file__).resolve().parent.parent / "model-store" / FILE_NAME,

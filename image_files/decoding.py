@@ -23,7 +23,8 @@ ImageFile = PngFile | JpegFile
 
 TRIAL_SCALE = 8
 MAX_TRIAL_PIXELS = 3_000_000
-"""A larger progressive JPEG is not decoded to see whether it is whole: its coefficients take 6 bytes a pixel."""
+"""A larger JPEG of several scans, as progressive ones are, is not decoded to see whether it is whole: its coefficients
+take up to 8 bytes a pixel."""
 
 _BLOCK_ROWS = 128
 _EIGHT_BITS = 255
@@ -45,18 +46,20 @@ def check_whole(file: ImageFile) -> None:
     """Raise DamagedImage when the pixels are not all there, with little memory: a few rows, or an eighth a side."""
     if isinstance(file, PngFile):
         file.check_pixels()
-    elif not file.progressive or file.width * file.height <= MAX_TRIAL_PIXELS:
+    elif _is_tried(file):
         _load(file, (max(1, file.width // TRIAL_SCALE), max(1, file.height // TRIAL_SCALE)))
     elif file.scans[-len(jpeg.END) :] != jpeg.END:
         raise DamagedImage("its end is missing")
 
 
-def decoded_bytes(file: ImageFile) -> int:
-    """Return what it costs to decode: a PNG's pixels x channels x bytes a channel, of which at least 1; a JPEG's is 0.
+def _is_tried(file: JpegFile) -> bool:
+    return not file.several_scans or file.width * file.height <= MAX_TRIAL_PIXELS
 
-    The models decode a JPEG at a fraction of its size, but a PNG whole.
-    """
-    return file.width * file.height * file.channels * max(1, file.depth // 8) if isinstance(file, PngFile) else 0
+
+def check_what_decoding_ignores(file: ImageFile) -> None:
+    """Raise DamagedImage for what ``decode`` would pass over: a PNG's missing rows, and a large JPEG's missing end."""
+    if isinstance(file, PngFile) or not _is_tried(file):
+        check_whole(file)
 
 
 def decode(file: ImageFile, draft_size: tuple[int, int] | None = None) -> Image.Image:
@@ -88,6 +91,8 @@ def _load_bytes(content: bytes, draft_size: tuple[int, int] | None = None, rawmo
         if draft_size is not None:
             image.draft(None, draft_size)
         image.load()
+    except MemoryError:
+        raise  # it says nothing about the image
     except Exception as error:  # Pillow's parsers leak many types (struct.error, SyntaxError) on hostile bytes
         raise DamagedImage(str(error).strip().rstrip(".")[:120] or type(error).__name__) from error
     return image

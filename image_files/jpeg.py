@@ -34,6 +34,7 @@ _APPLICATION = range(0xE0, 0xF0)
 _EXIF_START = b"Exif\0\0"
 _XMP_START = b"http://ns.adobe.com/xap/1.0/\0"
 _COMPONENTS = {1, 3, 4}
+_MAX_FACTOR = 4
 
 
 class _Segment(NamedTuple):
@@ -45,6 +46,19 @@ class _Segment(NamedTuple):
     end: int
 
 
+class _Frame(NamedTuple):
+    """What the frame's header says. ``samples``: each channel's name and how many samples it has."""
+
+    width: int
+    height: int
+    progressive: bool
+    samples: tuple[tuple[int, int], ...]
+
+    @property
+    def all_samples(self) -> int:
+        return sum(count for _, count in self.samples)
+
+
 @dataclass(frozen=True)
 class JpegFile:
     """A JPEG's frame header and the segments that its pixels need; nothing is decoded yet."""
@@ -54,6 +68,12 @@ class JpegFile:
     channels: int
     progressive: bool
     orientation: int
+    samples: int
+    """Of all channels, each at its own resolution."""
+    scanned_samples: int
+    """Those that the scans pass over, each as often as a scan does."""
+    several_scans: bool
+    """Whether a decoder must keep the whole picture's coefficients, 2 bytes a sample, until the last scan is read."""
     segments: tuple[memoryview, ...] = field(repr=False)
     scans: memoryview = field(repr=False)
 
@@ -71,10 +91,10 @@ def read_jpeg(data: bytes) -> JpegFile:
     Raises DamagedImage, UnsupportedImage and OverloadedImage.
     """
     view = memoryview(data)
-    frame: tuple[int, int, int, bool] | None = None
+    frame: _Frame | None = None
     exif = xmp = UPRIGHT
     segments: list[memoryview] = []
-    first_scan, end, header = _walk(data)
+    header, scans, end = _walk(data)
     for segment in header:
         kind, content = segment.kind, view[segment.content : segment.end]
         if kind in _OTHER_FRAMES:
@@ -89,16 +109,29 @@ def read_jpeg(data: bytes) -> JpegFile:
             segments.append(view[segment.start : segment.end])
     if frame is None:
         raise DamagedImage("its header is missing")
-    if not first_scan:
+    if not scans:
         raise DamagedImage("it holds no pixel data")
-    return JpegFile(*frame, exif if exif != UPRIGHT else xmp, tuple(segments), view[first_scan:end])
+    passes = [_scanned(view[scan.content : scan.end], frame) for scan in scans]
+    return JpegFile(
+        width=frame.width,
+        height=frame.height,
+        channels=len(frame.samples),
+        progressive=frame.progressive,
+        orientation=exif if exif != UPRIGHT else xmp,
+        samples=frame.all_samples,
+        scanned_samples=sum(passes),
+        several_scans=frame.progressive or passes[0] < frame.all_samples,
+        segments=tuple(segments),
+        scans=view[scans[0].start : end],
+    )
 
 
-def _walk(data: bytes) -> tuple[int, int, list[_Segment]]:
-    """Return where the first scan starts (0: nowhere), where the picture ends, and the segments before the scan."""
+def _walk(data: bytes) -> tuple[list[_Segment], list[_Segment], int]:
+    """Return the segments before the first scan, the headers of the scans, and where the picture ends."""
     header: list[_Segment] = []
+    scans: list[_Segment] = []
     position = len(SIGNATURE)
-    first_scan = scans = filling = 0
+    filling = 0
     for _ in range(MAX_SEGMENTS):
         marker = _MARKER.search(data, position)
         if not scans:
@@ -106,20 +139,20 @@ def _walk(data: bytes) -> tuple[int, int, list[_Segment]]:
             if filling > MAX_FILLING:
                 raise OverloadedImage(f"{MAX_FILLING} bytes between its segments")
         if marker is None or marker[0] == END:
-            return first_scan, marker.end() if marker else len(data), header
+            return header, scans, marker.end() if marker else len(data)
         kind = marker[0][1]
         position = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2]))
+        segment = _Segment(kind, marker.start(), marker.end() + 2, position)
         if kind == _START_OF_SCAN:
-            first_scan = first_scan or marker.start()
-            scans += 1
-            if scans > MAX_SCANS:
+            scans.append(segment)
+            if len(scans) > MAX_SCANS:
                 raise OverloadedImage(f"{MAX_SCANS} scans")
-        if not scans:
-            header.append(_Segment(kind, marker.start(), marker.end() + 2, position))
+        elif not scans:
+            header.append(segment)
     raise OverloadedImage(f"{MAX_SEGMENTS} segments")
 
 
-def _read_frame(content: memoryview, *, progressive: bool) -> tuple[int, int, int, bool]:
+def _read_frame(content: memoryview, *, progressive: bool) -> _Frame:
     if len(content) < 6:
         raise DamagedImage("its header is cut off")
     height, width, channels = int.from_bytes(content[1:3]), int.from_bytes(content[3:5]), content[5]
@@ -129,4 +162,19 @@ def _read_frame(content: memoryview, *, progressive: bool) -> tuple[int, int, in
         raise UnsupportedImage(f"a JPEG of {content[0]} bits a sample")
     if channels not in _COMPONENTS:
         raise UnsupportedImage(f"a JPEG of {channels} channels")
-    return width, height, channels, progressive
+    if len(content) < 6 + 3 * channels:
+        raise DamagedImage("its header is cut off")
+    factors = [(content[place + 1] >> 4, content[place + 1] & 15) for place in range(6, 6 + 3 * channels, 3)]
+    if not all(0 < across <= _MAX_FACTOR and 0 < down <= _MAX_FACTOR for across, down in factors):
+        raise DamagedImage("its header names no resolution that a channel can have")
+    widest, highest = max(across for across, _ in factors), max(down for _, down in factors)
+    samples = [-(-width * across // widest) * -(-height * down // highest) for across, down in factors]
+    names = [content[place] for place in range(6, 6 + 3 * channels, 3)]
+    return _Frame(width, height, progressive, tuple(zip(names, samples, strict=True)))
+
+
+def _scanned(content: memoryview, frame: _Frame) -> int:
+    """Return the samples of the channels that a scan's header names; those of all where it names none."""
+    count = content[0] if len(content) else 0
+    named = set(content[1 : 1 + 2 * count : 2])
+    return sum(samples for name, samples in frame.samples if name in named) or frame.all_samples

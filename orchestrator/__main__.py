@@ -15,15 +15,18 @@ from pathlib import Path
 import structlog
 
 from contracts.errors import IncompatibleData, InvalidSetting, InvalidWorkflow, ShowcaseError
-from contracts.submissions.documents import Submission
+from contracts.submissions.documents import ModelRef, Submission
+from contracts.submissions.states import ServedState
 from contracts.webhooks.policy import WebhookPolicy
 from contracts.workflows.catalogue import Catalogue, load_catalogue
 from orchestrator.adapters.model_servers.torchserve import TorchServeModels
 from orchestrator.adapters.mongo.expiry import MongoExpiryStore
 from orchestrator.adapters.mongo.model_status import MongoServedModels
+from orchestrator.adapters.mongo.orchestrators import MongoOrchestrators
 from orchestrator.adapters.mongo.submissions import MongoSubmissions
 from orchestrator.adapters.mongo.webhook_outbox import MongoOutbox
 from orchestrator.adapters.rabbitmq.broker import Broker
+from orchestrator.adapters.webhooks.sender import HttpSender
 from orchestrator.execution.consumer import Consumer
 from orchestrator.execution.engine import Engine, HeldClaims
 from orchestrator.execution.leases import LeaseKeeper
@@ -31,13 +34,14 @@ from orchestrator.execution.model_calls import Caller
 from orchestrator.health import touch
 from orchestrator.maintenance.catalogue import CatalogueFollower
 from orchestrator.maintenance.expiry import Expiry
+from orchestrator.maintenance.looks import Looks, model_report, served_state
 from orchestrator.maintenance.model_status import ModelStatusReporter
+from orchestrator.maintenance.status import StatusReporter
 from orchestrator.maintenance.sweep import Sweep
 from orchestrator.planning.retries import Policy
 from orchestrator.settings import OrchestratorSettings, parse_servers
 from orchestrator.webhooks.delivery import THREADS as WEBHOOK_THREADS
 from orchestrator.webhooks.delivery import Deliverer
-from orchestrator.webhooks.sender import HttpSender
 from runtime.clock import SystemClock
 from runtime.logs import configure_logging
 from runtime.mongo import Database, connect
@@ -87,12 +91,22 @@ class Process:
         )
         models = TorchServeModels(parse_servers(settings.model_servers))
         caller = Caller(models, self.clock, policy)
+        pins = {str(step.model): step.model for workflow in catalogue.all() for step in workflow.steps}
+        servers = {name: url for name, model in pins.items() if (url := models.server(model.name))}
+        self.looks = Looks(models, servers.values(), self.clock)
+
+        def state(model: ModelRef) -> ServedState:
+            return served_state(caller.state(model), self.looks.latest(servers[str(model)]))
+
         self.model_status_reporter = ModelStatusReporter(
-            MongoServedModels(database),
-            catalogue,
-            models.server,
-            caller.state,
-            self.clock.monotonic,
+            MongoServedModels(database), catalogue, models.server, state, self.clock.monotonic
+        )
+        self.status = StatusReporter(
+            MongoOrchestrators(database),
+            lambda: [
+                model_report(pins[name], url, state(pins[name]), caller.breaker(pins[name]), self.looks.latest(url))
+                for name, url in servers.items()
+            ],
         )
         self.engine = Engine(
             store=self.store,
@@ -124,6 +138,8 @@ class Process:
             started.start()
             return started
 
+        thread("start report", self.status.begin)
+        thread("looks", self.looks.run)
         self.connection = thread("broker", self.broker.run, self.consumer.receive)
         thread("sweep", _or_exit, self.sweep.run, self.settings.sweep_seconds, self._swept)
         thread("leases", self.keeper.run)
@@ -144,6 +160,7 @@ class Process:
     def _swept(self) -> None:
         if self.settings.health_file and self.broker.connected:
             touch(Path(self.settings.health_file))
+        self.status.swept()
         self.model_status_reporter.once()
 
     def drain(self) -> None:
@@ -157,6 +174,7 @@ class Process:
                 self.keeper.hand_back(claim, run, "Its orchestrator was stopped; another one continues.")
             except ShowcaseError as error:
                 log.warning("not handed back", submission_id=claim.submission_id, error=error.message)
+        self.status.stop()
         self.deliverer.stop(CLOSING_SECONDS)
         self.lease_clock.stop()
         self.broker.stop()

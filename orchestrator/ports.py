@@ -96,6 +96,11 @@ class Models(Protocol):
         """Return the model's JSON answer and the server that gave it. Raises ModelFault."""
 
 
+class ModelServers(Protocol):
+    def look(self, server: str, seconds: float) -> str | None:
+        """Return why the server does not answer within ``seconds``; None when it answers. Raises nothing."""
+
+
 class JobPublisher(Protocol):
     """Publishes jobs. Every method raises BrokerUnavailable."""
 

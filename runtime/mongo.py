@@ -45,6 +45,10 @@ class Database:
         """Return the collection for writes that a journaled write follows, or whose loss does no harm."""
         return self._unjournaled[collection]
 
+    def command(self, name: str, value: object = 1) -> Document:
+        """Run a command and return its answer. Raises the driver's errors: use it within ``translated``."""
+        return dict(self._journaled.command(name, value))
+
     def now(self) -> datetime:
         """Return the database's time as last measured. Raises StoreUnavailable."""
         return self._time.now() or self.measure_time()

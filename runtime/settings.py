@@ -51,10 +51,10 @@ class ConnectionSettings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # no .env file is read
+        dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # that one reads a whole folder
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, FileSettingsSource(settings_cls), env_settings
+        return init_settings, FileSettingsSource(settings_cls), env_settings, dotenv_settings
 
     mongo_url: str = Field(
         default="mongodb://127.0.0.1:27017",
@@ -160,8 +160,13 @@ def values_from_files(environment: Mapping[str, str], names: Iterable[str]) -> d
     return values
 
 
-def read_settings(settings: type[Settings], program: str, purpose: str, arguments: Sequence[str]) -> Settings:
+def read_settings(
+    settings: type[Settings], program: str, purpose: str, arguments: Sequence[str], env_files: Sequence[Path] = ()
+) -> Settings:
     """Return the process's settings, read from its environment and the files that it names.
+
+    ``env_files``, in the format of ``.env``, complete the environment, a later file before an earlier one; those that
+    do not exist are left out.
 
     With ``--help`` it prints all settings and exits. If a setting is wrong or misspelt, it exits with status 2 and one
     sentence that names the setting.
@@ -184,7 +189,7 @@ def read_settings(settings: type[Settings], program: str, purpose: str, argument
             if similar:
                 exit_with_error(program, f"{name} is not a setting. Did you mean {similar[0]}?")
     try:
-        return settings()
+        return settings(_env_file=tuple(env_files))
     except InvalidSetting as error:
         exit_with_error(program, error.message)
     except ValidationError as error:

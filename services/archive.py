@@ -24,13 +24,15 @@ from typing import Any
 
 import yaml
 
+from image_files.cost import LARGE_SUFFIX
 from services.common import descriptions
+from services.common.large_pictures import write_large_archive
 from services.common.overlays import InvalidOverlay, read_overlay
 
 SERVICES_DIR = Path(__file__).resolve().parent
 ARCHIVER = "torch-model-archiver"
 KEYS = {"name": str, "version": str, "handler": str, "weights": str, "serving": dict}
-OPTIONAL_KEYS = {"decode_bytes": int, "overlay": dict}
+OPTIONAL_KEYS = {"decode_bytes": int, "jpeg_decode_bytes": int, "overlay": dict}
 
 
 class ArchiveError(Exception):
@@ -49,10 +51,15 @@ class Service:
     serving: dict[str, Any]
     overlay: dict[str, Any] | None = None
     decode_bytes: int | None = None
+    jpeg_decode_bytes: int | None = None
 
     @property
     def archive(self) -> str:
         return f"{self.name}_{self.version}.mar"
+
+    @property
+    def large_archive(self) -> str:
+        return f"{self.name}_{self.version}{LARGE_SUFFIX}.mar"
 
 
 def read_service(folder: Path) -> Service:
@@ -87,6 +94,7 @@ def read_service(folder: Path) -> Service:
         serving=found["serving"],
         overlay=overlay,
         decode_bytes=found.get("decode_bytes"),
+        jpeg_decode_bytes=found.get("jpeg_decode_bytes"),
     )
 
 
@@ -144,14 +152,16 @@ def digest_of(service: Service, files: dict[str, bytes]) -> str:
 
 
 def build(service: Service, store: Path, root: Path = SERVICES_DIR.parent) -> bool:
-    """Write ``store/<name>_<version>.mar``, whole or not at all. Returns False when it was up to date.
+    """Write ``store/<name>_<version>.mar`` and the archive for large pictures, each whole or not at all.
 
+    Returns False when they were up to date.
     Raises :class:`ArchiveError` with the archiver's output when it fails.
     """
     files = stage(service, root)
     digest = digest_of(service, files)
     target, note = store / service.archive, store / f".{service.archive}.digest"
-    if target.is_file() and note.is_file() and note.read_text() == digest:
+    large = store / service.large_archive
+    if target.is_file() and large.is_file() and note.is_file() and note.read_text() == digest:
         return False
     store.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".archive-", dir=store) as scratch:
@@ -182,6 +192,7 @@ def build(service: Service, store: Path, root: Path = SERVICES_DIR.parent) -> bo
         if ran.returncode != 0 or not made.is_file():
             raise ArchiveError(f"{ARCHIVER} could not archive {service.name}: {(ran.stderr or ran.stdout).strip()}")
         os.replace(made, target)
+        write_large_archive(target, large)
     note.write_text(digest)
     return True
 
@@ -196,7 +207,13 @@ def describe(folders: Mapping[str, Path], store: Path) -> None:
             continue  # building it reports the error
         described.append(
             descriptions.describe(
-                folder, service.name, service.version, service.weights, service.overlay, service.decode_bytes
+                folder,
+                service.name,
+                service.version,
+                service.weights,
+                service.overlay,
+                service.decode_bytes,
+                service.jpeg_decode_bytes,
             )
         )
     descriptions.write(store, described)

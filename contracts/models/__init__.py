@@ -1,1 +1,1 @@
-"""A model's answers, its description, and its status: where it is served."""
+"""A model's answers, its description, its versions' order, and its status: where it is served."""

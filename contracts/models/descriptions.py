@@ -70,6 +70,9 @@ class ModelDescription(_Described):
     decode_bytes: int | None = Field(
         default=None, gt=0, description="Most bytes that a PNG's pixels may have, to be decoded in the model's time."
     )
+    jpeg_decode_bytes: int | None = Field(
+        default=None, gt=0, description="Most bytes that a JPEG's scans may take, to be decoded in the model's time."
+    )
 
 
 def load_descriptions(path: Path) -> list[ModelDescription]:

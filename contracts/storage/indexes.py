@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.storage import secantus
-from contracts.storage.layout import AUDIT, CREATED, DEFINITIONS, IDEMPOTENCY_KEYS, IMAGES, SUBMISSIONS, TOMBSTONES
+from contracts.storage.layout import (
+    AUDIT,
+    CREATED,
+    DEFINITIONS,
+    IDEMPOTENCY_KEYS,
+    IMAGES,
+    ORCHESTRATORS,
+    SUBMISSIONS,
+    TOMBSTONES,
+)
 
 MAKING_SECONDS = 900.0
 """How long creating an index may take. With 200,000 submissions it took half a minute on an idle machine. The database
@@ -23,7 +32,7 @@ class Index:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-EXPIRING = (SUBMISSIONS, IMAGES, IDEMPOTENCY_KEYS, TOMBSTONES, DEFINITIONS)
+EXPIRING = (SUBMISSIONS, IMAGES, IDEMPOTENCY_KEYS, TOMBSTONES, DEFINITIONS, ORCHESTRATORS)
 """The collections whose documents expire."""
 
 INDEXES: tuple[Index, ...] = (

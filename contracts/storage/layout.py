@@ -1,4 +1,4 @@
-"""The database's collections, indexes and durability, as data: both processes use the same."""
+"""The database's collections and write concerns, as data: every process uses the same. indexes.py has the indexes."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ WORKFLOW_ALIASES = "workflow_aliases"
 SERVED_MODELS = "served_models"
 """Where orchestrators call each model, and the outcome: ``_id`` = the model's name and version."""
 
+ORCHESTRATORS = "orchestrators"
+"""What each orchestrator reports of itself (contracts/orchestrators): one document for each start of one."""
+
 IDEMPOTENCY_KEYS = "idempotency_keys"
 """``_id`` = the hash of a client's key; with the request's fingerprint and the id of its submission."""
 
@@ -49,6 +52,7 @@ COLLECTIONS = (
     TOMBSTONES,
     WORKFLOW_ALIASES,
     SERVED_MODELS,
+    ORCHESTRATORS,
     IDEMPOTENCY_KEYS,
     SCHEMA_VERSIONS,
 )

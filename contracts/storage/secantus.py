@@ -1,7 +1,8 @@
 """Constants that exist because of SecantusDB, the embedded database. A real MongoDB would need none of them.
 
 docs/decisions/0006-embedded-database.md gives the reasons and the figures. Other code that exists because of SecantusDB
-is in ``gateway/adapters/mongo/secantus_windows.py`` (lists) and ``deploy/local/secantus`` (watchdog, disk guard).
+is in ``gateway/adapters/mongo/secantus_windows.py`` (lists), ``gateway/adapters/mongo/secantus_census.py`` (the quota)
+and ``deploy/local/secantus`` (watchdog, disk guard).
 
 - **Names of collections.** SecantusDB keeps a database's collections in 16 trees, by a hash of both names. A collection
   whose name sorts after ``images`` in the same tree ("workflows" was one) makes each image an insertion in mid-tree,

@@ -1,4 +1,4 @@
-"""The states of a submission and of its steps, and the legal transitions between them."""
+"""The states of a submission and of its steps, and the allowed transitions between them."""
 
 from __future__ import annotations
 

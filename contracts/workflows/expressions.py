@@ -18,7 +18,7 @@ _FUNCTIONS = frozenset(
 )
 """The functions of CEL's standard definitions. cel-spec, doc/langdef.md, "List of Standard Definitions"."""
 
-_FUNCTION_NAME = re.compile(r"^[A-Za-z]\w*$")
+_FUNCTION_NAME = re.compile(r"[A-Za-z]\w*")
 _BINDING_MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 
 # The library exposes no syntax tree: a program knows which names it reads, and not which of their fields. Both are read
@@ -62,7 +62,7 @@ def compile_expression(source: str) -> Expression:
         raise InvalidExpression(f"{source!r} is not valid CEL ({_first_line(error)})") from error
     references = program.references()
     # Operators are functions to CEL too, named _==_, !_ or @in.
-    called = {name for name in references["functions"] if _FUNCTION_NAME.match(name)}
+    called = {name for name in references["functions"] if _FUNCTION_NAME.fullmatch(name)}
     unknown = sorted(called - _FUNCTIONS)
     if unknown:
         raise InvalidExpression(f"{source!r} calls {unknown[0]}(), which CEL does not have")

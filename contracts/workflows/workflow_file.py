@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import yaml
 
 from contracts.errors import InvalidWorkflow, WorkflowFault
+from contracts.models.versions import PATTERN as MODEL_VERSION
 from contracts.submissions.documents import ModelRef
 from contracts.workflows.definition import VERSION, StepSpec, Workflow
 from contracts.workflows.expressions import Expression, InvalidExpression, compile_expression, macro_variables
@@ -29,7 +30,7 @@ FORMATS = ("png", "jpeg")
 
 # \Z, because $ would let a name end in a line break; [0-9], because \d is every script's digits.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
-_PIN = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_]{0,127})@(?P<version>[0-9]{1,9}(?:\.[0-9]{1,9}){0,2})\Z")
+_PIN = re.compile(rf"(?P<name>[A-Za-z][A-Za-z0-9_]{{0,127}})@(?P<version>{MODEL_VERSION})\Z")
 
 
 def parse_workflow(content: bytes, file: str) -> Workflow:

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 from deploy.local.archives import build_archives
+from deploy.local.changes import changes
 from deploy.local.cluster import PART_NAMES, recall_cluster
+from deploy.local.env_file import with_env_file
 from deploy.local.errors import ClusterError, explain
 from deploy.local.foreground import run
 from deploy.local.ports import HOST
@@ -18,8 +20,7 @@ from deploy.local.reporting import (
     follow_logs,
     pid_of,
     run_rabbitmqctl,
-    status_rows,
-    table,
+    status_report,
 )
 from deploy.local.settings import CHECKOUT, OWN_HOME, ClusterSettings, recall_settings, resolve_settings
 from deploy.local.starting import bring_up, install
@@ -27,7 +28,7 @@ from deploy.local.stopping import reset, take_down
 from deploy.local.supervision import Supervisor
 
 EPILOGUE = """\
-Settings that `up` reads from the environment:
+Settings that `up` reads from the environment, and where it has none of that name from the checkout's .env:
   SHOWCASE_PORT           the gateway's port (8100)
   SHOWCASE_PORT_BASE      the first of the other parts' ports (SHOWCASE_PORT + 10)
   SHOWCASE_MONGO_URL      a MongoDB to use; the embedded database is then not started
@@ -64,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--model-store", type=Path, metavar="DIR", help="serve the archives of this folder instead of building our own"
     )
+    up.add_argument("--yes", action="store_true", help="change a running cluster's settings without asking")
     up.add_argument("--timeout", type=float, default=240.0, metavar="SECONDS", help="how long to wait (240)")
     commands.add_parser("up", parents=[up], help="install what is missing, start, wait until all is ready")
     commands.add_parser("run", parents=[up], help="up, wait for a signal, down: for containers")
@@ -93,7 +95,7 @@ def _settings(arguments: argparse.Namespace) -> ClusterSettings:
     last = recall_settings(home)
     model_store = getattr(arguments, "model_store", None)
     return resolve_settings(
-        os.environ,
+        with_env_file(os.environ, home),
         home=home,
         port=getattr(arguments, "port", None),
         port_base=getattr(arguments, "port_base", None),
@@ -106,6 +108,9 @@ def _settings(arguments: argparse.Namespace) -> ClusterSettings:
 
 def _up(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
+    if not _confirm_changes(settings, asks=not arguments.yes):
+        print("Nothing was changed. Settings that are to stay belong into .env.")
+        return 1
     cluster = bring_up(settings, os.environ, arguments.timeout)
     if any(part.name == "gateway" for part in cluster.parts):
         print(f"ML Showcase is ready: http://127.0.0.1:{settings.ports.gateway}/")
@@ -114,10 +119,30 @@ def _up(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _confirm_changes(settings: ClusterSettings, *, asks: bool) -> bool:
+    """Print what differs from the cluster's last start. Ask, where someone can answer, before a running one changes."""
+    before = recall_settings(settings.home)
+    found = changes(before, settings) if before else []
+    if not found:
+        return True
+    running = Supervisor(settings.home).is_running()
+    print(
+        "Settings that differ from those of the running cluster:"
+        if running
+        else "Settings that differ from the last start's:"
+    )
+    for each in found:
+        print(f"  {each.line()}")
+    if not running or not asks or not sys.stdin.isatty():
+        print("They are applied.")
+        return True
+    return input("Apply them? Type yes: ").strip() == "yes"
+
+
 def _status(arguments: argparse.Namespace) -> int:
     home = arguments.home.resolve()
-    rows, all_ready = status_rows(recall_cluster(home), Supervisor(home).processes())
-    print(table(rows))
+    lines, all_ready = status_report(recall_cluster(home), Supervisor(home).processes())
+    print("\n".join(lines))
     return 0 if all_ready else 1
 
 

@@ -12,11 +12,11 @@ from deploy.local.settings import CHECKOUT, ClusterSettings
 APPLICATIONS = ("orchestrator", "gateway")
 
 
-def common_environment(settings: ClusterSettings, amqp_url: str) -> dict[str, str]:
+def common_environment(settings: ClusterSettings, mongo_url: str, amqp_url: str) -> dict[str, str]:
     """Return the settings that the gateway and the orchestrator share, the user's own ``SHOWCASE_*`` among them."""
     return {
         **settings.passed_on,
-        "SHOWCASE_MONGO_URL": settings.mongo_url_in_use,
+        "SHOWCASE_MONGO_URL": mongo_url,
         "SHOWCASE_MONGO_DATABASE": settings.mongo_database,
         "SHOWCASE_AMQP_URL": amqp_url,
         "SHOWCASE_MODEL_SERVERS": settings.model_servers_in_use,
@@ -54,11 +54,13 @@ def _part(
     )
 
 
-def application_parts(settings: ClusterSettings, amqp_url: str) -> list[Part]:
+def application_parts(settings: ClusterSettings, mongo_url: str, amqp_url: str) -> list[Part]:
     """Return the parts whose code is in this checkout."""
-    common = common_environment(settings, amqp_url)
+    common = common_environment(settings, mongo_url, amqp_url)
     descriptions = settings.model_store / FILE_NAME
     public = public_address(settings) | {"SHOWCASE_MODEL_DESCRIPTIONS": str(descriptions)}
+    if settings.mongo_url is None:  # the embedded database's disk bounds what may be stored
+        public["SHOWCASE_STORE_FOLDER"] = str(settings.home / "database")
     made = [
         # It drains for SHOWCASE_DRAIN_SECONDS and then gives its submissions back. It has a lower priority than the
         # gateway, because accepted submissions can wait and a client that submits should not.

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.errors import ClusterError
+from deploy.local.files import private_opener
 from deploy.local.settings import CHECKOUT
 
 
@@ -16,8 +17,8 @@ def build_archives(model_store: Path, log: Path) -> list[str]:
 
     Raises ClusterError when the archiver fails.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(log, "wb", opener=private_opener) as output:
         done = subprocess.run(
             [sys.executable, "-m", "services.archive", "--store", str(model_store)],
             cwd=CHECKOUT,

@@ -17,6 +17,8 @@ VIRTUAL_HOST = "showcase"
 NODE = "showcase@localhost"
 # The real scripts: those on PATH are Debian's wrappers, which change to the user and the folders of a system broker.
 SCRIPTS = Path("/usr/lib/rabbitmq/bin")
+# By default the port by which Erlang nodes talk to each other listens on all addresses, rabbitmqctl's too.
+LOOPBACK_DISTRIBUTION = "-kernel inet_dist_use_interface {127,0,0,1}"
 CONFIGURATION = CHECKOUT / "deploy" / "rabbitmq" / "rabbitmq.conf"
 
 
@@ -39,7 +41,7 @@ def broker_secrets(home: Path) -> BrokerSecrets:
     except FileNotFoundError:
         pass
     made = BrokerSecrets(password=secrets.token_urlsafe(24), cookie=secrets.token_hex(20))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(path, json.dumps(asdict(made)) + "\n")
     return made
 
@@ -88,8 +90,7 @@ def broker_parts(settings: ClusterSettings, known: BrokerSecrets) -> list[Part]:
             "RABBITMQ_LOG": "-color",
             "RABBITMQ_LOG_BASE": str(folder),
             "RABBITMQ_MNESIA_BASE": str(folder / "data"),
-            # By default the distribution port listens on all addresses.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": LOOPBACK_DISTRIBUTION,
         },
         ports=(settings.ports.amqp, settings.ports.erlang_distribution),
         folders=(folder / "data",),

@@ -22,7 +22,7 @@ def last_lines(log: Path, count: int = 15) -> list[str]:
     try:
         with log.open("rb") as handle:
             handle.seek(0, 2)
-            handle.seek(max(0, handle.tell() - 64 * 1024))
+            handle.seek(max(0, handle.tell() - count * 4 * 1024))
             return handle.read().decode(errors="replace").splitlines()[-count:]
     except OSError:
         return []

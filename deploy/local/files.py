@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.local.errors import ClusterError
@@ -26,6 +27,34 @@ def make_private_folder(folder: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise ClusterError(f"{folder} belongs to another user; delete it, or use a checkout with a shorter path.")
     folder.chmod(0o700)
+
+
+def close_to_others(home: Path) -> None:
+    """Make ``home`` where it is missing, and take every right to what is in it from all users but its owner.
+
+    A home that an earlier release made is mended. What belongs to another user stays as it is: nobody else can reach
+    it through a closed home. Raises ClusterError when the home itself cannot be closed.
+    """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _take_rights(home)
+    except OSError as error:
+        raise ClusterError(f"{home} cannot be made private ({error.strerror}); it must belong to you.") from error
+    for path in home.rglob("*"):
+        # A part that runs may delete a file meanwhile.
+        with suppress(OSError):
+            _take_rights(path)
+
+
+def _take_rights(path: Path) -> None:
+    mode = path.lstat().st_mode
+    if not stat.S_ISLNK(mode) and mode & 0o077:
+        path.chmod(stat.S_IMODE(mode) & ~0o077)
+
+
+def private_opener(path: str, flags: int) -> int:
+    """Open a file as ``open`` does; one that it makes is readable by its owner only. For ``open``'s ``opener``."""
+    return os.open(path, flags, 0o600)
 
 
 def log_of(home: Path, part: str) -> Path:

@@ -42,6 +42,8 @@ class Part:
         """
         lines = ["#!/bin/sh", f"# Starts {self.name}. Written by `make up`; changes here are lost.", "set -eu"]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(self.environment.items())]
+        # Not only the supervisor's: one of an earlier release that still runs has another.
+        lines.append("umask 077")
         lines.append(f"export {MARKER}={shlex.quote(str(home))}")
         for folder in self.clears:
             quoted = shlex.quote(str(folder))

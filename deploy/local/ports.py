@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -28,10 +29,13 @@ class Ports:
     epmd: int
     mongo: int
     inference: int
-    management: int
-    metrics: int
     grpc_inference: int
     grpc_management: int
+
+    @classmethod
+    def recalled(cls, stored: Mapping[str, int]) -> Ports:
+        """Return stored ports. Those that only an earlier release had are left out; raises TypeError if one lacks."""
+        return cls(**{name: port for name, port in dict(stored).items() if name in cls.__dataclass_fields__})
 
     @classmethod
     def counted_from(cls, base: int, gateway: int) -> Ports:

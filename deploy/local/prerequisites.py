@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deploy.local.broker import SCRIPTS
 from deploy.local.errors import ClusterError
+from deploy.local.files import private_opener
 from deploy.torchserve.java import find_java
 
 BROKER_PACKAGE = "rabbitmq-server"
@@ -56,10 +57,10 @@ def _command(packages: list[str]) -> str:
 
 def install_packages(packages: list[str], log: Path) -> None:
     """Install Debian packages and start no service. Raises ClusterError when apt fails."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     options = ["-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    with log.open("ab") as output, services_stay_down():
+    with open(log, "ab", opener=private_opener) as output, services_stay_down():
         for step in (["apt-get", "update", "-qq"], ["apt-get", "install", *options, *packages]):
             done = subprocess.run(
                 step, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import pika
 import pika.exceptions
@@ -14,8 +16,11 @@ import requests
 
 from deploy.local.ports import HOST
 from deploy.torchserve.archives import Archive
+from deploy.torchserve.management import Management, ManagementError
 
 ANSWER_SECONDS = 3.0
+HEALTH_SECONDS = 8.0
+"""The gateway itself waits for the database for some seconds before it says that it is away."""
 
 # Returns None when the part is ready, or else what is missing.
 Probe = Callable[[], str | None]
@@ -55,30 +60,69 @@ def database_ready(url: str) -> str | None:
     return None if answer.get("isWritablePrimary") else "it does not accept writes"
 
 
-def models_ready(management_port: int, archives: Iterable[Archive]) -> str | None:
+def models_ready(management: Management, archives: Iterable[Archive]) -> str | None:
     """Probe TorchServe: every archive of the store has a READY worker. Its own /ping answers long before that."""
-    unready = []
-    for archive in archives:
-        try:
-            answer = requests.get(
-                f"http://{HOST}:{management_port}/models/{archive.name}/{archive.version}", timeout=ANSWER_SECONDS
+    try:
+        management.models()
+        unready = [
+            f"{archive.name} {archive.version}"
+            for archive in archives
+            if not management.ready(archive.name, archive.version)
+        ]
+    except OSError:
+        return "its management socket does not answer"
+    except (ManagementError, ValueError, LookupError) as error:
+        return f"its management socket gives an unexpected answer ({type(error).__name__})"
+    return f"no worker is READY for {', '.join(unready)}" if unready else None
+
+
+@dataclass(frozen=True)
+class Health:
+    """The gateway's health document, which says of every part whether it does its work; empty without an answer.
+
+    ``fault`` is why the cluster is not ready, None when it is.
+    """
+
+    fault: str | None
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+    def fault_of(self, part: str) -> str | None:
+        """Return why the document does not call this part ready; None when it does, or does not know."""
+        state = (self.document.get("parts") or {}).get(part)
+        return None if state in {"ready", "unknown", None} else self.fault
+
+    def lines(self) -> list[str]:
+        """Return what the document says of orchestrators and models, a line each."""
+        starts = self.document.get("orchestrators")
+        found = []
+        if starts:
+            found.append(
+                f"orchestrators: {len(starts['working'])} at work, {starts['recent_starts']} starts and "
+                f"{starts['recent_crashes']} crashes in the last 5 minutes"
             )
-            workers = answer.json()[0]["workers"] if answer.ok else []
-        except requests.ConnectionError:
-            return "its management port does not answer"
-        except (requests.RequestException, ValueError, LookupError) as error:
-            return f"its management port gives an unexpected answer ({type(error).__name__})"
-        if not any(worker.get("status") == "READY" for worker in workers):
-            unready.append(f"{archive.name} {archive.version}")
-    if unready:
-        return f"no worker is READY for {', '.join(unready)}"
-    return listens(management_port)
+        for each in self.document.get("models") or []:
+            state = f"{each['state']} at {each['address']}, breaker {each['breaker']}" if each["address"] else "unknown"
+            found.append(f"model {each['name']} {each['version']}: {state}")
+        return found
+
+
+def read_health(port: int) -> Health:
+    """Read the gateway's health document: what ``make up``, ``make status`` and ``showcase doctor`` all say."""
+    try:
+        answer = requests.get(f"http://{HOST}:{port}/health/ready", timeout=HEALTH_SECONDS)
+    except requests.RequestException as error:
+        return Health(f"GET /health/ready does not answer ({type(error).__name__})")
+    try:
+        document = answer.json()
+        parts = document["parts"]
+    except (ValueError, LookupError, TypeError):
+        return Health(f"GET /health/ready answers {answer.status_code}: {answer.text.strip()[:200]}")
+    if answer.ok:
+        return Health(None, document)
+    missing = ", ".join(name for name, state in parts.items() if state == "missing")
+    return Health(document.get("message") or f"GET /health/ready answers that {missing} is missing", document)
 
 
 def gateway_ready(port: int) -> str | None:
-    """Probe the gateway: it reports that it can accept submissions."""
-    try:
-        answer = requests.get(f"http://{HOST}:{port}/health/ready", timeout=ANSWER_SECONDS)
-    except requests.RequestException as error:
-        return f"GET /health/ready does not answer ({type(error).__name__})"
-    return None if answer.ok else f"GET /health/ready answers {answer.status_code}: {answer.text.strip()[:200]}"
+    """Probe the gateway: it reports that every part does its work."""
+    return read_health(port).fault

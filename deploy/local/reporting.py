@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.local.broker import SCRIPTS, broker_environment
+from deploy.local.broker import LOOPBACK_DISTRIBUTION, SCRIPTS, broker_environment
 from deploy.local.cluster import Cluster
 from deploy.local.errors import ClusterError
+from deploy.local.readiness import Health, read_health
+from deploy.local.restarts import Restarts, restarts_of
 from deploy.local.settings import ClusterSettings
 from deploy.local.supervision import Process, Supervisor
 
-COLUMNS = ("PART", "STATE", "PID", "PORT", "UPTIME", "READY")
+COLUMNS = ("PART", "STATE", "PID", "PORT", "UPTIME", "RESTARTS", "READY")
+NAMED_IN_HEALTH = {"orchestrator": "orchestrator", "torchserve": "models"}
+"""The parts that the health document has a verdict on, besides the gateway's own probe."""
 
 
 def human_duration(seconds: int) -> str:
@@ -32,14 +37,40 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def status_rows(cluster: Cluster, processes: Mapping[str, Process]) -> tuple[list[list[str]], bool]:
+def status_report(cluster: Cluster, processes: Mapping[str, Process]) -> tuple[list[str], bool]:
+    """Return the lines of `status`, and whether every part is ready and does its work.
+
+    Whether work is done is the gateway's verdict, as everywhere: its health document. Beside it stands what the
+    supervisor knows: how often a part ended by itself.
+    """
+    restarts = restarts_of(cluster.settings.home)
+    has_gateway = any(part.name == "gateway" for part in cluster.parts)
+    health = read_health(cluster.settings.ports.gateway) if has_gateway else Health(None)
+    rows, all_ready = status_rows(cluster, processes, health, restarts)
+    lines = [table(rows), *health.lines()]
+    if health.document and health.fault is not None:
+        lines.append(f"not ready: {health.fault}")
+    return lines, all_ready
+
+
+def status_rows(
+    cluster: Cluster, processes: Mapping[str, Process], health: Health, restarts: Mapping[str, Restarts]
+) -> tuple[list[list[str]], bool]:
     """Return the status table's rows with its heading, and whether every part is ready."""
     rows = [list(COLUMNS)]
     all_ready = True
+    now = time.time()
     for part in cluster.parts:
         process = processes.get(part.name)
         is_up = process is not None and process.state == "RUNNING"
-        missing = cluster.probe(part.name)() if is_up else "not running"
+        ended = restarts.get(part.name, Restarts())
+        missing: str | None = "not running"
+        if process is not None and is_up:
+            missing = (
+                ended.crash_loop(now, process.uptime_seconds)
+                or (_gateway_fault(health) if part.name == "gateway" else cluster.probe(part.name)())
+                or health.fault_of(NAMED_IN_HEALTH.get(part.name, ""))
+            )
         all_ready = all_ready and missing is None
         rows.append(
             [
@@ -48,6 +79,7 @@ def status_rows(cluster: Cluster, processes: Mapping[str, Process]) -> tuple[lis
                 str(process.pid) if process and process.pid else "-",
                 str(part.ports[0]) if part.ports else "-",
                 human_duration(process.uptime_seconds) if process and is_up else "-",
+                str(ended.count),
                 "yes" if missing is None else f"no: {missing}",
             ]
         )
@@ -55,8 +87,13 @@ def status_rows(cluster: Cluster, processes: Mapping[str, Process]) -> tuple[lis
         if url is not None:
             missing = cluster.probe(name)()
             all_ready = all_ready and missing is None
-            rows.append([name, "elsewhere", "-", "-", "-", "yes" if missing is None else f"no: {missing}"])
+            rows.append([name, "elsewhere", "-", "-", "-", "-", "yes" if missing is None else f"no: {missing}"])
     return rows, all_ready
+
+
+def _gateway_fault(health: Health) -> str | None:
+    """Return why the gateway is not ready: in short where the lines below the table say it."""
+    return "another part is missing, see below" if health.fault is not None and health.document else health.fault
 
 
 def pid_of(home: Path, part: str) -> int:
@@ -91,5 +128,10 @@ def run_rabbitmqctl(settings: ClusterSettings, arguments: Sequence[str]) -> None
     os.execve(
         str(SCRIPTS / "rabbitmqctl"),
         ["rabbitmqctl", *arguments],
-        os.environ | broker_environment(settings) | {"RABBITMQ_CTL_DIST_PORT_MIN": str(settings.ports.amqp + 20)},
+        os.environ
+        | broker_environment(settings)
+        | {
+            "RABBITMQ_CTL_DIST_PORT_MIN": str(settings.ports.amqp + 20),
+            "RABBITMQ_CTL_ERL_ARGS": LOOPBACK_DISTRIBUTION,
+        },
     )

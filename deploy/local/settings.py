@@ -30,6 +30,16 @@ OWN_SETTINGS = (
 )
 # For this program and the tests only: never passed on.
 CONTROL_SETTINGS = {"SHOWCASE_DATA", "SHOWCASE_PORT_BASE"}
+# The client's, and what .env holds for docker compose alone: never passed on.
+OTHERS_SETTINGS = {
+    "SHOWCASE_BIND",
+    "SHOWCASE_CLASSIFICATION_PORT",
+    "SHOWCASE_DIGIT_PORT",
+    "SHOWCASE_MONGO_PASSWORD",
+    "SHOWCASE_RABBITMQ_PASSWORD",
+    "SHOWCASE_SEGMENTATION_PORT",
+    "SHOWCASE_URL",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +81,6 @@ class ClusterSettings:
         if self.model_servers is None:
             return own
         return f"{self.model_servers},{own}" if self.embeds_model_server else self.model_servers
-
-    @property
-    def mongo_url_in_use(self) -> str:
-        """The URL that is given, or the embedded database's."""
-        return self.mongo_url or f"mongodb://{HOST}:{self.ports.mongo}/?directConnection=true"
 
 
 def run_folder(home: Path) -> Path:
@@ -143,7 +148,7 @@ def resolve_settings(
             name: value
             for name, value in sorted(given.items())
             # These follow from --host and --port, whatever a container's environment says.
-            if name not in CONTROL_SETTINGS | {"SHOWCASE_HOST", "SHOWCASE_PORT"}
+            if name not in CONTROL_SETTINGS | OTHERS_SETTINGS | {"SHOWCASE_HOST", "SHOWCASE_PORT"}
         },
     )
 
@@ -167,7 +172,7 @@ def recall_settings(home: Path) -> ClusterSettings | None:
             **document
             | {
                 "home": home,
-                "ports": Ports(**document["ports"]),
+                "ports": Ports.recalled(document["ports"]),
                 "model_store": Path(document["model_store"]),
                 "only": frozenset(document["only"]),
             }

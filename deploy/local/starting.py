@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.local.address import write_address
 from deploy.local.archives import build_archives
 from deploy.local.cluster import Cluster, assemble, embedded_parts
 from deploy.local.errors import ClusterError
-from deploy.local.files import log_of, size_of, text_after
+from deploy.local.files import close_to_others, log_of, private_opener, size_of, text_after
 from deploy.local.model_server import refused_models
 from deploy.local.parts import Part
 from deploy.local.ports import is_free, listener, taken_sentence
@@ -29,8 +30,8 @@ ENDINGS_TO_GIVE_UP = 4
 @contextmanager
 def one_at_a_time(home: Path) -> Iterator[None]:
     """Let one command at a time change the cluster in ``home``; another one waits."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("w") as handle:
+    close_to_others(home)
+    with open(home / "lock", "w", opener=private_opener) as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -83,6 +84,7 @@ def bring_up(settings: ClusterSettings, environment: Mapping[str, str], timeout_
         else:
             supervisor.start(environment)
         remember_settings(settings)
+        write_address(cluster)
         _start_in_order(cluster, supervisor, progress, timeout_seconds)
         return cluster
 
@@ -126,7 +128,7 @@ def _start_in_order(cluster: Cluster, supervisor: Supervisor, progress: Progress
         if waiting and time.monotonic() > deadline:
             name = next(name for name in waiting if name in begun)
             raise ClusterError(
-                f"{name} is not ready after {timeout_seconds:.0f} s: {missing[name]}. "
+                f"{name} is not ready after {timeout_seconds:.0f} s: {missing[name].rstrip('.')}. "
                 "See below, fix it and run make up again; make down stops the rest.",
                 log_of(home, name),
             )

@@ -16,7 +16,7 @@ ROUNDS = (("gateway", "orchestrator"), ("torchserve", "rabbitmq", "database"), (
 # Everything that a cluster writes into its home.
 STATE = (
     *("database", "logs", "parts", "rabbitmq", "run", "torchserve"),
-    *("cluster.json", "supervisor.conf", "supervisor.pid"),
+    *("address", "cluster.json", "environment", "supervisor.conf", "supervisor.pid"),
 )
 
 

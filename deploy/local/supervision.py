@@ -61,7 +61,7 @@ logfile_backups = 1
 pidfile = supervisor.pid
 childlogdir = logs
 minfds = 1024
-umask = 022
+umask = 077
 """
     return "\n".join([own, *(_program(part, home) for part in parts)])
 
@@ -89,11 +89,10 @@ def write_files(parts: Iterable[Part], home: Path) -> None:
     parts = list(parts)
     make_private_folder(run_folder(home))
     for folder in (home / "logs", home / "parts"):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for part in parts:
-        part.directory.mkdir(parents=True, exist_ok=True)
-        for folder in part.folders:
-            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (part.directory, *part.folders):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, (text, mode) in part.files.items():
             write_private(path, text, mode)
         write_private(home / "parts" / f"{part.name}.sh", part.script(home), 0o700)
@@ -148,6 +147,8 @@ class Supervisor:
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._home / "supervisor.conf")],
             env=clean_environment(environment) | {MARKER: str(self._home)},
             cwd=self._home,
+            # It opens its own log before it sets the umask of its configuration.
+            umask=0o077,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

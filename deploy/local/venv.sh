@@ -15,6 +15,7 @@ up_to_date && exit 0
 
 # Two calls at once (a test run beside `make up`) take turns; the second then finds the work done.
 mkdir -p .local
+chmod 700 .local
 exec 9>.local/venv.lock
 flock 9
 up_to_date && exit 0
@@ -63,13 +64,13 @@ Name one that you have: make venv PYTHON=/path/to/python3"
     "$python" -m venv --clear .venv || fail "$python could not make .venv; see above."
 fi
 
-pip() { .venv/bin/python -m pip --disable-pip-version-check -qq "$@"; }
+pip() { .venv/bin/python -m deploy.local.pip_progress "$@"; }
 say "Installing the locked packages (a minute or two the first time)."
-pip install --require-hashes --requirement requirements/development.lock ||
+pip install --progress-bar off --require-hashes --requirement requirements/development.lock ||
     fail "pip could not install requirements/development.lock; see above. Run make venv again to go on where it stopped."
-pip install --requirement requirements/torch.txt ||
+pip install --progress-bar off --requirement requirements/torch.txt ||
     fail "pip could not install requirements/torch.txt; see above. Run make venv again to go on where it stopped."
 # The client from its folder, so that the command showcase is there; all that it needs is locked above.
-pip install --no-deps --no-build-isolation --no-index --editable ./client ||
+.venv/bin/python -m pip --disable-pip-version-check -qq install --no-deps --no-build-isolation --no-index --editable ./client ||
     fail "pip could not install client/; see above. Run make venv again to go on where it stopped."
 printf '%s\n' "$digest" >"$stamp"

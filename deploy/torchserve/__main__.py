@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from deploy.torchserve.archives import BrokenArchive, read_archives
 from deploy.torchserve.java import OLDEST_JAVA, find_java
-from deploy.torchserve.launch import LOOPBACK, Launch
+from deploy.torchserve.launch import LOOPBACK, Launch, management_socket
 from deploy.torchserve.ports import listening_fault
 
 MODELS = "SHOWCASE_MODELS"
@@ -41,8 +41,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--model-store", type=Path, default=Path("model-store"), metavar="DIR", help="(model-store)")
     made.add_argument("--host", default=LOOPBACK, metavar="ADDRESS", help=f"where the port listens ({LOOPBACK})")
     made.add_argument("--port", type=_port, default=8080, metavar="N", help="for inference calls (8080)")
-    made.add_argument("--management-port", type=_port, default=8081, metavar="N", help="on the loopback address (8081)")
-    made.add_argument("--metrics-port", type=_port, default=8082, metavar="N", help="on the loopback address (8082)")
     made.add_argument(
         "--grpc-port", type=_port, default=7070, metavar="N", help="the first of its two gRPC ports (7070)"
     )
@@ -59,8 +57,6 @@ def _refuse_taken_ports(given: argparse.Namespace) -> None:
     """Exit with a sentence for a port that is taken. TorchServe would print Java traces and go on without it."""
     for host, port, option in (
         (given.host, given.port, "--port N (make: PORT=N)"),
-        (LOOPBACK, given.management_port, "--management-port N (make: ARGS='--management-port N')"),
-        (LOOPBACK, given.metrics_port, "--metrics-port N (make: ARGS='--metrics-port N')"),
         (LOOPBACK, given.grpc_port, "--grpc-port N (make: ARGS='--grpc-port N')"),
         (LOOPBACK, given.grpc_port + 1, "--grpc-port N (make: ARGS='--grpc-port N')"),
     ):
@@ -87,7 +83,9 @@ def main() -> NoReturn:
     java = find_java()
     if java is None:
         _exit_with_error(f"Java {OLDEST_JAVA} or newer is needed; on Debian: apt-get install default-jre-headless")
-    state = given.state or Path(tempfile.mkdtemp(prefix="torchserve-"))
+    # What it writes, the sockets of its management and metrics too, is its owner's alone.
+    os.umask(0o077)
+    state = given.state.absolute() if given.state else Path(tempfile.mkdtemp(prefix="torchserve-"))
     launch = Launch(
         archives=served,
         model_store=store,
@@ -96,16 +94,16 @@ def main() -> NoReturn:
         logs=state / "logs",
         host=given.host,
         inference=given.port,
-        management=given.management_port,
-        metrics=given.metrics_port,
         grpc_inference=given.grpc_port,
         grpc_management=given.grpc_port + 1,
     )
-    for folder in (launch.temporary, launch.logs):
-        folder.mkdir(parents=True, exist_ok=True)
-    launch.configuration_path.write_text(launch.configuration())
+    try:
+        launch.prepare()
+    except OSError as error:
+        _exit_with_error(f"it cannot use the folder {state} ({error.strerror}); name another: --state DIR")
     for archive in served:
         print(f"serving http://{given.host}:{given.port}/predictions/{archive.name}/{archive.version}", flush=True)
+    print(f"its management, for this user alone: {management_socket(launch.temporary)}", flush=True)
     command = launch.command(java)
     os.execve(java, command, os.environ | launch.environment())
 

@@ -7,31 +7,24 @@ its port listens, before a model is loaded and after its workers died.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import urllib.error
-import urllib.request
-from typing import Any
+from pathlib import Path
 
-ANSWER_SECONDS = 3.0
-
-
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - http, on the loopback address
-        return json.load(answer)
+from deploy.torchserve.launch import management_socket
+from deploy.torchserve.management import Management, ManagementError, has_ready_worker
 
 
-def models_without_worker(management: str) -> list[str]:
+def models_without_worker(management: Management) -> list[str]:
     """Return the models without a READY worker, as "name version"; "any model" where there are no models.
 
-    Raises OSError, ValueError or LookupError when the management port does not answer, or not as TorchServe's.
+    Raises what ``Management`` raises when TorchServe does not answer, or not as it should.
     """
-    names = [model["modelName"] for model in _get(f"{management}/models?limit=1000")["models"]]
+    names = management.models()
     found = [
         f"{name} {version['modelVersion']}"
         for name in names
-        for version in _get(f"{management}/models/{name}/all")
-        if not any(worker["status"] == "READY" for worker in version["workers"])
+        for version in management.describe(name)
+        if not has_ready_worker(version)
     ]
     return found if names else ["any model"]
 
@@ -39,12 +32,12 @@ def models_without_worker(management: str) -> list[str]:
 def main() -> int:
     """Check once and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m deploy.torchserve.ready", description=__doc__)
-    parser.add_argument("--management-port", type=int, default=8081, metavar="N", help="(8081)")
-    port = parser.parse_args().management_port
+    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="that of the server")
+    socket = management_socket(parser.parse_args().state / "temporary")
     try:
-        found = models_without_worker(f"http://127.0.0.1:{port}")
-    except (OSError, ValueError, LookupError) as error:
-        print(f"port {port} does not answer as TorchServe's management does: {error}", file=sys.stderr)
+        found = models_without_worker(Management(socket))
+    except (ManagementError, OSError, ValueError, LookupError) as error:
+        print(f"{socket} does not answer as TorchServe's management does: {error}", file=sys.stderr)
         return 1
     if found:
         print(f"no worker is READY for {', '.join(found)}", file=sys.stderr)

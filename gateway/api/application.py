@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from contracts.workflows.catalogue import Catalogue
 from gateway.access.origins import OriginPolicy
-from gateway.api.health import Readiness
 from gateway.catalogue.models import ModelDirectory
 from gateway.catalogue.publishing import Publishing
 from gateway.events.subscriptions import EventBroadcaster
 from gateway.events.wait import Waiter
+from gateway.readiness.health import Readiness
 from gateway.submissions.use_cases import SubmissionUseCases
 
 

@@ -15,7 +15,9 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 from contracts import errors
 from contracts.errors import ShowcaseError, problem_of
 from gateway.api.problems import problem, shortened
+from gateway.api.requests.body_limits import too_large
 from gateway.api.resources.addresses import PREFIX
+from gateway.exhaustion import exhausted
 
 log = structlog.get_logger()
 
@@ -85,19 +87,23 @@ def to_response(error: ShowcaseError) -> Response:
 def register(app: Flask, upload_bytes: int) -> None:
     """Answer every error in its API's shape, never with an HTML page or a traceback."""
 
+    def no_room(full: errors.OutOfResources, error: Exception) -> Response:
+        log.error("a resource is used up", error=repr(error)[:200], message=full.message)
+        return to_response(full)
+
     @app.errorhandler(ShowcaseError)
     def platform_error(error: ShowcaseError) -> Response:
         return to_response(error)
 
     @app.errorhandler(RequestEntityTooLarge)
-    def too_large(_error: RequestEntityTooLarge) -> Response:
-        limit = upload_bytes / 1024 / 1024
-        sentence = f"The request is larger than what is accepted: an image of {limit:.1f} MiB and a few short fields."
-        return failed(errors.UploadTooLarge, sentence + " Send a smaller one.", 413)
+    def body_too_large(_error: RequestEntityTooLarge) -> Response:
+        return failed(errors.UploadTooLarge, too_large(request.endpoint, upload_bytes), 413)
 
     @app.errorhandler(ClientDisconnected)
     def client_disconnected(error: ClientDisconnected) -> Response:
         """The body did not arrive: the client was too slow, or it disconnected and will not read the response."""
+        if (full := exhausted(error)) is not None:
+            return no_room(full, error)
         slow = isinstance(error.__context__, TimeoutError)
         return failed(errors.RequestTimeout, SENTENCES[408], 408) if slow else http(error)
 
@@ -115,5 +121,7 @@ def register(app: Flask, upload_bytes: int) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
+        if (full := exhausted(error)) is not None:
+            return no_room(full, error)
         log.error("unexpected error in a request", exc_info=error)
         return failed(ShowcaseError, ShowcaseError.example, 500)

@@ -1,8 +1,9 @@
-"""What every request passes before its call: its host and origin, and its content coding."""
+"""What every request passes before its call: its host and origin, its content coding, and its body's length."""
 
 from __future__ import annotations
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from contracts.errors import ForbiddenOrigin, UnsupportedMediaType
 from gateway.access.origins import (
@@ -13,10 +14,14 @@ from gateway.access.origins import (
     OriginPolicy,
 )
 from gateway.api.errors import to_response
+from gateway.api.requests.body_limits import body_limit
 
 
-def register(app: Flask, policy: OriginPolicy) -> None:
-    """Refuse what ``policy`` refuses and what is encoded, and answer pages of other origins that it allows (CORS)."""
+def register(app: Flask, policy: OriginPolicy, upload_bytes: int) -> None:
+    """Refuse what ``policy`` refuses, what is encoded and what is too long; answer other origins' pages that it allows.
+
+    An image may have ``upload_bytes``.
+    """
 
     @app.before_request
     def guard() -> Response | None:
@@ -39,6 +44,11 @@ def register(app: Flask, policy: OriginPolicy) -> None:
             preflight.headers["Access-Control-Allow-Headers"] = CORS_REQUEST_HEADERS
             preflight.headers["Access-Control-Max-Age"] = str(CORS_SECONDS)
             return preflight
+        if request.routing_exception is None:  # otherwise that is the answer, and no body is read
+            limit = body_limit(request.endpoint, request.mimetype, upload_bytes)
+            if (request.content_length or 0) > limit:
+                raise RequestEntityTooLarge
+            request.max_content_length = limit
         return None
 
     @app.after_request

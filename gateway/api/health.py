@@ -1,48 +1,13 @@
-"""Health checks: whether the process is alive, and whether every part that a submission needs is available."""
+"""Health checks: whether the process is alive, and whether every part that a submission needs does its work."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-
 from flask import Blueprint, Response, jsonify
 
-from contracts.errors import StoreUnavailable
-from gateway.submissions.admission import AdmissionControl
-
-MEANING = {
-    "store": "The database does not answer: the gateway can neither accept nor read submissions.",
-    "broker": "The message broker does not answer: {waits} until it is back.",
-    "orchestrator": "No orchestrator listens: {waits} until one does.",
-}
-
-
-class Database(Protocol):
-    def ping(self) -> None:
-        """Raises StoreUnavailable."""
-
-
-class Broker(Protocol):
-    @property
-    def connected(self) -> bool:
-        """Whether there is a connection to the broker."""
-
-    @property
-    def has_consumers(self) -> bool:
-        """Whether an orchestrator consumes every workflow's queue."""
-
-
-@dataclass(frozen=True)
-class Readiness:
-    """The parts that a submission needs."""
-
-    database: Database
-    broker: Broker
-    admission: AdmissionControl
+from gateway.readiness.health import Readiness
 
 
 def blueprint(readiness: Readiness) -> Blueprint:
-    broker, admission = readiness.broker, readiness.admission
     health = Blueprint("health", __name__, url_prefix="/health")
 
     @health.get("/live", strict_slashes=False)
@@ -51,36 +16,14 @@ def blueprint(readiness: Readiness) -> Blueprint:
 
     @health.get("/ready", strict_slashes=False)
     def ready() -> Response:
-        """200 when every part is available; otherwise 503 with the missing parts and what that means.
+        """200 when every part does its work; otherwise 503 with the missing parts and what that means.
 
-        A full queue gives 200 with ``accepting: false``: the gateway still serves results, and orchestrators still work
-        on the queue.
+        A full queue or a full store gives 200 with ``accepting: false``: the gateway still serves results, and
+        orchestrators still work on the queue.
         """
-        try:
-            readiness.database.ping()
-            stored = True
-        except StoreUnavailable:
-            stored = False
-        parts = {"store": stored, "broker": broker.connected, "orchestrator": broker.has_consumers}
-        missing = [name for name, there in parts.items() if not there]
-        if "broker" in missing:
-            missing = [name for name in missing if name != "orchestrator"]  # unknown without the broker
-        full = admission.full()
-        body: dict[str, object] = {
-            "status": "not ready" if missing else "ready",
-            "accepting": stored and not full,
-            "parts": {name: "ready" if there else "missing" for name, there in parts.items()},
-        }
-        waits = "what was accepted waits" if full else "submissions are accepted and wait"
-        sentences = [MEANING[name].format(waits=waits) for name in missing]
-        if full:
-            sentences.append(
-                f"Too many submissions wait: the gateway refuses further ones of {', '.join(full)} until fewer do."
-            )
-        if sentences:
-            body["message"] = " ".join(sentences)
-        response = jsonify(body)
-        response.status_code = 503 if missing else 200
+        found = readiness.examine()
+        response = jsonify(found.document)
+        response.status_code = 200 if found.ready else 503
         response.headers["Cache-Control"] = "no-store"
         return response
 

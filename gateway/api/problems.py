@@ -41,18 +41,31 @@ def shortened(sentence: str) -> str:
     return short if len(short) <= LONGEST_SENTENCE else short[: LONGEST_SENTENCE - 2] + "…."
 
 
-def problem(
-    kind: type[ShowcaseError], detail: str, status: int | None = None, members: Mapping[str, object] | None = None
-) -> Response:
-    """Return a problem of this kind; ``status`` overrides the kind's own, ``members`` are further members."""
-    body: dict[str, Any] = Problem(
+def requested_address() -> str:
+    """Return the address of the request at hand, shortened."""
+    return (request.full_path.rstrip("?") if request.args else request.path)[:LONGEST_REPEATED]
+
+
+def problem_value(kind: type[ShowcaseError], detail: str, instance: str, status: int | None = None) -> Problem:
+    """Return a problem of this kind with the address of its request; ``status`` overrides the kind's own."""
+    return Problem(
         type=f"{PAGES}/{kind.code}",
         title=kind.title,
         status=status or kind.status,
         detail=shortened(detail),
-        instance=(request.full_path.rstrip("?") if request.args else request.path)[:LONGEST_REPEATED],
+        instance=instance,
         code=kind.code,
-    ).model_dump() | dict(members or {})
+    )
+
+
+def problem(
+    kind: type[ShowcaseError], detail: str, status: int | None = None, members: Mapping[str, object] | None = None
+) -> Response:
+    """Return the response with a problem of this kind.
+
+    ``status`` overrides the kind's own, ``members`` are further members.
+    """
+    body: dict[str, Any] = problem_value(kind, detail, requested_address(), status).model_dump() | dict(members or {})
     response = Response(json.dumps(body), status=body["status"], mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response

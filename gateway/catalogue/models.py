@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from contracts.errors import UnknownModel
 from contracts.models.descriptions import ModelDescription, Overlay
 from contracts.models.status import ServedModel
+from contracts.models.versions import version_order
 from contracts.submissions.documents import ModelRef
+from contracts.submissions.states import ServedState
 from contracts.workflows.catalogue import Catalogue, Entry
 from contracts.workflows.definition import Workflow
 
@@ -63,12 +65,13 @@ class ModelDirectory:
 
     @property
     def unreported(self) -> bool:
-        """Whether there is a model that no orchestrator has reported yet."""
-        return any((pin.name, pin.version) not in self._served for pin in self.pins)
+        """Whether there is a model that no orchestrator has reported yet, or none has called or looked at yet."""
+        found = [self._served.get((pin.name, pin.version)) for pin in self.pins]
+        return any(each is None or each.state is ServedState.UNTRIED for each in found)
 
-    def decode_bounds(self) -> dict[tuple[str, str], int]:
-        """Return the bounds of the models that have one, by name and version."""
-        return {name: each.decode_bytes for name, each in self._described.items() if each.decode_bytes is not None}
+    def decode_bounds(self) -> dict[tuple[str, str], tuple[int | None, int | None]]:
+        """Return the bounds of the described models by name and version, each of a PNG and of a JPEG; None is none."""
+        return {name: (each.decode_bytes, each.jpeg_decode_bytes) for name, each in self._described.items()}
 
     def follow(self, served: Iterable[ServedModel]) -> None:
         self._served = {(each.model.name, each.model.version): each for each in served}
@@ -78,7 +81,7 @@ class ModelDirectory:
         uses = self._uses
         if name not in uses:
             raise UnknownModel(f"No workflow here uses a model {name[:64]!r}. There are: {', '.join(sorted(uses))}.")
-        return sorted(uses[name], key=lambda version: tuple(map(int, version.split("."))), reverse=True)
+        return sorted(uses[name], key=version_order, reverse=True)
 
     def uses(self, name: str, version: str) -> list[Use]:
         return self._uses.get(name, {}).get(version, [])
@@ -92,8 +95,14 @@ class ModelDirectory:
         return self._described.get((name, version))
 
     def overlay(self, model: ModelRef) -> Overlay | None:
-        """Return how the model's mask is drawn; None where it declares no overlay or is not described here."""
+        """Return how the model's mask is drawn; None where it declares no overlay or is not described here.
+
+        Of a model that no published workflow calls any more, a field ``mask`` is drawn in the default colours: its
+        results outlive its description.
+        """
         described = self.description(model.name, model.version)
+        if described is None and model.version not in self._uses.get(model.name, {}):
+            return Overlay(mask="mask")
         return described.overlay if described else None
 
     def served(self, name: str, version: str) -> ServedModel | None:

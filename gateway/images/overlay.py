@@ -50,6 +50,8 @@ def draw(picture: bytes, mask: bytes, overlay: SubmissionOverlay) -> bytes:
     try:
         inside = read_mask(mask)
         grey = _channel(picture, overlay.style.channel, (inside.shape[1], inside.shape[0]))
+    except MemoryError:
+        raise  # it says nothing about the image
     except Exception as error:  # Pillow's parsers leak many types on hostile bytes
         raise UnknownArtifact(
             "There is no overlay of this submission: its input or its mask cannot be decoded. "

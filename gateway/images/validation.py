@@ -10,7 +10,8 @@ from PIL import Image
 from contracts.errors import RejectedUpload, UploadTooLarge
 from contracts.submissions.documents import InputInfo
 from image_files import png
-from image_files.decoding import ImageFile, check_whole, decoded_bytes, read_image
+from image_files.cost import decode_cost
+from image_files.decoding import ImageFile, check_whole, read_image
 from image_files.errors import DamagedImage, NotAnImage, OverloadedImage, UnsupportedImage
 from image_files.png import PngFile
 
@@ -26,11 +27,15 @@ FILE_NAME_KEPT = 255
 
 @dataclass(frozen=True)
 class Limits:
-    """Largest image, in bytes of the file, in pixels, and in bytes of a PNG's pixels: None is no bound."""
+    """Largest image, in bytes of the file, in pixels, and in bytes that decoding a PNG or a JPEG costs.
+
+    None is no bound. :func:`image_files.cost.decode_cost` says what these are.
+    """
 
     bytes: int
     pixels: int
     decoded_bytes: int | None = None
+    jpeg_decoded_bytes: int | None = None
 
 
 def has_image_extension(file_name: str) -> bool:
@@ -82,14 +87,27 @@ def _check_kind(file: ImageFile, limits: Limits, formats: tuple[str, ...]) -> No
             f"The image has {file.width} x {file.height} pixels; {limits.pixels / 1e6:g} million are accepted, "
             f"and {MAX_SIDE} on a side. Send a smaller one."
         )
-    if limits.decoded_bytes is not None and decoded_bytes(file) > limits.decoded_bytes:
-        raise RejectedUpload(
-            f"The image has {file.width} x {file.height} pixels of {file.channels} channels and {file.depth} bits, "
-            f"{decoded_bytes(file) / 1e6:.0f} MB; this workflow reads {limits.decoded_bytes / 1e6:.0f} MB of a PNG's "
-            "pixels. Send a smaller picture, one of fewer channels or bits, or a JPEG."
-        )
+    _check_cost(file, limits)
     if isinstance(file, PngFile) and file.animated:
         raise RejectedUpload("The image is animated. Send one still picture.")
+
+
+def _check_cost(file: ImageFile, limits: Limits) -> None:
+    cost = decode_cost(file)
+    if isinstance(file, PngFile):
+        if limits.decoded_bytes is not None and cost > limits.decoded_bytes:
+            raise RejectedUpload(
+                f"The image has {file.width} x {file.height} pixels of {file.channels} channels and {file.depth} bits, "
+                f"{cost / 1e6:.0f} MB; this workflow reads {limits.decoded_bytes / 1e6:.0f} MB of a PNG's pixels. "
+                "Send a smaller picture, one of fewer channels or bits, or a JPEG."
+            )
+    elif limits.jpeg_decoded_bytes is not None and cost > limits.jpeg_decoded_bytes:
+        kind = "progressive JPEG" if file.progressive else "JPEG"
+        raise RejectedUpload(
+            f"The image is a {kind} of {file.width} x {file.height} pixels and {file.channels} channels, whose scans "
+            f"take {cost / 1e6:.0f} MB of decoding; this workflow takes {limits.jpeg_decoded_bytes / 1e6:.0f} MB. "
+            "Send a smaller picture, or one that is saved as a baseline JPEG."
+        )
 
 
 def _megabytes(count: int) -> str:

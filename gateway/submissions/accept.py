@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
@@ -17,6 +17,7 @@ from contracts.workflows.definition import Workflow
 from gateway.images.validation import Limits, examine
 from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
+from gateway.submissions.quota import StorageQuota
 from gateway.submissions.slots import Slots
 from runtime.clock import whole_milliseconds
 
@@ -56,7 +57,8 @@ class Publisher(JobPublisher, QueueDepths, Protocol): ...
 class Acceptance:
     """``retention`` is how long a submission without its own retention is kept; None means for ever.
 
-    ``decode_bounds`` has, by name and version of the models that have such a bound, the most bytes of a PNG's pixels.
+    ``decode_bounds`` has, by name and version of the models that have them, the most bytes that decoding may cost: of
+    a PNG and of a JPEG.
     """
 
     def __init__(
@@ -67,7 +69,8 @@ class Acceptance:
         limits: Limits,
         retention: timedelta | None,
         webhooks: WebhookPolicy,
-        decode_bounds: Mapping[tuple[str, str], int] | None = None,
+        decode_bounds: Mapping[tuple[str, str], tuple[int | None, int | None]] | None = None,
+        quota: StorageQuota | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -76,19 +79,21 @@ class Acceptance:
         self._decode_bounds = decode_bounds or {}
         self._webhooks = webhooks
         self.retention = retention
+        self._quota = quota or StorageQuota()
         self._checks = Slots(CHECKED_AT_ONCE, CHECKS_BUSY, retry_after_seconds=2)
 
     def limits_of(self, workflow: Workflow) -> Limits:
         """Return what images this version accepts: the gateway's limits, and the lowest bound of its models."""
-        bounds = [self._decode_bounds.get((step.model.name, step.model.version)) for step in workflow.steps]
-        return replace(self.limits, decoded_bytes=min((each for each in bounds if each is not None), default=None))
+        models = [(step.model.name, step.model.version) for step in workflow.steps]
+        png, jpeg = zip(*(self._decode_bounds.get(model, (None, None)) for model in models), strict=True)
+        return replace(self.limits, decoded_bytes=_lowest(png), jpeg_decoded_bytes=_lowest(jpeg))
 
     def accept(self, choose: Choose, upload: Upload) -> Submission:
         """Store the submission with its image, and publish its job. Both are on disk when this returns.
 
-        Raises what ``choose`` raises, QueueFull, WebhooksOff and InvalidWebhook before it reads the image, because an
-        overloaded gateway has no time to read one; then Busy (too many images are being checked), RejectedUpload and
-        StoreUnavailable.
+        Raises what ``choose`` raises, QueueFull, StorageFull, WebhooksOff and InvalidWebhook before it reads the image,
+        because an overloaded gateway has no time to read one; then Busy (too many images are being checked),
+        RejectedUpload and StoreUnavailable.
         """
         submission, data = self.prepare(choose, upload, str(uuid.uuid4()))
         self._store.accept(submission, data)
@@ -99,6 +104,7 @@ class Acceptance:
         """Return the submission that ``accept`` would store, with its image. Stores and publishes nothing."""
         workflow = choose(submission_id)
         self._admission.check(workflow.name)
+        self._quota.check()
         webhook = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
         with self._checks.acquire(wait_seconds=CHECK_SECONDS):
             data = upload.read()  # here, so that the images that wait are in memory once
@@ -123,4 +129,10 @@ class Acceptance:
         return submission, data
 
     def publish(self, submission: Submission) -> None:
+        """Publish the job of a submission that is stored, and count it."""
+        self._quota.add(submission)
         self._publisher.publish(Job(submission.id, submission.workflow.name, submission.workflow.version))
+
+
+def _lowest(bounds: Iterable[int | None]) -> int | None:
+    return min((each for each in bounds if each is not None), default=None)

@@ -89,17 +89,23 @@ def cell(value: object) -> str:
 
 
 def in_chunks(lines: Iterable[str]) -> Iterator[bytes]:
-    """Join lines into chunks of about CHUNK_BYTES."""
+    """Join lines into chunks of about CHUNK_BYTES. Lines that came before an error are not lost with it."""
     held: list[bytes] = []
     size = 0
-    for line in lines:
-        held.append(line.encode("utf-8", "replace"))
-        size += len(held[-1])
-        if size >= CHUNK_BYTES:
-            yield b"".join(held)
-            held, size = [], 0
+    broken: Exception | None = None
+    try:
+        for line in lines:
+            held.append(line.encode("utf-8", "replace"))
+            size += len(held[-1])
+            if size >= CHUNK_BYTES:
+                yield b"".join(held)
+                held, size = [], 0
+    except Exception as error:  # noqa: BLE001  # raised again below, after what it must not take along
+        broken = error
     if held:
         yield b"".join(held)
+    if broken is not None:
+        raise broken
 
 
 def _line(values: Sequence[Any]) -> str:

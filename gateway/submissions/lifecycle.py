@@ -9,7 +9,7 @@ import structlog
 
 from contracts.errors import IllegalMove, SubmissionGone
 from contracts.messaging.jobs import Job
-from contracts.submissions.documents import INPUT_NAME, Submission
+from contracts.submissions.documents import INPUT_NAME, Submission, WorkflowRef
 from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.states import SubmissionState
 from gateway.submissions.ports import (
@@ -41,8 +41,17 @@ class Publisher(JobPublisher, EventPublisher, QueueDepths, Protocol): ...
 
 
 class Lifecycle:
-    def __init__(self, store: Store, lifecycle_store: LifecycleStore, publisher: Publisher) -> None:
+    """``published`` says whether this gateway's catalogue has exactly this version of a workflow."""
+
+    def __init__(
+        self,
+        store: Store,
+        lifecycle_store: LifecycleStore,
+        publisher: Publisher,
+        published: Callable[[WorkflowRef], bool],
+    ) -> None:
         self._store = store
+        self._published = published
         self._lifecycle_store = lifecycle_store
         self._publisher = publisher
 
@@ -62,12 +71,20 @@ class Lifecycle:
         return self._apply(submission, change)
 
     def retry(self, submission: Submission) -> Submission:
-        """Queue a failed or canceled submission and publish its job. Raises the same errors as ``cancel``."""
+        """Queue a failed or canceled submission and publish its job. Raises the same errors as ``cancel``.
+
+        A submission of a version that is not published any more stays as it is: no orchestrator could run it.
+        """
 
         def change(found: Submission) -> bool:
             if not found.state.retryable:
                 raise IllegalMove(f"The submission is {found.state}: only failed or canceled ones can be retried.")
             workflow = found.workflow
+            if not self._published(workflow):
+                raise IllegalMove(
+                    f"The submission cannot be retried: its workflow {workflow.name} {workflow.version} is not "
+                    "published here any more. Submit the image again to a published version."
+                )
             queue_depth = self._publisher.backlog(workflow.name).waiting
             if not self._lifecycle_store.retry(found, queue_depth, RETRY_DUE_SECONDS, self._store.now()):
                 return False

@@ -223,7 +223,12 @@ class Engine:
         age = (self._clock.now() - run.submission.asked_at).total_seconds()
         faults = run.step(spec.name).faults
         return self._caller.call(
-            spec, image, faults=faults, age_seconds=age, renew_lease=lambda: self._renew_lease(claim)
+            spec,
+            image,
+            submission_id=claim.submission_id,
+            faults=faults,
+            age_seconds=age,
+            renew_lease=lambda: self._renew_lease(claim),
         )
 
     def _renew_lease(self, claim: Claim) -> None:

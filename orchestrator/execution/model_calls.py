@@ -11,12 +11,15 @@ from typing import Any
 from contracts.errors import ModelFault, ModelUnavailable
 from contracts.messaging.topology import shortest_delay
 from contracts.models.answers import Binary, read_answer
+from contracts.orchestrators.status import BreakerState
 from contracts.submissions.documents import Attempt, ModelRef
 from contracts.submissions.images import StoredImage
 from contracts.submissions.states import ServedState
 from contracts.workflows.definition import StepSpec
+from image_files.cost import LARGE_SUFFIX, is_large
 from orchestrator.execution.circuit_breakers import Breakers
-from orchestrator.planning.retries import Defer, GiveUp, Policy, Retry, decide
+from orchestrator.execution.large_pictures import LargePictures
+from orchestrator.planning.retries import Defer, GiveUp, Policy, Retry, decide, large_picture_delay
 from orchestrator.ports import Clock, Models
 
 
@@ -35,6 +38,18 @@ class CallOutcome:
     follows: Defer | GiveUp | None = None
 
 
+@dataclass
+class _Call:
+    """What one step's call needs; ``breaker`` is the name of the circuit breaker that it obeys."""
+
+    breaker: str
+    spec: StepSpec
+    image: StoredImage
+    submission_id: str
+    age_seconds: float
+    outcome: CallOutcome
+
+
 class Caller:
     def __init__(
         self, models: Models, clock: Clock, policy: Policy, uniform: Callable[[], float] = random.random
@@ -44,16 +59,23 @@ class Caller:
         self._policy = policy
         self._uniform = uniform
         self._breakers = Breakers()
+        self._large_pictures = LargePictures()
 
     def state(self, model: ModelRef) -> ServedState:
-        """Return the outcome of the model's last call."""
-        return self._breakers.state(str(model))
+        """Return the outcome of the model's last call; calls with large pictures count where there is no other."""
+        state = self._breakers.state(str(model))
+        return self._breakers.state(f"{model}{LARGE_SUFFIX}") if state is ServedState.UNTRIED else state
+
+    def breaker(self, model: ModelRef) -> BreakerState:
+        """Return the state of the model's circuit breaker."""
+        return self._breakers.breaker(str(model), self._clock.monotonic())
 
     def call(
         self,
         spec: StepSpec,
         image: StoredImage,
         *,
+        submission_id: str,
         faults: Mapping[str, int],
         age_seconds: float,
         renew_lease: Callable[[], None],
@@ -61,17 +83,30 @@ class Caller:
         """Call the step's model until it answers or the retry rule ends the retries. A ModelFault is never raised.
 
         ``faults`` counts the step's earlier faults by code. The policy's budget bounds the loop. ``renew_lease`` is
-        called before each retry; what it raises ends the call.
+        called before each retry; what it raises ends the call. A large picture is deferred while the model has another
+        one; its faults have a breaker of their own.
         """
-        outcome = CallOutcome(faults=Counter(faults))
+        call = _Call(str(spec.model), spec, image, submission_id, age_seconds, CallOutcome(faults=Counter(faults)))
+        if not is_large(image.data):
+            return self._call(call, renew_lease)
+        call.breaker += LARGE_SUFFIX
+        with self._large_pictures.turn(call.breaker) as free:
+            if free:
+                return self._call(call, renew_lease)
+        call.outcome.fault = ModelUnavailable("another large picture is with it.")
+        call.outcome.follows = Defer(large_picture_delay(age_seconds))
+        return call.outcome
+
+    def _call(self, call: _Call, renew_lease: Callable[[], None]) -> CallOutcome:
+        outcome, age_seconds = call.outcome, call.age_seconds
         begun = self._clock.monotonic()
         while True:
-            wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
+            wait = self._breakers.admit(call.breaker, self._clock.monotonic())
             if wait > 0:
                 return self._deferred_by_breaker(outcome, wait, age_seconds)
             started = self._clock.now()
             try:
-                answer, server = self._predict(spec, image)
+                answer, server = self._predict(call)
                 outcome.answer, outcome.images = read_answer(answer)
             except ModelFault as fault:
                 outcome.attempts.append(self._attempt(started, fault.message, fault.server))
@@ -86,7 +121,7 @@ class Caller:
                     jitter=self._uniform(),
                 )
                 if isinstance(decision, Retry):
-                    wait = self._breakers.admit(str(spec.model), self._clock.monotonic())
+                    wait = self._breakers.admit(call.breaker, self._clock.monotonic())
                     if wait == 0 and self._clock.sleep(decision.after_seconds):
                         renew_lease()
                         continue
@@ -97,17 +132,17 @@ class Caller:
             outcome.attempts.append(self._attempt(started, None, server))
             return outcome
 
-    def _predict(self, spec: StepSpec, image: StoredImage) -> tuple[object, str]:
-        model = str(spec.model)
+    def _predict(self, call: _Call) -> tuple[object, str]:
         try:
-            answered = self._models.predict(spec.model, image, spec.timeout_seconds)
+            answered = self._models.predict(call.spec.model, call.image, call.spec.timeout_seconds)
         except ModelFault as fault:
             if fault.retryable:
-                self._breakers.failed(model, self._clock.monotonic())
+                now = self._clock.monotonic()
+                self._breakers.failed(call.breaker, now, call.submission_id, of_server=fault.of_server)
             else:
-                self._breakers.answered(model)
+                self._breakers.answered(call.breaker)
             raise
-        self._breakers.answered(model)
+        self._breakers.answered(call.breaker)
         return answered
 
     def _deferred_by_breaker(self, outcome: CallOutcome, wait: float, age_seconds: float) -> CallOutcome:

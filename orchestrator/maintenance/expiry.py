@@ -68,7 +68,8 @@ class Expiry:
         for found in self._expiring(self._scanned_until, horizon, now):
             self._write_tombstones(found)
         self._write_tombstones(self._expiry_store.expiring(now, now + OVERLAP))
-        self._scanned_until = max(horizon, self._scanned_until or horizon)  # the database's clock may be set back
+        # The database's clock may be set back, and what is created then expires in a range that was read before.
+        self._scanned_until = horizon
         removed = 0
         again = (
             None if self._removed_until is None else self._removed_until - OVERLAP
@@ -78,7 +79,7 @@ class Expiry:
             self._expiry_store.remove([key for key, _ in found])
             removed += len(found)
         self._expiry_store.tidy(now)
-        self._removed_until = max(now, self._removed_until or now)
+        self._removed_until = now
         self._written = {key: at for key, at in self._written.items() if at > now}
         if removed:
             log.info("expired", submissions=removed)

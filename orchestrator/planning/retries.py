@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.errors import ModelFault, ModelUnavailable
-from contracts.messaging.topology import DELAYS_SECONDS
+from contracts.messaging.topology import DELAYS_SECONDS, shortest_delay
 from runtime.backoff import backoff
 
 
@@ -69,3 +69,14 @@ def decide(
         return Retry(wait)
     # One budget is enough for about five calls; each further budget that is used up takes the next longer delay.
     return Defer(DELAYS_SECONDS[min((count - 1) // 5, len(DELAYS_SECONDS) - 1)])
+
+
+LONGEST_LARGE_DELAY_SECONDS = 15
+
+
+def large_picture_delay(age_seconds: float) -> int:
+    """Return after how many seconds a large picture asks again whether its model reads another one.
+
+    The longer it has waited, the less often: many of them must not keep the orchestrator busy with asking.
+    """
+    return shortest_delay(min(age_seconds / 4, LONGEST_LARGE_DELAY_SECONDS))

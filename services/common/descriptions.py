@@ -27,6 +27,7 @@ def describe(
     weights: Path,
     overlay: dict[str, Any] | None = None,
     decode_bytes: int | None = None,
+    jpeg_decode_bytes: int | None = None,
 ) -> dict[str, Any]:
     """Return the description of the model in ``folder``; ``card`` is left out where there is no card.
 
@@ -41,6 +42,8 @@ def describe(
     }
     if decode_bytes is not None:
         described["decode_bytes"] = decode_bytes
+    if jpeg_decode_bytes is not None:
+        described["jpeg_decode_bytes"] = jpeg_decode_bytes
     card = folder / CARD
     if card.is_file():
         described["card"] = read_card(card.read_text())

@@ -8,6 +8,7 @@ level TorchServe also swallows tracebacks, so they are written to stderr here.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from abc import ABC, abstractmethod
@@ -22,11 +23,15 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
-from image_files.decoding import check_whole, decode, read_image
+from image_files.cost import LARGE_SUFFIX
+from image_files.decoding import check_what_decoding_ignores, decode, read_image
 from image_files.errors import DamagedImage, NotAnImage, OverloadedImage, UnsupportedImage
 from services.common.folding import fold_batch_norms
 
 PIXEL_LIMIT = 40_000_000
+LARGE_NICENESS = 5
+"""The worker that reads large pictures leaves the processor to the one that reads all others."""
+
 FIELDS = ("image", "data", "body")
 WANTED = "send a whole PNG or JPEG file as the request body, or as the multipart field 'image'"
 
@@ -93,7 +98,7 @@ def decode_image(content: bytes, draft_size: tuple[int, int] | None = None) -> I
                 f"The image has {file.width} x {file.height} pixels, more than the {PIXEL_LIMIT:,} that are accepted; "
                 "send a smaller version of it."
             )
-        check_whole(file)
+        check_what_decoding_ignores(file)
         return decode(file, draft_size)
     except NotAnImage as error:
         raise invalid_image(f"The bytes are not a PNG or JPEG image; {WANTED}.") from error
@@ -139,6 +144,8 @@ class ImageHandler(ABC):
     def initialize(self, context: Context) -> None:
         """Load the weights and run one blank image, so that a wrong archive fails here and not in a request."""
         torch.set_num_threads(1)
+        if context.manifest["model"].get("modelVersion", "").endswith(LARGE_SUFFIX):
+            os.nice(LARGE_NICENESS)
         properties = context.system_properties
         if torch.cuda.is_available() and properties.get("gpu_id") is not None:
             self.device = torch.device(f"cuda:{properties['gpu_id']}")

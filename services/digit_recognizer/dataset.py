@@ -48,14 +48,21 @@ def read_mnist(folder: Path, split: str) -> Digits:
             raise UnusableDataset(f"{path} cannot be read as a gzip file: {error}.") from error
         if int.from_bytes(content[:4], "big") != magic:
             raise UnusableDataset(f"{path} is not an idx file of MNIST: its magic number is not {magic}.")
-        arrays.append(np.frombuffer(content, dtype=np.uint8, offset=header))
-    return Digits(arrays[0].reshape(-1, 28, 28), arrays[1].astype(np.int64))
+        arrays.append(np.frombuffer(content[header:], dtype=np.uint8))
+    pictures, labels = arrays
+    if not len(labels) or len(pictures) != 28 * 28 * len(labels):
+        raise UnusableDataset(
+            f"{folder} holds {len(labels)} labels and {len(pictures)} bytes of pictures in its {split} files: "
+            "MNIST has 28 x 28 bytes for each label."
+        )
+    return Digits(pictures.reshape(-1, 28, 28), labels.astype(np.int64))
 
 
 def sources_digest() -> str:
     """Return a digest of the code that makes synthetic pictures: when it changes, cached ones are made again."""
     here = Path(__file__).parent
-    names = ("ink.py", "pieces.py", "preprocess.py", "glyphs.py", "strokes.py", "synthetic.py", "dataset.py")
+    preprocessing = ("ink.py", "modes.py", "pieces.py", "placing.py", "preprocess.py")
+    names = (*preprocessing, "glyphs.py", "strokes.py", "synthetic.py", "dataset.py")
     return hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).hexdigest()[:10]
 
 

@@ -19,12 +19,13 @@ from PIL import Image
 from torch.nn import functional
 
 from services.common.training import UnusableDataset
+from services.flair.slice_files import read_slice
 from services.flair.slices import MEAN, SIDE, STD, to_rgb
 
 SPLIT_SEED = 20190601
 VALIDATION_PATIENTS = 12
 TEST_PATIENTS = 12
-_SLICE = re.compile(r"^(?P<patient>.+)_(?P<index>\d+)\.(?:webp|tif)$")
+_SLICE = re.compile(r"(?P<patient>.+)_(?P<index>[0-9]+)\.(?:webp|tif|png)")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def patient_folders(data: Path) -> dict[str, Path]:
     if not found:
         raise UnusableDataset(
             f"No patients under {root}. Expected {root}/<patient>/<patient>_<slice>.webp (or .tif) "
-            "and <patient>_<slice>_mask.png (or .tif), as the LGG MRI segmentation set ships them."
+            "(.png too) and <patient>_<slice>_mask.png (or .tif), as the LGG MRI segmentation set ships them."
         )
     return found
 
@@ -80,7 +81,7 @@ def read_slices(folders: list[Path]) -> Slices:
     """
     pixels, masks, patients = [], [], []
     for folder in folders:
-        matches = [match for path in folder.iterdir() if (match := _SLICE.match(path.name))]
+        matches = [match for path in folder.iterdir() if (match := _SLICE.fullmatch(path.name))]
         for match in sorted(matches, key=lambda found: int(found["index"])):
             name = match.string
             if name.rsplit(".", 1)[0].endswith("_mask"):
@@ -88,7 +89,12 @@ def read_slices(folders: list[Path]) -> Slices:
             stem, extension = name.rsplit(".", 1)
             mask_path = folder / f"{stem}_mask.{'tif' if extension == 'tif' else 'png'}"
             try:
-                with Image.open(folder / name) as image, Image.open(mask_path) as mask:
+                image = read_slice(folder / name)
+                with Image.open(mask_path) as mask:
+                    if image.size != (SIDE, SIDE) or mask.size != (SIDE, SIDE):
+                        raise UnusableDataset(
+                            f"{folder / name} and its mask {mask_path.name} must have {SIDE} x {SIDE} pixels."
+                        )
                     pixels.append(np.asarray(to_rgb(image), dtype=np.uint8).transpose(2, 0, 1))
                     masks.append((np.asarray(mask.convert("L")) > 127).astype(np.uint8))
             except OSError as error:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -93,9 +92,8 @@ def table() -> Iterator[list[Row]]:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
     homes = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("cluster")
     with running(homes[0], "--only", "database") as store:
-        port = urlsplit(store.environment()["SHOWCASE_MONGO_URL"]).port
-        assert port
-        with tripwire(port) as wire, running(homes[1], settings={"SHOWCASE_MONGO_URL": wire.url}) as started:
+        url = store.environment()["SHOWCASE_MONGO_URL"]
+        with tripwire(url) as wire, running(homes[1], settings={"SHOWCASE_MONGO_URL": wire.url}) as started:
             yield Broken(started, store, wire)
 
 

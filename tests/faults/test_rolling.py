@@ -19,12 +19,13 @@ from tests.support.extra_processes import extra
 from tests.support.faults.load import Load, doubled
 from tests.support.faults.waits import final_records, until_back
 from tests.support.local_cluster import free_ports, running
+from tests.support.patience import PATIENCE
 
 OLD = "14afafbb85b0de3139519863fbcf35411dbb1784"
 """An earlier release with the same schema version: of another version, a process refuses to start beside this one."""
 
 TOGETHER_SECONDS = 8.0
-START_SECONDS = 60.0
+START_SECONDS = PATIENCE
 
 
 def unpacked(commit: str, folder: Path) -> Path:

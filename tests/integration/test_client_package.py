@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 
 from contracts.version import VERSION
 from tests.support.checkout import CHECKOUT
+from tests.support.patience import PATIENCE
 
 CLIENT = CHECKOUT / "client"
 NAME = f"ml_showcase_client-{VERSION}"
@@ -41,7 +42,7 @@ def run(*command: str | Path, folder: Path) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,10 +17,10 @@ from tests.support.databases import NamedDatabase
 from tests.support.extra_processes import Extra, extra
 from tests.support.factories import png
 from tests.support.local_cluster import free_ports
+from tests.support.patience import PATIENCE, eventually
 from tests.support.present import present
 
 AHEAD, BEHIND = 3600.0, -3600.0
-PATIENCE_SECONDS = 60.0
 NEAR = timedelta(seconds=1)
 """How far a process's copy of the database's time may be off: by the time that the database's answer took."""
 
@@ -65,18 +64,6 @@ def started(settings: dict[str, str], tmp_path: Path) -> Iterator[Start]:
         yield start
 
 
-def eventually(condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            if condition():
-                return
-        except requests.RequestException:
-            pass
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
-
-
 class Front:
     """A gateway on a machine whose date is off."""
 
@@ -88,7 +75,7 @@ class Front:
 
     def submit(self, workflow: str) -> str:
         files, fields = {"image": ("x.png", png())}, {"workflow_name": workflow}
-        answer = requests.post(f"{self.url}/api/v1/submit_image", files=files, data=fields, timeout=30)
+        answer = requests.post(f"{self.url}/api/v1/submit_image", files=files, data=fields, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["submission_id"])
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -27,9 +26,9 @@ from contracts.messaging.topology import (
 )
 from runtime.amqp import job_properties
 from tests.support.local_cluster import LocalCluster, free_ports
+from tests.support.patience import eventually
 
 WORKFLOW = "workflow_000"
-LONG = 20.0
 
 
 def job(name: str) -> Job:
@@ -56,13 +55,6 @@ def put(
     headers: dict[str, Any] | None = None,
 ) -> None:
     channel.basic_publish(exchange, key, body, properties=job_properties(name, headers), mandatory=True)
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def read_letters(url: str, limit: int = 100) -> list[DeadLetter]:

@@ -11,9 +11,10 @@ from contracts.storage.indexes import INDEXES
 from contracts.submissions.documents import SCHEMA
 from runtime.mongo import Database, Document, connect
 from tests.support.local_cluster import free_ports
+from tests.support.patience import PATIENCE
 
 
-@pytest.mark.timeout(30)  # the time that an index may take is a quarter of an hour
+@pytest.mark.timeout(PATIENCE)  # the time that an index may take is a quarter of an hour
 def test_a_database_that_is_away_is_reported_within_the_usual_bound() -> None:
     url = f"mongodb://127.0.0.1:{free_ports(1)}/?directConnection=true"
     with connect(url, "tests", 0.2) as client, pytest.raises(StoreUnavailable):

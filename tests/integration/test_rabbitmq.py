@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
@@ -20,9 +20,9 @@ from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
 from gateway.events.subscriptions import EventBroadcaster
 from orchestrator.adapters.rabbitmq.broker import Broker, Delivery
 from tests.support.local_cluster import LocalCluster, free_ports
+from tests.support.patience import PATIENCE, eventually
 
 WORKFLOWS = ["workflow_000", "workflow_001"]
-LONG = 20.0
 
 
 def job(name: str, workflow: str = "workflow_000") -> Job:
@@ -39,11 +39,11 @@ class Listener:
         self.thread.start()
 
     def next(self) -> Delivery:
-        return self.received.get(timeout=LONG)
+        return self.received.get(timeout=PATIENCE)
 
     def close(self) -> None:
         self.broker.stop()
-        self.thread.join(LONG)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
 
 
@@ -83,14 +83,6 @@ def job_publisher(amqp_url: str, confirmed: Confirmed) -> Iterator[RabbitJobPubl
     job_publisher.stop()
 
 
-def eventually(condition: Callable[[], object]) -> None:
-    """Wait until the condition holds. Fails after ``LONG`` seconds."""
-    end = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-
-
 def publishing_works(broker: Broker) -> bool:
     try:
         broker.waiting(WORKFLOWS[0])
@@ -106,7 +98,7 @@ def test_a_job_arrives_and_is_confirmed(
     job_publisher.publish(job("a"))
     delivery = listener.next()
     assert decode_job(delivery.body) == job("a")
-    assert confirmed.get(timeout=LONG) == ["a"]
+    assert confirmed.get(timeout=PATIENCE) == ["a"]
     delivery.acknowledge()
     eventually(lambda: listener.broker.waiting("workflow_000") == 0)
 
@@ -120,7 +112,7 @@ def test_jobs_that_are_published_before_the_broker_starts_are_kept(amqp_url: str
     job_publisher.start()
     ids: list[str] = []
     while len(ids) < 250:
-        batch = confirmed.get(timeout=LONG)
+        batch = confirmed.get(timeout=PATIENCE)
         assert len(batch) <= 100
         ids += batch
     job_publisher.stop()
@@ -140,8 +132,8 @@ def test_a_published_event_arrives_and_delays_no_job(
     change = SubmissionChanged("a", "workflow_000", SubmissionState.CANCELED, None)
     job_publisher.publish_event(change)
     job_publisher.publish(job("a"))
-    assert changes.get(timeout=LONG) == change
-    assert confirmed.get(timeout=LONG) == ["a"]
+    assert changes.get(timeout=PATIENCE) == change
+    assert confirmed.get(timeout=PATIENCE) == ["a"]
     listener.stop()
 
 
@@ -273,7 +265,7 @@ def test_a_workflow_that_appears_later_is_published_and_consumed(
     name = f"late_{time.monotonic_ns()}"
     job_publisher.serve([*WORKFLOWS, name])
     job_publisher.publish(job("a", name))  # its queue is declared before
-    assert confirmed.get(timeout=LONG) == ["a"]
+    assert confirmed.get(timeout=PATIENCE) == ["a"]
     listener.broker.serve([*WORKFLOWS, name])
     delivery = listener.next()
     assert decode_job(delivery.body) == job("a", name)
@@ -304,10 +296,19 @@ def test_a_changed_catalogue_is_announced_to_gateways_and_orchestrators(
     broker = Broker(amqp_url, WORKFLOWS, 1, catalogue_changed=lambda: heard.put("orchestrator"))
     thread = threading.Thread(target=broker.run, args=(lambda _: None,))
     thread.start()
-    assert heard.get(timeout=LONG) == "orchestrator"  # it has just connected: it may have missed one
+    assert heard.get(timeout=PATIENCE) == "orchestrator"  # it has just connected: it may have missed one
     eventually(lambda: broadcaster.listening and job_publisher._events is not None)
     job_publisher.announce_catalogue()
-    assert {heard.get(timeout=LONG), heard.get(timeout=LONG)} == {"gateway", "orchestrator"}
+    assert {heard.get(timeout=PATIENCE), heard.get(timeout=PATIENCE)} == {"gateway", "orchestrator"}
     gateway.stop()
     broker.stop()
-    thread.join(LONG)
+    thread.join(PATIENCE)
+
+
+def test_a_workflow_that_this_orchestrator_does_not_run_ends_no_sweep(listen: Listen) -> None:
+    broker = listen().broker
+    assert broker.waiting("retired") == 0
+    broker.publish(job("a", "retired"))
+    eventually(lambda: broker.waiting("retired") == 1)  # it waits there for an orchestrator that knows the workflow
+    broker.publish(job("b", "renamed"), delay_seconds=1)
+    assert broker.waiting(WORKFLOWS[0]) == 0

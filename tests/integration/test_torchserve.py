@@ -1,17 +1,20 @@
 """What TorchServe's answers mean, against a real one whose models misbehave."""
 
-import time
-
 import pytest
 
 from contracts.errors import ModelCrashed, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
 from contracts.models.answers import read_answer
 from contracts.submissions.documents import ModelRef
 from contracts.submissions.images import StoredImage
+from deploy.local.cluster import recall_cluster
+from deploy.local.model_server import model_server_temporary
+from deploy.torchserve.launch import management_socket
+from deploy.torchserve.management import Management, ManagementError
 from orchestrator.adapters.model_servers.torchserve import TorchServeModels
 from orchestrator.settings import parse_servers
 from tests.support.factories import png
-from tests.support.local_cluster import free_ports
+from tests.support.local_cluster import LocalCluster, free_ports
+from tests.support.patience import eventually
 
 
 @pytest.fixture
@@ -48,10 +51,9 @@ def test_a_dying_worker_is_a_crash_or_an_unavailable_model(models: TorchServeMod
 
 
 def test_a_hanging_model_times_out(models: TorchServeModels) -> None:
-    begun = time.monotonic()
+    # The server's own limit is 20 s, and then it answers: that is a crash.
     with pytest.raises(ModelTimeout):
         ask(models, "hangs", "x", timeout=1.0)
-    assert time.monotonic() - begun < 5
 
 
 def test_an_unknown_model_or_version_is_not_loaded(models: TorchServeModels) -> None:
@@ -89,3 +91,18 @@ def test_the_worked_example_of_a_model_is_served(models: TorchServeModels) -> No
         assert answer["bright"] is expected
     with pytest.raises(ModelRefused, match="not a PNG or JPEG"):
         ask(models, "image_brightness", "no picture", version="1.0.0")
+
+
+def test_the_management_socket_loads_scales_and_unloads(parts: LocalCluster) -> None:
+    management = Management(management_socket(model_server_temporary(recall_cluster(parts.home).settings)))
+    assert {"refuses", "garbles"} <= set(management.models())
+    with pytest.raises(ManagementError) as caught:
+        management.load("garbles.mar")
+    assert caught.value.status == 409
+    management.scale("garbles", "1.0", 2)
+    [described] = management.describe("garbles", "1.0")
+    assert len(described["workers"]) == 2
+    management.unload("garbles", "1.0")
+    assert not management.ready("garbles", "1.0")
+    management.load("garbles.mar")
+    eventually(lambda: management.ready("garbles", "1.0"))

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from contracts.webhooks.targets import NOTHING, parse_allowed
-from orchestrator.webhooks import connection
-from orchestrator.webhooks.sender import ANSWER_BYTES, HttpSender
+from orchestrator.adapters.webhooks import connection
+from orchestrator.adapters.webhooks.sender import ANSWER_BYTES, HttpSender
 from tests.support.local_cluster import free_ports
 from tests.support.receivers import NAME, Receiver, make_certificate, raw_server, receiver
 

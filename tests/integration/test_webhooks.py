@@ -22,11 +22,11 @@ from gateway.adapters.mongo.webhook_replays import MongoWebhookReplays
 from gateway.submissions.ports import WebhookReplays
 from orchestrator.adapters.mongo import submissions as orchestrator_submissions
 from orchestrator.adapters.mongo.webhook_outbox import WINDOWS_SECONDS, MongoOutbox
+from orchestrator.adapters.webhooks.sender import HttpSender
 from orchestrator.ports import Progress
 from orchestrator.webhooks.delivery import THREADS, Deliverer
 from orchestrator.webhooks.ports import Outbox
 from orchestrator.webhooks.schedule import Delivered, GiveUp, TryAgain
-from orchestrator.webhooks.sender import HttpSender
 from runtime.clock import SystemClock
 from runtime.mongo import Database, connect
 from tests.support.databases import NamedDatabase
@@ -34,6 +34,7 @@ from tests.support.factories import make_submission
 from tests.support.fake_outbox import MemoryOutbox
 from tests.support.fakes import MemoryStore
 from tests.support.local_cluster import free_ports
+from tests.support.patience import PATIENCE
 from tests.support.present import present
 from tests.support.receivers import receiver
 
@@ -320,7 +321,7 @@ def test_an_event_reaches_a_receiver_that_was_down_and_is_verified(real: Process
             assert Verifier(SECRET).verify(again.body, again.headers) == event
             assert again.headers["webhook-id"] == failed.id
         deliverer.stop(30)
-        loop.join(30)
+        loop.join(PATIENCE)
 
 
 def test_two_orchestrators_send_each_event_once(real: Processes) -> None:
@@ -336,7 +337,7 @@ def test_two_orchestrators_send_each_event_once(real: Processes) -> None:
         _until(lambda: all(real.webhook(each).sent_at for each in submissions))
         for each, loop in zip(deliverers, loops, strict=True):
             each.stop(30)
-            loop.join(30)
+            loop.join(PATIENCE)
         assert sorted(each.path for each in listening.received) == sorted(f"/{n}" for n in range(30))
 
 

@@ -6,6 +6,7 @@ Both need a Docker engine on this machine and root: parts are killed by their pr
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shlex
 import signal
@@ -20,8 +21,9 @@ from bson import json_util
 from contracts.submissions.documents import Submission, from_document
 from tests.support.checkout import CHECKOUT
 from tests.support.local_cluster import free_ports
+from tests.support.patience import PATIENCE
 
-READY_SECONDS = 90
+READY_SECONDS = PATIENCE
 IMAGE = "ml-showcase-api"
 DATA = "/var/lib/showcase"
 SERVICES = {"database": "mongo", "torchserve": "classification"}
@@ -63,6 +65,26 @@ def docker(*arguments: str, environment: dict[str, str] | None = None, timeout: 
     )
     assert ran.returncode == 0, f"docker {arguments}: {ran.stdout[-3000:]}\n{ran.stderr[-3000:]}"
     return ran.stdout
+
+
+def local_images() -> dict[str, str]:
+    """Return, for each public image that this machine made itself under the same tag, the variable that names it.
+
+    Such an image has no digest of a registry, so that compose would not find it by the one in docker-compose.yml.
+    """
+    text = (CHECKOUT / "docker-compose.yml").read_text()
+    found = {}
+    for variable, tag in re.findall(r"\$\{(\w+_IMAGE):-([^@}]+)@", text):
+        shown = subprocess.run(
+            ["docker", "image", "inspect", "-f", "{{len .RepoDigests}}", tag],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        if shown.returncode == 0 and shown.stdout.strip() == "0":
+            found[variable] = tag
+    return found
 
 
 def _documents(printed: str) -> list[Submission]:
@@ -119,7 +141,9 @@ def composed(home: Path, workflows: Path) -> Iterator[ComposeCluster]:
         "SHOWCASE_MONGO_PASSWORD": secrets.token_hex(16),
         "SHOWCASE_RABBITMQ_PASSWORD": secrets.token_hex(16),
         "TEST_WORKFLOWS": str(workflows),
-    } | {name: str(base + 1 + place) for place, name in enumerate(MODEL_PORTS.values())}
+    }
+    environment |= local_images()
+    environment |= {name: str(base + 1 + place) for place, name in enumerate(MODEL_PORTS.values())}
     cluster = ComposeCluster(override, environment)
     try:
         cluster.compose("up", "--build", "--wait", timeout=1500)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.support.checkout import CHECKOUT, DOCS
+from tests.support.patience import PATIENCE
 
 EXAMPLE = "image_brightness"
 FOLDER = DOCS / "examples" / EXAMPLE
@@ -23,6 +24,11 @@ def archive_example(root: Path, store: Path) -> None:
     shutil.copytree(FOLDER, packages / EXAMPLE)
     for arguments in ([f"services.{EXAMPLE}.train"], ["services.archive", "--store", str(store)]):
         ran = subprocess.run(
-            [sys.executable, "-m", *arguments], cwd=root, capture_output=True, text=True, check=False, timeout=120
+            [sys.executable, "-m", *arguments],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
         )
         assert ran.returncode == 0, ran.stderr

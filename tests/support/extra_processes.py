@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.checkout import CHECKOUT
+from tests.support.patience import PATIENCE
 
-END_SECONDS = 20.0
+END_SECONDS = PATIENCE
 
 
 class Extra:

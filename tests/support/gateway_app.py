@@ -18,27 +18,30 @@ from contracts.workflows.registry import DEFAULT_TENANT, record_key
 from gateway.access.origins import OriginPolicy
 from gateway.adapters.mongo.secantus_windows import WindowedListing
 from gateway.api.application import Access, Application, Events, PublishedCatalogue
-from gateway.api.health import Readiness
 from gateway.app import create_app
 from gateway.catalogue.models import ModelDirectory
 from gateway.catalogue.publishing import Publishing
 from gateway.events.subscriptions import EventBroadcaster
 from gateway.events.wait import Waiter
 from gateway.images.validation import Limits
+from gateway.readiness.health import Readiness
 from gateway.server import GatewayServer, ServerLimits
 from gateway.submissions.accept import Acceptance
 from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.idempotency import Idempotency
 from gateway.submissions.lifecycle import Lifecycle
 from gateway.submissions.lookup import SubmissionLookup
+from gateway.submissions.quota import StorageQuota
 from gateway.submissions.use_cases import SubmissionUseCases
 from gateway.working import WorkLimit
 from runtime.registry import WorkflowRegistry
 from tests.support.fake_catalogue import MemoryRegistryStore
 from tests.support.fake_data import MemoryListing, MemoryTombstones
 from tests.support.fake_lifecycle import MemoryIdempotencyStore, MemoryLifecycleStore
+from tests.support.fake_orchestrators import MemoryOrchestrators
 from tests.support.fake_outbox import MemoryOutbox
 from tests.support.fakes import FakeEventPublisher, FakeJobPublisher
+from tests.support.patience import PATIENCE
 
 LIMITS = Limits(bytes=200_000, pixels=1_000_000)
 
@@ -79,12 +82,16 @@ def make_application(
     models: ModelDirectory | None = None,
     work: WorkLimit | None = None,
     origins: OriginPolicy | None = None,
+    quota: StorageQuota | None = None,
+    orchestrators: MemoryOrchestrators | None = None,
 ) -> Application:
     """``store`` and ``publisher`` implement all ports that the gateway has of their kind."""
+    directory = models or ModelDirectory(catalogue)
     gone = tombstones or MemoryTombstones(store)
     policy = WebhookPolicy.of(webhook_secret, "10.1.0.0/16, receiver.internal")
     admission = AdmissionControl(publisher, lambda: catalogue.names, queue_limit)
-    acceptance = Acceptance(store, publisher, admission, LIMITS, retention, policy)
+    stored = quota or StorageQuota()
+    acceptance = Acceptance(store, publisher, admission, LIMITS, retention, policy, quota=stored)
     lookup = SubmissionLookup(store, publisher, gone)
     events = broadcaster or EventBroadcaster(20)
     return Application(
@@ -93,14 +100,26 @@ def make_application(
             admission=admission,
             idempotency=Idempotency(store, MemoryIdempotencyStore(store), acceptance, lookup.find),
             lookup=lookup,
-            lifecycle=Lifecycle(store, MemoryLifecycleStore(store, gone), publisher),
+            lifecycle=Lifecycle(
+                store,
+                MemoryLifecycleStore(store, gone),
+                publisher,
+                lambda ref: catalogue.with_digest(ref) is not None,
+            ),
             listing=WindowedListing(MemoryListing(store), store.now),
             images=store,
             webhooks=MemoryOutbox(store),
         ),
         events=Events(events, Waiter(lookup.reread, events, (work or WorkLimit(4)).paused)),
-        catalogue=make_catalogue(store, catalogue, models or ModelDirectory(catalogue)),
-        readiness=Readiness(store, publisher, admission),
+        catalogue=make_catalogue(store, catalogue, directory),
+        readiness=Readiness(
+            store,
+            publisher,
+            admission,
+            stored,
+            orchestrators or MemoryOrchestrators(store, directory),
+            lambda: directory.pins,
+        ),
         access=Access(origins or OriginPolicy()),
     )
 
@@ -119,6 +138,7 @@ def serving(app: Flask, work: WorkLimit | None = None, *, port: int = 0, **limit
         "header_seconds": 10.0,
         "slow_seconds": 10.0,
         "least_bytes_per_second": 4096.0,
+        "body_bytes": 256 * 1024 * 1024,
     } | limits
     server = GatewayServer(app, "127.0.0.1", port, work or WorkLimit(4), ServerLimits(**options))
     thread = threading.Thread(target=server.run)
@@ -127,5 +147,5 @@ def serving(app: Flask, work: WorkLimit | None = None, *, port: int = 0, **limit
         yield server.port
     finally:
         server.stop()
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE)
         assert not thread.is_alive()

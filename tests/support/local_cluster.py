@@ -18,9 +18,10 @@ from pymongo import MongoClient
 from contracts.storage import layout
 from contracts.submissions.documents import Submission, from_document
 from deploy.local.cluster import recall_cluster
-from deploy.local.reporting import environment_lines, pid_of, status_rows
+from deploy.local.reporting import environment_lines, pid_of, status_report
 from deploy.local.supervision import Supervisor
 from tests.support.checkout import CHECKOUT
+from tests.support.patience import PATIENCE
 
 PORTS_NEEDED = 20
 
@@ -34,6 +35,10 @@ class LocalCluster:
     def __init__(self, home: Path, settings: dict[str, str] | None = None) -> None:
         self.home = home
         self._settings = settings or {}
+
+    def with_settings(self, more: dict[str, str]) -> LocalCluster:
+        """Return the same cluster, to be brought up with ``more`` settings."""
+        return LocalCluster(self.home, self._settings | more)
 
     def up(self, *options: str) -> None:
         self._command("up", *options)
@@ -58,7 +63,7 @@ class LocalCluster:
 
     def ready(self) -> bool:
         """Return whether every part is ready."""
-        return status_rows(recall_cluster(self.home), Supervisor(self.home).processes())[1]
+        return status_report(recall_cluster(self.home), Supervisor(self.home).processes())[1]
 
     def records(self, submission_ids: list[str]) -> list[Submission]:
         """Return those that are stored, as an operator may look at them."""
@@ -81,17 +86,21 @@ class LocalCluster:
     def log(self, part: str) -> str:
         return (self.home / "logs" / f"{part}.log").read_text()
 
-    def _command(self, command: str, *arguments: str) -> str:
+    def attempt(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command with the cluster's settings, whatever its exit status will be."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCASE_")}
-        ran = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-m", "deploy.local", command, "--home", str(self.home), *arguments],
             cwd=CHECKOUT,
             env=ours | self._settings,
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=PATIENCE,
         )
+
+    def _command(self, command: str, *arguments: str) -> str:
+        ran = self.attempt(command, *arguments)
         assert ran.returncode == 0, f"{command} {arguments}: {ran.stdout}\n{ran.stderr}"
         return ran.stdout
 

@@ -28,6 +28,21 @@ def blocks(page: Path, language: str) -> list[str]:
     return [str(block) for block in found]
 
 
+def fences(page: Path) -> list[str]:
+    """Return the language of each fenced block of the page; empty where it names none."""
+    opened = re.findall(r"^ *```(.*)$", page.read_text(), re.MULTILINE)[::2]
+    return [str(language).strip() for language in opened]
+
+
+def is_make_target(name: str) -> bool:
+    """Return whether ``make name`` is a target, a pattern's for a model that there is; ``<model>`` stands for any."""
+    targets = set(re.findall(r"^([a-z][a-z-]*%?):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    models = {path.parent.name for path in (CHECKOUT / "services").glob("*/service.yaml")} | {"<model>"}
+    return "%" not in name and name in targets | {
+        target.replace("%", model) for target in targets if target.endswith("%") for model in models
+    }
+
+
 def section(page: Path, heading: str) -> str:
     """Return what stands below a second-level heading."""
     _, _, rest = page.read_text().partition(f"\n## {heading}\n")

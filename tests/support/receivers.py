@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 NAME = "receiver.test"
 
 
@@ -48,7 +50,7 @@ def receiver(port: int = 0, certificate: tuple[Path, Path] | None = None) -> Ite
             length = int(self.headers["Content-Length"])
             made.received.append(Received(self.path, dict(self.headers), self.rfile.read(length)))
             if made.holding is not None:
-                made.holding.wait(60)
+                made.holding.wait(PATIENCE)
             status, headers = made.answers.pop(0) if made.answers else (204, {})
             self.send_response(status)
             for name, value in headers.items():
@@ -112,7 +114,7 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
         # A thread that waits in accept() does not notice that its socket is closed; a connection wakes it.
         with socket.create_connection(listening.getsockname()):
             listening.close()
-        thread.join(30)
+        thread.join(PATIENCE)
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

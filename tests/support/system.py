@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import requests
 
 from contracts.submissions.documents import Submission
-
-PATIENCE_SECONDS = 60.0
+from tests.support.patience import PATIENCE, eventually
 
 THIRD_WORKFLOW = """\
 workflow: workflow_777
@@ -70,7 +68,7 @@ class Client:
         content = image.read_bytes() if isinstance(image, Path) else image
         fields = {"workflow_name": workflow} if workflow is not None else {}
         address = f"{self.url}/api/v1/submit_image"
-        return self.http.post(address, files={"image": (name, content)}, data=fields, timeout=30)
+        return self.http.post(address, files={"image": (name, content)}, data=fields, timeout=PATIENCE)
 
     def submit(self, image: Path | bytes, workflow: str, name: str = "picture.png") -> str:
         response = self.send(image, workflow, name)
@@ -78,11 +76,11 @@ class Client:
         return str(response.json()["submission_id"])
 
     def fetch(self, submission_id: str) -> requests.Response:
-        return self.http.get(f"{self.url}/api/v1/fetch_result/{submission_id}", timeout=30)
+        return self.http.get(f"{self.url}/api/v1/fetch_result/{submission_id}", timeout=PATIENCE)
 
     def result(self, submission_id: str) -> dict[str, Any]:
         """Wait for the final answer."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + PATIENCE
         while (response := self.fetch(submission_id)).status_code == 202:
             assert response.json()["status"] == "In Progress"
             assert time.monotonic() < end, f"{submission_id} did not end"
@@ -98,20 +96,7 @@ class Client:
         return record
 
     def ready(self) -> requests.Response:
-        return self.http.get(f"{self.url}/health/ready", timeout=30)
+        return self.http.get(f"{self.url}/health/ready", timeout=PATIENCE)
 
     def until_ready(self) -> None:
         eventually(lambda: self.ready().status_code == 200)
-
-
-def eventually(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until ``condition`` is true, for at most ``seconds``. A connection that breaks does not end the wait."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            if condition():
-                return
-        except requests.RequestException:
-            pass
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)

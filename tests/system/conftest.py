@@ -15,7 +15,8 @@ import requests
 from tests.support.checkout import CHECKOUT
 from tests.support.docker_clusters import composed, contained
 from tests.support.local_cluster import LocalCluster, free_ports, running
-from tests.support.system import THIRD_WORKFLOW, WEBHOOKS, Client, Cluster, eventually
+from tests.support.patience import PATIENCE, eventually
+from tests.support.system import THIRD_WORKFLOW, WEBHOOKS, Client, Cluster
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -67,4 +68,4 @@ def other(cluster: LocalCluster) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from gateway.submissions.results import pixel_rows
+from tests.support.patience import PATIENCE
 from tests.support.system import Client
 
 
@@ -23,14 +24,17 @@ def pictures(samples: Path) -> list[tuple[str, str]]:
 
 def submit_to_v2(client: Client, image: bytes, workflow: str) -> str:
     answer = client.http.post(
-        f"{client.url}/api/v2/submissions", files={"image": ("a.png", image)}, data={"workflow": workflow}, timeout=30
+        f"{client.url}/api/v2/submissions",
+        files={"image": ("a.png", image)},
+        data={"workflow": workflow},
+        timeout=PATIENCE,
     )
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
 
 
 def resource(client: Client, submission_id: str) -> dict[str, Any]:
-    return dict(client.http.get(f"{client.url}/api/v2/submissions/{submission_id}", timeout=30).json())
+    return dict(client.http.get(f"{client.url}/api/v2/submissions/{submission_id}", timeout=PATIENCE).json())
 
 
 def same(client: Client, submission_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -50,7 +54,7 @@ def same(client: Client, submission_id: str) -> tuple[dict[str, Any], dict[str, 
         if isinstance(value, dict):
             (artifact,) = [each for each in v2["artifacts"] if each["name"] == value["artifact"]]
             assert artifact["url"] == value["url"]
-            found = client.http.get(client.url + value["url"], timeout=30)
+            found = client.http.get(client.url + value["url"], timeout=PATIENCE)
             assert found.status_code == 200, found.text
             assert v1["prediction"][name] == pixel_rows(found.content)
         else:

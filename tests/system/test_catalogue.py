@@ -12,13 +12,14 @@ import pytest
 
 from tests.support.checkout import CHECKOUT
 from tests.support.local_cluster import LocalCluster
-from tests.support.system import Client, eventually
+from tests.support.patience import PATIENCE, eventually
+from tests.support.system import Client
 
 WORKFLOW = "workflow_777"
 
 
 def get(client: Client, address: str) -> Any:
-    answer = client.http.get(f"{client.url}/api/v2/{address}", timeout=30)
+    answer = client.http.get(f"{client.url}/api/v2/{address}", timeout=PATIENCE)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -52,7 +53,7 @@ def test_an_alias_that_an_operator_sets_takes_effect(client: Client, cluster: Lo
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
@@ -67,7 +68,7 @@ def test_an_alias_that_an_operator_sets_takes_effect(client: Client, cluster: Lo
         f"{client.url}/api/v2/submissions",
         files={"image": ("a.png", image)},
         data={"workflow": WORKFLOW, "version": "canary"},
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert answer.status_code == 202, answer.text
     assert answer.json()["workflow"]["version"] == "v1.0.0"

@@ -24,8 +24,9 @@ import showcase
 from showcase import Client as Library
 from tests.support.checkout import CHECKOUT
 from tests.support.local_cluster import LocalCluster
+from tests.support.patience import PATIENCE, eventually
 from tests.support.receivers import receiver
-from tests.support.system import Client, Cluster, eventually
+from tests.support.system import Client, Cluster
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
@@ -53,7 +54,7 @@ class Shell:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=PATIENCE,
             check=False,
         )
         assert ran.returncode == expect, f"{arguments}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
@@ -147,7 +148,7 @@ def test_one_key_is_one_submission_also_at_the_same_time(library: Library, sampl
     for each in threads:
         each.start()
     for each in threads:
-        each.join(60)
+        each.join(PATIENCE)
     assert len(made) == 8
     assert len(set(made)) == 1
     assert len(list(library.list(metadata=mine))) == 1
@@ -169,7 +170,7 @@ def test_a_stream_of_events_comes_whole_over_the_wire(client: Client, library: L
     for _ in range(40):
         submission = library.submit(samples / "digits" / "digit_1.png", "workflow_000")
         # This library raises for a body that ends before its last chunk.
-        text = client.http.get(f"{client.url}/api/v2/submissions/{submission.id}/events", timeout=60).text
+        text = client.http.get(f"{client.url}/api/v2/submissions/{submission.id}/events", timeout=PATIENCE).text
         numbers = [int(each) for each in re.findall(r"^id: (\d+)$", text, re.MULTILINE)]
         assert numbers == list(range(1, len(numbers) + 1))
         assert "event: submission.succeeded" in text
@@ -190,10 +191,10 @@ def test_watching_outlives_the_gateway(
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    assert reached.wait(60)
+    assert reached.wait(PATIENCE)
     cluster.kill("gateway")
     stopped_models.resume()
-    watcher.join(100)
+    watcher.join(PATIENCE)
     assert not watcher.is_alive()
     numbers = [int(event.id) for event in received if event.numbered]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -356,6 +357,12 @@ def test_the_catalogue_is_shown_with_graphs_and_where_models_are_served(library:
     weights = library.model("digit_recognizer").versions[0].weights
     assert weights is not None
     assert weights.digest.startswith("sha256:")
+    card = shell("models", "digit_recognizer").stdout
+    assert card.startswith("model digit_recognizer@1.0.0\n")
+    assert re.search(r"^  title +Digit recogniser 1\.0\.0$", card, re.MULTILINE)
+    assert weights.digest in card
+    assert values(shell("models", "digit_recognizer", "--json")) == [library.model("digit_recognizer").raw]
+    assert "bogus" in shell("models", "bogus", expect=3).stderr
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_healthy_cluster(cluster: Cluster, shell: Shell) -> None:
@@ -396,22 +403,26 @@ def test_ctrl_c_ends_a_wait_at_once_and_names_what_continues(
     shell: Shell, samples: Path, stopped_models: StoppedModels
 ) -> None:
     arguments = ["submit", str(samples / "digits" / "digit_1.png"), "-w", "workflow_000", "--wait"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "showcase", *arguments],
+    # Where these tests run in a shell's background, Ctrl-C's signal is ignored, and a new process inherits that.
+    with subprocess.Popen(
+        ["env", "--default-signal=INT", sys.executable, "-m", "showcase", *arguments],
         cwd=CHECKOUT,
         env=shell.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr is not None
-    lines = [process.stderr.readline()]
-    while "running" not in lines[-1]:
-        assert lines[-1], lines
-        lines.append(process.stderr.readline())
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    stopped_models.resume()
+    ) as process:
+        try:
+            assert process.stderr is not None
+            lines = [process.stderr.readline()]
+            while "running" not in lines[-1]:
+                assert lines[-1], lines
+                lines.append(process.stderr.readline())
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+            stopped_models.resume()
     assert process.returncode == 130, (out, err)
     assert "Interrupted." in err
     assert "Traceback" not in err
@@ -427,7 +438,7 @@ def test_a_closed_pipe_is_no_error(shell: Shell, library: Library, samples: Path
         env=shell.environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert ran.stderr == ""

@@ -13,7 +13,8 @@ import requests
 from PIL import Image
 
 from tests.support.checkout import CHECKOUT
-from tests.support.system import Client, eventually
+from tests.support.patience import PATIENCE, eventually
+from tests.support.system import Client
 
 LESION = CHECKOUT / "samples" / "flair" / "lesion_1.png"
 NORMAL = CHECKOUT / "samples" / "flair" / "normal_1.png"
@@ -26,7 +27,7 @@ def submit(client: Client, image: bytes, batch: str, **fields: str) -> dict[str,
         files={"image": ("slice.png", image)},
         data={"workflow": "workflow_001", "metadata": json.dumps({"batch": batch})} | fields,
         headers={"Prefer": "wait=60"},
-        timeout=90,
+        timeout=PATIENCE,
     )
     assert response.status_code == 200, response.text
     return dict(response.json())
@@ -34,7 +35,7 @@ def submit(client: Client, image: bytes, batch: str, **fields: str) -> dict[str,
 
 def get(client: Client, path: str, **headers: str) -> requests.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return client.http.get(client.url + path, headers=named, timeout=60)
+    return client.http.get(client.url + path, headers=named, timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from tests.support.local_cluster import LocalCluster
-from tests.support.system import Client, eventually
+from tests.support.patience import PATIENCE, eventually
+from tests.support.system import Client
 
 pytestmark = pytest.mark.clusters("local")  # the others keep their gateway's process out of reach
 
@@ -35,7 +36,9 @@ def test_it_serves_open_connections_logs_once_and_recovers(
         process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + FREE, limits[1]))
         stack.callback(process.rlimit, psutil.RLIMIT_NOFILE, limits)
         for _ in range(CONNECTIONS):
-            connection = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=10))
+            connection = stack.enter_context(
+                socket.create_connection((address.hostname, address.port), timeout=PATIENCE)
+            )
             connection.sendall(b"GET /")  # the kernel does not hand over a connection that sends nothing
         eventually(lambda: cluster.log("gateway").count(LOGGED) > before)
         with pytest.raises(requests.RequestException):

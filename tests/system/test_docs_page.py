@@ -9,10 +9,11 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect, sync_playwright
 
 from deploy.local.prerequisites import find_browser
+from tests.support.patience import PATIENCE
 from tests.support.system import Client
 
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-PATIENCE_MILLISECONDS = 60_000
+PATIENCE_MILLISECONDS = 1000 * PATIENCE
 
 
 class Visit:
@@ -52,7 +53,7 @@ def visit(client: Client) -> Iterator[Visit]:
 
 def test_every_call_is_shown_and_one_is_tried_out(visit: Visit, client: Client) -> None:
     page = visit.page
-    document = client.http.get(f"{client.url}/api/v2/openapi.json", timeout=30).json()
+    document = client.http.get(f"{client.url}/api/v2/openapi.json", timeout=PATIENCE).json()
     page.goto("/")
     page.get_by_role("link", name="/docs").click()
     shown = page.locator(".opblock")
@@ -81,7 +82,7 @@ def test_the_kinds_of_problems_are_one_click_away(visit: Visit) -> None:
 
 
 def test_the_pages_content_security_policy_is_strict(client: Client) -> None:
-    page = client.http.get(f"{client.url}/docs", timeout=30)
+    page = client.http.get(f"{client.url}/docs", timeout=PATIENCE)
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy
     assert "script-src" not in policy, "scripts come from here, as everything else"

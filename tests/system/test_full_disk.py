@@ -10,7 +10,8 @@ import requests
 
 from contracts.submissions.states import SubmissionState
 from tests.support.local_cluster import LocalCluster
-from tests.support.system import Client, eventually
+from tests.support.patience import eventually
+from tests.support.system import Client
 
 pytestmark = pytest.mark.clusters("local")  # the others keep their database's process out of reach
 

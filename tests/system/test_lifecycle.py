@@ -19,7 +19,8 @@ from contracts.storage import layout
 from contracts.submissions.states import StepState, SubmissionState
 from tests.support.checkout import CHECKOUT
 from tests.support.local_cluster import LocalCluster, free_ports
-from tests.support.system import Client, eventually
+from tests.support.patience import PATIENCE, eventually
+from tests.support.system import Client
 
 LESION = (CHECKOUT / "samples" / "flair" / "lesion_1.png").read_bytes()
 DIGIT = (CHECKOUT / "samples" / "digits" / "digit_7.png").read_bytes()
@@ -30,7 +31,11 @@ pytestmark = pytest.mark.clusters("local")
 def submit(url: str, image: bytes, workflow: str, **headers: str) -> requests.Response:
     address = f"{url}/api/v2/submissions"
     response = requests.post(
-        address, files={"image": ("x.png", image)}, data={"workflow": workflow}, headers=headers, timeout=90
+        address,
+        files={"image": ("x.png", image)},
+        data={"workflow": workflow},
+        headers=headers,
+        timeout=PATIENCE,
     )
     assert response.status_code in {200, 202}, response.text
     return response
@@ -38,7 +43,7 @@ def submit(url: str, image: bytes, workflow: str, **headers: str) -> requests.Re
 
 def ask(client: Client, address: str, method: str = "GET", wait: int = 0) -> requests.Response:
     headers = {"Prefer": f"wait={wait}"} if wait else {}
-    return requests.request(method, client.url + address, headers=headers, timeout=90)
+    return requests.request(method, client.url + address, headers=headers, timeout=PATIENCE)
 
 
 def state(client: Client, urls: dict[str, str]) -> str:
@@ -66,7 +71,7 @@ def orchestrator(cluster: LocalCluster, **settings: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE)
 
 
 def pictures(cluster: LocalCluster, submission_id: str, *names: str) -> list[str]:
@@ -101,12 +106,12 @@ def test_a_running_submission_is_canceled_at_once_and_stays_canceled(
     with stopped(cluster, "torchserve"), ThreadPoolExecutor(1) as pool:
         resource = submit(client.url, DIGIT, "workflow_000").json()
         urls = resource["urls"]
-        waiting = pool.submit(requests.get, other + urls["self"], headers={"Prefer": "wait=60"}, timeout=90)
+        waiting = pool.submit(requests.get, other + urls["self"], headers={"Prefer": "wait=60"}, timeout=PATIENCE)
         eventually(lambda: state(client, urls) == "running")
         assert ask(client, urls["cancel"], "POST").json()["state"] == "canceled"
         # A request that waits at another gateway is answered while the model still holds the call.
-        assert waiting.result(timeout=30).json()["state"] == "canceled"
-    eventually(lambda: noticed(cluster, resource["id"]), 90)
+        assert waiting.result(timeout=PATIENCE).json()["state"] == "canceled"
+    eventually(lambda: noticed(cluster, resource["id"]))
     record = client.record(resource["id"])
     assert (record.state, record.lost_leases, record.due_at) == (SubmissionState.CANCELED, 0, None)
     assert client.run(DIGIT, "workflow_000")["prediction"]["digit"] == 7
@@ -146,9 +151,9 @@ def test_a_deleted_submission_is_gone_from_every_gateway(client: Client, cluster
     assert done["state"] == "succeeded"
     assert pictures(cluster, done["id"], "input", "mask.png") == ["input", "mask.png"]
     assert ask(client, done["urls"]["cancel"], "POST").status_code == 409
-    assert requests.delete(other + done["urls"]["self"], timeout=30).status_code == 204
+    assert requests.delete(other + done["urls"]["self"], timeout=PATIENCE).status_code == 204
     for url in (client.url, other):
-        assert requests.get(url + done["urls"]["self"], timeout=30).status_code == 410
+        assert requests.get(url + done["urls"]["self"], timeout=PATIENCE).status_code == 410
     assert pictures(cluster, done["id"], "input", "mask.png") == []
 
 
@@ -158,7 +163,7 @@ def test_a_submission_that_is_deleted_while_it_runs_leaves_nothing(client: Clien
         eventually(lambda: state(client, resource["urls"]) == "running")
         assert ask(client, resource["urls"]["self"], "DELETE").status_code == 204
         assert ask(client, resource["urls"]["self"]).status_code == 410
-    eventually(lambda: noticed(cluster, resource["id"]), 90)
+    eventually(lambda: noticed(cluster, resource["id"]))
     assert pictures(cluster, resource["id"], "input", "mask.png") == []
 
 
@@ -174,8 +179,10 @@ def test_sixteen_requests_with_one_key_at_two_gateways_are_one_submission(client
         files={"image": ("x.png", LESION)},
         data={"workflow": "workflow_000"},
         headers=key,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert (conflict.status_code, conflict.json()["code"]) == (422, "idempotency-conflict")
-    done = requests.get(other + responses[0].headers["Location"], headers={"Prefer": "wait=60"}, timeout=90).json()
+    done = requests.get(
+        other + responses[0].headers["Location"], headers={"Prefer": "wait=60"}, timeout=PATIENCE
+    ).json()
     assert (done["state"], done["steps"][0]["tries"]) == ("succeeded", 1)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.checkout import CHECKOUT
 from tests.support.local_cluster import LocalCluster
+from tests.support.patience import PATIENCE
 from tests.support.system import Client
 
 pytestmark = pytest.mark.clusters("local")
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.clusters("local")
 
 def control(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "deploy.local", *arguments]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 def test_a_second_up_changes_nothing(cluster: LocalCluster, client: Client) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkout import CHECKOUT
+from tests.support.patience import PATIENCE
 from tests.support.system import Client
 
 EXAMPLES = 10
@@ -51,7 +52,7 @@ def fuzz(client: Client, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_fuzzer_finds_nothing_that_the_document_does_not_say(client: Client, tmp_path: Path) -> None:
     ran = fuzz(client, tmp_path)
     assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr
-    document = client.http.get(f"{client.url}/api/v2/openapi.json", timeout=30).json()
+    document = client.http.get(f"{client.url}/api/v2/openapi.json", timeout=PATIENCE).json()
     calls = sum(len(item) for item in document["paths"].values())
     assert f"Tested: {calls}" in ran.stdout, ran.stdout
     assert client.ready().status_code == 200

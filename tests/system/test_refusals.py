@@ -16,6 +16,7 @@ import pytest
 import requests
 from PIL import Image
 
+from tests.support.patience import PATIENCE
 from tests.support.system import Client, Cluster
 
 WORKFLOW = "workflow_000"
@@ -74,7 +75,7 @@ def test_the_sentences_of_v1(client: Client, samples: Path) -> None:
         assert response.json()["status"] == "Failure"
         return response.status_code, response.json()["message"]
 
-    without = client.http.post(address, data={"workflow_name": WORKFLOW}, timeout=30)
+    without = client.http.post(address, data={"workflow_name": WORKFLOW}, timeout=PATIENCE)
     assert refusal(without) == (400, "Image was not submitted.")
     wrong = (400, "File should have '.png', '.jpg', or '.jpeg' as extension.")
     assert refusal(client.send(image, WORKFLOW, "a.tiff")) == wrong
@@ -112,16 +113,16 @@ def test_every_kind_of_picture_gets_an_answer(client: Client, mode: str) -> None
 def test_a_broken_request_is_answered_in_the_same_shape(client: Client) -> None:
     address = f"{client.url}/api/v1/submit_image"
     for body, kind in ((b"{}", "application/json"), (b"--x\r\n", "multipart/form-data; boundary=x"), (b"", "")):
-        response = client.http.post(address, data=body, headers={"Content-Type": kind}, timeout=30)
+        response = client.http.post(address, data=body, headers={"Content-Type": kind}, timeout=PATIENCE)
         assert response.status_code == 400
         assert response.json().keys() == {"status", "message"}
-    assert client.http.get(address, timeout=30).status_code == 405
-    assert client.http.get(f"{client.url}/nothing", timeout=30).json().keys() == {"status", "message"}
+    assert client.http.get(address, timeout=PATIENCE).status_code == 405
+    assert client.http.get(f"{client.url}/nothing", timeout=PATIENCE).json().keys() == {"status", "message"}
 
 
 def test_a_request_that_is_no_http_gets_json_and_a_closed_connection(client: Client) -> None:
     address = urlsplit(client.url)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=PATIENCE) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n")
         # Read as a client reads: a proxy in between may hold the connection for the body that was promised.
         answer = http.client.HTTPResponse(connection)
@@ -132,7 +133,7 @@ def test_a_request_that_is_no_http_gets_json_and_a_closed_connection(client: Cli
 
 def test_clients_that_send_a_byte_a_second_do_not_block_others(client: Client, samples: Path) -> None:
     address = urlsplit(client.url)
-    slow = [socket.create_connection((address.hostname, address.port), timeout=30) for _ in range(200)]
+    slow = [socket.create_connection((address.hostname, address.port), timeout=PATIENCE) for _ in range(200)]
     try:
         for connection in slow:
             connection.sendall(b"POST /api/v1/submit_image HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")

@@ -17,7 +17,8 @@ from contracts.storage import layout
 from contracts.submissions.states import StepState, SubmissionState
 from tests.support.extra_processes import Extra, extra
 from tests.support.local_cluster import LocalCluster
-from tests.support.system import Client, eventually
+from tests.support.patience import eventually
+from tests.support.system import Client
 
 pytestmark = pytest.mark.clusters("local")  # a second orchestrator needs its database and its broker
 

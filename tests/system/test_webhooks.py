@@ -13,8 +13,9 @@ from standardwebhooks import Webhook as Verifier
 
 from contracts.storage.layout import SUBMISSIONS
 from tests.support.local_cluster import LocalCluster, free_ports
+from tests.support.patience import PATIENCE, eventually
 from tests.support.receivers import receiver
-from tests.support.system import WEBHOOKS, Client, eventually
+from tests.support.system import WEBHOOKS, Client
 
 # The other clusters run in networks of their own, from where a receiver on this machine is not 127.0.0.1.
 pytestmark = pytest.mark.clusters("local")
@@ -27,12 +28,12 @@ def submit(client: Client, image: Path, workflow: str, webhook: str) -> requests
         f"{client.url}/api/v2/submissions",
         files={"image": ("picture.png", image.read_bytes())},
         data={"workflow": workflow, "webhook": webhook},
-        timeout=30,
+        timeout=PATIENCE,
     )
 
 
 def webhook_of(client: Client, body: dict[str, Any]) -> dict[str, Any]:
-    response = client.http.get(client.url + body["urls"]["webhook"], timeout=30)
+    response = client.http.get(client.url + body["urls"]["webhook"], timeout=PATIENCE)
     assert response.status_code == 200, response.text
     return dict(response.json())
 
@@ -48,7 +49,7 @@ def test_a_result_is_delivered_signed_and_with_its_addresses(client: Client, sam
         event = VERIFIER.verify(received.body, received.headers)
     assert received.path == "/hook?who=me"
     assert (event["type"], event["data"]["id"]) == ("submission.succeeded", body["id"])
-    shown = client.http.get(client.url + body["urls"]["self"], timeout=30).json()
+    shown = client.http.get(client.url + body["urls"]["self"], timeout=PATIENCE).json()
     assert event["data"]["result"] == shown["result"]
     assert event["data"]["result"]["image"]["artifact"] == "mask.png"
     history = webhook_of(client, body)
@@ -66,7 +67,7 @@ def test_a_delivery_is_retried_when_the_receiver_is_back_and_replayed_on_request
     with receiver(port) as listening:
         eventually(lambda: webhook_of(client, body)["state"] == "sent")
         sent = webhook_of(client, body)
-        again = client.http.post(client.url + sent["urls"]["replay"], timeout=30)
+        again = client.http.post(client.url + sent["urls"]["replay"], timeout=PATIENCE)
         assert again.status_code == 202, again.text
         eventually(lambda: len(webhook_of(client, body)["attempts"]) == 3)
         first, second = listening.received

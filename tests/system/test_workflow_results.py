@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from contracts.submissions.states import StepState
+from tests.support.patience import PATIENCE
 from tests.support.system import Client, Cluster
 
 NORMAL = ["normal_1", "normal_2", "normal_3"]
@@ -62,7 +63,7 @@ def test_the_addresses_work_with_a_slash_at_the_end_too(client: Client, samples:
         f"{client.url}/api/v1/submit_image/",
         files={"image": ("a.png", content)},
         data={"workflow_name": "workflow_000"},
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert response.status_code == 200
     identifier = response.json()["submission_id"]
@@ -73,7 +74,7 @@ def test_the_addresses_work_with_a_slash_at_the_end_too(client: Client, samples:
         "submission_id": identifier,
     }
     client.result(identifier)
-    assert client.http.get(f"{client.url}/api/v1/fetch_result/{identifier}/", timeout=30).status_code == 200
+    assert client.http.get(f"{client.url}/api/v1/fetch_result/{identifier}/", timeout=PATIENCE).status_code == 200
 
 
 def test_the_record_keeps_attempts_and_timings(client: Client, samples: Path) -> None:
@@ -121,9 +122,9 @@ def test_model_servers_answer_direct_calls(
     content = (samples / sample).read_bytes()
     address = f"{cluster.model_url(model.split('/', maxsplit=1)[0])}/predictions/{model}"
     if form == "raw":
-        response = requests.post(address, data=content, headers={"Content-Type": "image/png"}, timeout=30)
+        response = requests.post(address, data=content, headers={"Content-Type": "image/png"}, timeout=PATIENCE)
     else:
-        response = requests.post(address, files={form: ("x.png", content)}, timeout=30)
+        response = requests.post(address, files={form: ("x.png", content)}, timeout=PATIENCE)
     assert response.status_code == 200
     assert response.json().keys() == fields
 
@@ -131,13 +132,24 @@ def test_model_servers_answer_direct_calls(
 @DIRECT
 def test_a_model_server_refuses_what_is_no_image(cluster: Cluster) -> None:
     address = f"{cluster.model_url('digit_recognizer')}/predictions/digit_recognizer/1.0.0"
-    response = requests.post(address, data=b"nothing", timeout=30)
+    response = requests.post(address, data=b"nothing", timeout=PATIENCE)
     assert response.status_code == 400
     assert response.json()["type"] == "InvalidImage"
 
 
+@DIRECT
+def test_an_image_that_is_declared_as_a_form_is_refused_as_the_page_says(cluster: Cluster, samples: Path) -> None:
+    address = f"{cluster.model_url('digit_recognizer')}/predictions/digit_recognizer/1.0.0"
+    curls_default = {"Content-Type": "application/x-www-form-urlencoded"}
+    refused = set()
+    for picture in sorted((samples / "digits").glob("*.png")):
+        response = requests.post(address, data=picture.read_bytes(), headers=curls_default, timeout=PATIENCE)
+        refused.add((response.status_code, response.json()["type"]))
+    assert refused == {(500, "ErrorDataDecoderException"), (400, "InvalidImage")}
+
+
 def test_the_page_says_what_this_is(client: Client) -> None:
-    response = client.http.get(client.url, timeout=30)
+    response = client.http.get(client.url, timeout=PATIENCE)
     assert response.headers["Content-Type"].startswith("text/html")
     for name in ("workflow_000", "workflow_001", "workflow_777", "/health/ready"):
         assert name in response.text

@@ -58,11 +58,14 @@ class Workflow(Resource):
 
 
 class ServingStatus(Value):
-    """Where a model is served, and the outcome of recent calls (``state``): untried, answering or failing."""
+    """Where a model is served, and the outcome of the last call (``state``): untried, answering or failing.
+
+    ``seen_at`` is when an orchestrator last reported it.
+    """
 
     address: str
     state: str = ""
-    since: datetime | None = None
+    seen_at: datetime | None = None
 
 
 class ModelUse(Value):
@@ -76,17 +79,40 @@ class Weights(Value):
     bytes: int = 0
 
 
+class Figure(Value):
+    """One measured figure of a model's card, with its unit, and its 95 % confidence interval where there is one."""
+
+    name: str
+    value: str
+    interval: str | None = None
+
+
+class ModelCard(Value):
+    """What a model is for, how well it does it, and its licence; ``text`` is the whole card in Markdown."""
+
+    title: str = ""
+    summary: str = ""
+    figures: tuple[Figure, ...] = ()
+    licence: str | None = None
+    text: str = ""
+
+
 class ModelVersion(Value):
-    """A version of a model that a workflow uses; ``served`` is None until an orchestrator has reported it."""
+    """A version of a model that a workflow uses.
+
+    ``served`` is None until an orchestrator has reported it; ``card`` is None in a list of models, and where there is
+    none.
+    """
 
     version: str
     used_by: tuple[ModelUse, ...] = ()
     weights: Weights | None = None
     served: ServingStatus | None = None
+    card: ModelCard | None = None
 
 
 class Model(Resource):
-    """A model with its versions in use, newest first."""
+    """A model with its versions in use, newest first. ``title`` and ``licence`` are set in a list of models only."""
 
     name: str
     title: str = ""

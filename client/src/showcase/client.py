@@ -41,7 +41,7 @@ ExportFormat = Literal["ndjson", "csv"]
 
 
 class Client(Server):
-    """ML Showcase at ``url`` (default: SHOWCASE_URL, else http://127.0.0.1:8100). Safe to share between threads.
+    """ML Showcase at ``url`` (default: as ``showcase.address`` says). Safe to share between threads.
 
     When the connection breaks or the server is overloaded, the client retries each request that is safe to repeat, as
     ``retry_policy`` says. Close the client with ``close()`` or ``with``; otherwise garbage collection closes it.

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import httpx
 
+from showcase.address import default_url, own_checkout
 from showcase.answers import json_body, json_object, list_items
 from showcase.catalogue import Model, Workflow, WorkflowSummary
 from showcase.errors import Unavailable, UnexpectedAnswer
@@ -16,8 +17,6 @@ from showcase.queries import path_segment
 from showcase.retries import RetryPolicy
 from showcase.transport import Transport
 from showcase.version import VERSION
-
-DEFAULT_URL = "http://127.0.0.1:8100"
 
 
 class Server:
@@ -32,7 +31,7 @@ class Server:
     ) -> None:
         agent = f"ml-showcase-client/{VERSION}"
         self._transport = Transport(
-            url or os.environ.get("SHOWCASE_URL") or DEFAULT_URL,
+            url or default_url(os.environ, own_checkout()),
             headers={"User-Agent": agent, "Accept": "application/json, application/problem+json;q=0.9, */*;q=0.1"},
             retry_policy=retry_policy,
             http=transport,
@@ -67,7 +66,7 @@ class Server:
         return [Model.of(each) for each in list_items(body)]
 
     def model(self, name: str) -> Model:
-        """Return one model; ``raw`` holds its model cards."""
+        """Return one model: its versions in use with their cards."""
         return Model.of(json_body(self._transport.request("GET", f"/api/v2/models/{path_segment(name)}")))
 
     def live(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deploy.local.parts import Part
 from deploy.local.ports import HOST
+from deploy.local.secantus.account import database_password, url_with_password
 from deploy.local.settings import CHECKOUT, ClusterSettings
 
 CONFIGURATION = "# Every setting is on the command line.\n"
@@ -22,35 +23,48 @@ STORAGE_ENGINE = (
 )
 
 
-def watchdog_part(settings: ClusterSettings) -> Part:
+def database_folder(home: Path) -> Path:
+    """Return where the database of the cluster in ``home`` keeps its files."""
+    return home / "database"
+
+
+def database_url(settings: ClusterSettings) -> str:
+    """Return the URL with credentials of the embedded database; make its password where there is none."""
+    return url_with_password(settings.ports.mongo, database_password(database_folder(settings.home)))
+
+
+def watchdog_part(settings: ClusterSettings, url: str) -> Part:
     """Return the watchdog, which ends a database that runs and does not answer."""
     return Part(
         name="watchdog",
         command=(
             *(sys.executable, "-m", "deploy.local.secantus.watchdog"),
-            *("--home", str(settings.home), "--url", settings.mongo_url_in_use),
+            *("--home", str(settings.home)),
         ),
         directory=CHECKOUT,
-        environment={"PYTHONUNBUFFERED": "1"},
+        # The URL has a password, which a command line would show to every user.
+        environment={"PYTHONUNBUFFERED": "1", "SHOWCASE_MONGO_URL": url},
         needs=frozenset({"database"}),
     )
 
 
 def database_part(settings: ClusterSettings) -> Part:
-    """Return the database. A write that asks for the journal is on the disk when it is acknowledged.
+    """Return the database, which asks for a password. A journaled write is on the disk when it is acknowledged.
 
     Without ``--sync-on-commit``, which would flush after every write, also where a journaled write follows.
     """
-    folder = settings.home / "database"
+    folder = database_folder(settings.home)
     return Part(
         name="database",
         command=(
             *(sys.executable, "-m", "deploy.local.secantus.disk_guard", "--folder", str(folder), "--"),
+            *(sys.executable, "-m", "deploy.local.secantus.account", "--folder", str(folder)),
+            *("--port", str(settings.ports.mongo), "--"),
             sys.executable,
             str(Path(sys.executable).with_name("secantusd-py")),
             # Without this file, the server would read one in the user's own folder.
             *("--config", str(folder / "secantusd.toml")),
-            *("--host", HOST, "--port", str(settings.ports.mongo)),
+            *("--host", HOST),
             *("--storage-path", str(folder / "data")),
             *("--log-level", "WARNING"),
             *("--cache-size", STORAGE_ENGINE),

@@ -1,8 +1,9 @@
 """Ends the embedded database when it runs and does not answer, or when its disk is nearly full.
 
-``python -m deploy.local.secantus.watchdog --home DIR --url URL``. The supervisor then starts it again. A supervisor
-sees only whether a process exists. SecantusDB can hang under large writes with an open snapshot, and then never
-recovers; since it journals every write that it acknowledged, ending it loses nothing.
+``python -m deploy.local.secantus.watchdog --home DIR`` takes the database's URL from SHOWCASE_MONGO_URL. The supervisor
+then starts the database again. A supervisor sees only whether a process exists. SecantusDB can hang under large writes
+with an open snapshot, and then never recovers; since it journals every write that it acknowledged, ending it loses
+nothing.
 """
 
 from __future__ import annotations
@@ -130,6 +131,6 @@ def watch(home: Path, ask: Callable[[], bool]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m deploy.local.secantus.watchdog", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="the cluster's folder")
-    parser.add_argument("--url", required=True, help="the database's address")
     given = parser.parse_args()
-    watch(given.home, lambda: reads(given.url))
+    url = os.environ["SHOWCASE_MONGO_URL"]
+    watch(given.home, lambda: reads(url))

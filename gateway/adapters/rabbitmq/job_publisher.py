@@ -82,9 +82,10 @@ class RabbitJobPublisher:
     def backlog(self, workflow: str) -> Backlog:
         """Return the broker's last count plus the jobs that the broker has not confirmed yet.
 
-        Unconfirmed jobs count for every workflow; they are few, unless the broker is away.
+        Unconfirmed jobs count for every workflow; they are few, unless the broker is away. Nothing is counted for a
+        workflow that is not published any more: its submissions stay readable.
         """
-        statistics = self._statistics[workflow]
+        statistics = self._statistics.get(workflow) or QueueStatistics()
         unpublished = len(self._jobs) + len(self._unconfirmed) + self._dropped
         return Backlog(statistics.waiting + unpublished, statistics.drained_per_second)
 

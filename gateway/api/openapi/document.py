@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, json, request
+from flask import Response, json
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from pydantic import ValidationError
 
@@ -12,6 +12,7 @@ from gateway.api.openapi.schema import finish
 from gateway.api.problems import Problem, problem
 from gateway.api.requests.parsing import sentence
 from gateway.api.resources.addresses import PREFIX
+from gateway.api.responses import conditional
 
 INFO = Info(
     title="ML Showcase",
@@ -59,7 +60,6 @@ def make_app(name: str) -> OpenAPI:
             finished.append(json.dumps(finish(app.api_doc)).encode())
         response = Response(finished[0], mimetype="application/json")
         response.add_etag()
-        response.make_conditional(request)
-        return response
+        return conditional(response)
 
     return app

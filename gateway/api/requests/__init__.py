@@ -1,1 +1,1 @@
-"""From HTTP requests to values, with a sentence for each thing that can be wrong."""
+"""Parses HTTP requests, with an error message for each mistake."""

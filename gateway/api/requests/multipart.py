@@ -168,6 +168,8 @@ def _events(stream: IO[bytes], boundary: bytes) -> Iterator[object]:
         while not isinstance(event := decoder.next_event(), NeedData):
             yield event
             if isinstance(event, Epilogue):
+                while stream.read(READ_BYTES):  # to the end, so that the whole body has arrived
+                    pass
                 return
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from werkzeug.datastructures import Headers
-from werkzeug.http import parse_etags, parse_range_header
+from werkzeug.http import parse_range_header
+
+from gateway.api.requests.preconditions import Outcome, evaluate
 
 
 def part_wanted(headers: Headers, etag: str) -> bool:
@@ -16,8 +18,7 @@ def part_wanted(headers: Headers, etag: str) -> bool:
     asked = parse_range_header(headers.get("Range"))
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return False
-    wanted, known = parse_etags(headers.get("If-Match")), parse_etags(headers.get("If-None-Match"))
-    if (wanted and not wanted.is_strong(etag)) or (known and known.contains_weak(etag)):
+    if evaluate(headers, etag) is not Outcome.PROCEED:
         return False
     condition = headers.get("If-Range")
     return condition is None or condition.strip() == f'"{etag}"'

@@ -16,11 +16,19 @@ from gateway.api.requests.json_body import read_json
 from gateway.api.requests.multipart import read_form
 from gateway.api.requests.parsing import JsonSubmission, SubmissionFields, checked, form_fields
 from gateway.api.requests.waiting import WaitHeaders
+from gateway.api.requests.whole_body import whole_body
 from gateway.submissions.accept import Acceptance, Upload
 from gateway.submissions.idempotency import KEY_PATTERN, Accepted, Idempotency, checked_key, fingerprint_of
+from gateway.submissions.slots import Slots
 
 IMAGE = "image"
 FIELDS = tuple(SubmissionFields.model_fields)
+
+PARSED_AT_ONCE = 1
+"""The largest image as base64 in JSON takes some 50 MB while it is parsed."""
+
+PARSING_SECONDS = 20.0
+PARSING_BUSY = "This gateway is reading other images. Send yours again in a moment."
 
 
 class SubmitHeaders(WaitHeaders):
@@ -43,13 +51,14 @@ class SubmitRequest:
         self._acceptance = acceptance
         self._idempotency = idempotency
         self._catalogue = catalogue
+        self._parsing = Slots(PARSED_AT_ONCE, PARSING_BUSY, retry_after_seconds=2)
 
     def accept(self, key: str | None) -> Accepted:
         """Store what the request holds; with a key that came before, return what is stored already.
 
         Raises InvalidRequest, and as acceptance and idempotency do.
         """
-        fields, upload = _read()
+        fields, upload = _read(self._parsing)
 
         def choose(submission_id: str) -> Workflow:
             return self._catalogue.choose(fields.workflow, fields.version, submission_id)
@@ -66,14 +75,15 @@ class SubmitRequest:
         return self._idempotency.accept(key, fingerprint, prepare)
 
 
-def _read() -> tuple[SubmissionFields, Upload]:
+def _read(parsing: Slots) -> tuple[SubmissionFields, Upload]:
     """Read the body. Raises InvalidRequest and UnsupportedMediaType."""
     for name in request.args:
         if name in FIELDS or name in JsonSubmission.model_fields:
             raise InvalidRequest(f"The field '{name}' is in the address, where it is not read. Send it in the body.")
     if request.mimetype == "application/json":
         example = """an object, as {"workflow": "workflow_000", "image": "<base64>"}"""
-        body = checked(JsonSubmission, read_json(request.get_data(cache=False), "The body", example))
+        with whole_body(request.stream) as content, parsing.acquire(wait_seconds=PARSING_SECONDS):
+            body = checked(JsonSubmission, read_json(content.read(), "The body", example))
         return body, Upload(body.decoded, body.file_name, body.metadata, body.retention, body.webhook)
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType

@@ -63,6 +63,11 @@ class InputLimits(BaseModel):
         description="Largest PNG by its pixels times channels times bytes a channel; null is no bound.",
         examples=[64000000],
     )
+    max_jpeg_decoded_bytes: int | None = Field(
+        description="Largest JPEG by the samples that its scans pass over, and 2 bytes a sample where it has several "
+        "scans; null is no bound.",
+        examples=[450000000],
+    )
     max_side: int = Field(description="Largest width and largest height, in pixels.", examples=[65535])
 
 
@@ -168,6 +173,7 @@ def workflow_version(catalogue: Catalogue, workflow: Workflow, limits: Limits) -
             max_bytes=limits.bytes,
             max_pixels=limits.pixels,
             max_decoded_bytes=limits.decoded_bytes,
+            max_jpeg_decoded_bytes=limits.jpeg_decoded_bytes,
             max_side=MAX_SIDE,
         ),
         graph=Graph(

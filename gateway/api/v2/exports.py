@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 from flask import Response
 from flask_openapi3 import APIBlueprint
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from contracts.errors import ShowcaseError, StoreUnavailable, problem_of
 from contracts.submissions.documents import Submission
 from gateway.api.application import Application
-from gateway.api.problems import described
+from gateway.api.problems import described, problem_value, requested_address
 from gateway.api.requests.filters import FilterQuery
 from gateway.api.requests.paths import SUBMISSIONS
 from gateway.api.resources.addresses import PREFIX
@@ -59,13 +60,18 @@ def blueprint(application: Application) -> APIBlueprint:
         """All submissions that match the filters, newest first, streamed.
 
         If an error interrupts the export, the connection closes before the last chunk: such a response is incomplete.
+        In NDJSON the error is a line of its own, a problem (RFC 9457) as `application/problem+json` has it; so is a
+        submission that cannot be shown, after which the export goes on. A problem has a `code`, a submission has none.
         CSV has a column for each output of the published workflows (`result.label`); other fields of a result are JSON
         in `result.other`. In CSV, a text that a spreadsheet would treat as a formula gets an apostrophe in front.
         """
         filters = query.filters()
         slot = slots.acquire()
         found = listing.all(filters, BATCH)
-        lines = _csv(found, result_fields(catalogue, query.workflow)) if query.format is Format.CSV else _ndjson(found)
+        if query.format is Format.CSV:
+            lines = _csv(found, result_fields(catalogue, query.workflow))
+        else:
+            lines = ndjson(found, lambda each: submission_resource(lookup, each), requested_address())
         response = Response(in_chunks(lines), mimetype=MEDIA_TYPES[query.format].split(";")[0])
         response.call_on_close(slot.release)  # at its end, and when the client disconnects
         response.headers["Content-Type"] = MEDIA_TYPES[query.format]
@@ -73,11 +79,35 @@ def blueprint(application: Application) -> APIBlueprint:
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    def _ndjson(found: Iterator[Submission]) -> Iterator[str]:
-        for submission in found:
-            yield submission_resource(lookup, submission).model_dump_json() + "\n"
-
     return v2
+
+
+def ndjson(found: Iterator[Submission], shown: Callable[[Submission], BaseModel], address: str) -> Iterator[str]:
+    """Yield a line for each submission, and one for each error, as a problem of the request at ``address``.
+
+    An error of ``found`` ends the export, and is raised after its line.
+    """
+    try:
+        for submission in found:
+            yield _line(submission, shown, address)
+    except ShowcaseError as error:
+        detail = error.public or error.message
+        yield problem_value(problem_of(type(error)), detail, address).model_dump_json() + "\n"
+        raise
+    except Exception:
+        yield problem_value(ShowcaseError, ShowcaseError.example, address).model_dump_json() + "\n"
+        raise
+
+
+def _line(submission: Submission, shown: Callable[[Submission], BaseModel], address: str) -> str:
+    try:
+        return shown(submission).model_dump_json() + "\n"
+    except StoreUnavailable:
+        raise
+    except Exception:
+        log.exception("submission not exported", submission_id=submission.id)
+        detail = f"The submission {submission.id} cannot be shown. The other submissions follow."
+        return problem_value(ShowcaseError, detail, address).model_dump_json() + "\n"
 
 
 def _csv(found: Iterator[Submission], fields: list[str]) -> Iterator[str]:

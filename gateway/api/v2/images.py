@@ -19,6 +19,7 @@ from gateway.api.problems import described
 from gateway.api.requests.paths import SUBMISSIONS, SubmissionPath
 from gateway.api.requests.ranges import part_wanted
 from gateway.api.resources.addresses import PREFIX, submission_url
+from gateway.api.responses import conditional
 from gateway.images import overlay
 from gateway.images.downloads import OVERLAY, download_name, find_overlay, shown_inline, stored_artifact
 from gateway.submissions.ports import Clock, ImageStore
@@ -82,7 +83,7 @@ class Pictures:
                 left = min(left, submission.expires_at - self._clock.now())
             response.headers["Cache-Control"] = f"private, max-age={max(0, int(left.total_seconds()))}, immutable"
         single = request.method == "GET" and part_wanted(request.headers, etag)
-        response.make_conditional(request, accept_ranges=single, complete_length=len(data) if single else None)
+        response = conditional(response, len(data) if single else None)
         response.headers["Accept-Ranges"] = "bytes"
         return response
 
@@ -98,7 +99,7 @@ def blueprint(application: Application) -> APIBlueprint:
         "200": {"description": "The image.", "content": content},
         "206": {"description": "The requested range of the image.", "content": content},
         "304": {"description": "Your copy is current."},
-        **described(404, 410, 416, 503),
+        **described(404, 410, 412, 416, 503),
     }
 
     @v2.get(

@@ -23,7 +23,12 @@ def blueprint(application: Application) -> APIBlueprint:
     models = application.catalogue.models
     v2 = APIBlueprint("v2_models", __name__, url_prefix=PREFIX, abp_tags=[MODELS])
 
-    @v2.get("/models", summary="List the models", operation_id="list_models", responses={"200": ModelList, "304": None})
+    @v2.get(
+        "/models",
+        summary="List the models",
+        operation_id="list_models",
+        responses={"200": ModelList, "304": None, **described(412)},
+    )
     def listing() -> Response:
         """Return every model that a workflow uses, with its versions in use, licence, weights and server."""
         return tagged(ModelList(items=[model_summary(models, name) for name in models.names]))
@@ -32,7 +37,7 @@ def blueprint(application: Application) -> APIBlueprint:
         "/models/<name>",
         summary="Get a model",
         operation_id="get_model",
-        responses={"200": ModelResource, "304": None, **described(404)},
+        responses={"200": ModelResource, "304": None, **described(404, 412)},
     )
     def show(path: ModelPath) -> Response:
         """Return its versions in use, each with its card: intended use, quality and limits."""

@@ -98,7 +98,7 @@ def blueprint(application: Application) -> APIBlueprint:
         responses={
             "200": headed(SubmissionResource, "The submission in its current state.", Preference_Applied=APPLIED),
             "304": None,
-            **described(404, 410, 503),
+            **described(404, 410, 412, 503),
         },
     )
     def show(path: SubmissionPath, header: WaitHeaders) -> Response:  # noqa: ARG001  # answer_after_wait reads it

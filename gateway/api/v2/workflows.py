@@ -37,7 +37,7 @@ def blueprint(application: Application) -> APIBlueprint:
         "/workflows",
         summary="List the workflows",
         operation_id="list_workflows",
-        responses={"200": WorkflowList, "304": None},
+        responses={"200": WorkflowList, "304": None, **described(412)},
     )
     def listing() -> Response:
         """Return every workflow with its versions and aliases."""
@@ -47,7 +47,7 @@ def blueprint(application: Application) -> APIBlueprint:
         "/workflows/<name>",
         summary="Get a workflow",
         operation_id="get_workflow",
-        responses={"200": WorkflowSummary, "304": None, **described(404)},
+        responses={"200": WorkflowSummary, "304": None, **described(404, 412)},
     )
     def show(path: WorkflowPath) -> Response:
         """Return its versions, newest first, and the versions that its aliases point to."""
@@ -57,7 +57,7 @@ def blueprint(application: Application) -> APIBlueprint:
         "/workflows/<name>/<version>",
         summary="Get a version of a workflow",
         operation_id="get_workflow_version",
-        responses={"200": WorkflowVersion, "304": None, **described(404)},
+        responses={"200": WorkflowVersion, "304": None, **described(404, 412)},
     )
     def show_version(path: WorkflowVersionPath) -> Response:
         """Return its graph (steps with their pinned models, gates and dependencies) and the images that it accepts."""

@@ -10,11 +10,21 @@ from typing import NoReturn
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
 
-from contracts.errors import ModelCrashed, ModelFault, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
+from contracts.errors import (
+    ModelCrashed,
+    ModelFault,
+    ModelNotLoaded,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+    ModelUnreachable,
+)
 from contracts.models.answers import MAX_ANSWER_BYTES
 from contracts.submissions.documents import ModelRef
 from contracts.submissions.images import StoredImage
+from image_files.cost import LARGE_SUFFIX, is_large
 
 ANY_MODEL = "*"
 CONNECT_TIMEOUT_SECONDS = 2.0
@@ -43,6 +53,16 @@ class TorchServeModels:
         if server is None:
             raise ModelRefused(f"No server is configured for the model {model.name}. Set SHOWCASE_MODEL_SERVERS.")
         deadline = time.monotonic() + timeout_seconds
+        if is_large(image.data):
+            try:
+                large = ModelRef(name=model.name, version=f"{model.version}{LARGE_SUFFIX}")
+                return self._predict(large, image, server, timeout_seconds)
+            except ModelNotLoaded:  # a server without the archives for large pictures
+                timeout_seconds = max(1.0, deadline - time.monotonic())
+        return self._predict(model, image, server, timeout_seconds)
+
+    def _predict(self, model: ModelRef, image: StoredImage, server: str, timeout_seconds: float) -> tuple[object, str]:
+        deadline = time.monotonic() + timeout_seconds
         try:
             with self._session().post(
                 f"{server}/predictions/{model.name}/{model.version}",
@@ -55,13 +75,15 @@ class TorchServeModels:
                 if response.status_code != 200:
                     _refuse(model, response.status_code, body, server)
         except requests.ConnectTimeout as error:
-            raise ModelUnavailable("its server does not accept connections.", server) from error
+            raise ModelUnreachable("its server does not accept connections.", server) from error
         except requests.Timeout as error:
             raise ModelTimeout(f"it did not answer within {timeout_seconds:g} s.", server) from error
         except requests.ConnectionError as error:
             if "timed out" in str(error).lower():
                 raise ModelTimeout(f"it did not answer within {timeout_seconds:g} s.", server) from error
-            raise ModelUnavailable("its server cannot be reached.", server) from error
+            refused = isinstance(getattr(error.args[0] if error.args else None, "reason", None), NewConnectionError)
+            kind = ModelUnreachable if refused else ModelUnavailable
+            raise kind("its server cannot be reached.", server) from error
         except requests.RequestException as error:
             raise ModelCrashed(f"its server broke off the answer ({type(error).__name__}).", server) from error
         try:
@@ -71,6 +93,26 @@ class TorchServeModels:
             raise ModelRefused(f"the answer of {model} is not JSON.", server) from error
         except RecursionError as error:
             raise ModelRefused(f"the answer of {model} nests too deep.", server) from error
+
+    def look(self, server: str, seconds: float) -> str | None:
+        """Return why the server does not answer its ping within ``seconds``; None when it answers.
+
+        The ping is answered as soon as the port listens, also without a worker: that is seen in calls only. A process
+        that hangs accepts the connection and answers nothing.
+        """
+        deadline = time.monotonic() + seconds
+        try:
+            with self._session().get(f"{server}/ping", timeout=(seconds, seconds), stream=True) as response:
+                _read(response, deadline, server)
+        except ModelTimeout:
+            return f"it did not answer its ping within {seconds:g} s."
+        except requests.ConnectTimeout:
+            return "it does not accept connections."
+        except requests.Timeout:
+            return f"it did not answer its ping within {seconds:g} s."
+        except (requests.RequestException, ModelFault) as error:
+            return f"its ping failed ({type(error).__name__})."
+        return f"its ping answers {response.status_code}." if response.status_code >= 500 else None
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)

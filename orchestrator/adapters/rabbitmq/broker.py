@@ -107,6 +107,7 @@ class Broker:
         self._consuming: BlockingChannel | None = None
         self._publishing: BlockingChannel | None = None
         self._events: BlockingChannel | None = None
+        self._declared = frozenset(workflows)
         self._draining = False
         self._stopped = threading.Event()
 
@@ -152,6 +153,7 @@ class Broker:
 
     def publish(self, job: Job, delay_seconds: float = 0.0) -> None:
         """Publish a job, at once or through a delay queue, and wait until RabbitMQ has it. Raises BrokerUnavailable."""
+        self._declare_other(job.workflow)
         if delay_seconds > 0:
             exchange, key = "", delay_queue(job.workflow, shortest_delay(delay_seconds))
         else:
@@ -162,6 +164,7 @@ class Broker:
         self, workflow: str, body: bytes, message_id: str | None, delay_seconds: int, passes: int
     ) -> None:
         """Publish a body that this release may not be able to read, through a delay queue. Raises BrokerUnavailable."""
+        self._declare_other(workflow)
         properties = job_properties(message_id, {PASSES_HEADER: passes})
         self._publish("", delay_queue(workflow, delay_seconds), body, properties)
 
@@ -179,8 +182,18 @@ class Broker:
 
     def waiting(self, workflow: str) -> int:
         """Return how many messages wait in the workflow's queue. Raises BrokerUnavailable."""
+        self._declare_other(workflow)
         declared: Any = self._call(lambda channel: channel.queue_declare(job_queue(workflow), passive=True))
         return int(declared.method.message_count)
+
+    def _declare_other(self, workflow: str) -> None:
+        """Declare the queues of a workflow that this orchestrator does not run: a retired one, or a newer release's.
+
+        A call on a queue that does not exist closes the channel, and one such submission would end every sweep.
+        """
+        if workflow not in self._declared:
+            self._call(lambda channel: declare(channel, topology([workflow])))
+            self._declared |= {workflow}
 
     def on_channel(self, channel: BlockingChannel, action: Callable[[BlockingChannel], object]) -> None:
         """Run ``action`` on the connection's thread, unless the channel is closed: then RabbitMQ redelivers anyway."""
@@ -234,6 +247,7 @@ class Broker:
         publishing.confirm_delivery()
         workflows = self._workflows
         declare(publishing, topology(workflows))
+        self._declared = frozenset(workflows)  # another broker may answer at the same address
         consuming.basic_qos(prefetch_count=self._prefetch)
         if not self._draining:
             self._consume(consuming, workflows)

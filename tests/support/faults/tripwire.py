@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from tests.support.faults.wire import HEADER, OP_MSG, Command, changed, read_command, read_message
 
@@ -63,10 +64,13 @@ after the other, and a little later, finds both at work."""
 class Tripwire:
     """Stands on a port of its own, and does what one test at a time asks for."""
 
-    def __init__(self, database_port: int) -> None:
-        self._database = database_port
+    def __init__(self, database_url: str) -> None:
+        address = urlsplit(database_url)
+        assert address.port is not None
+        self._database = address.port
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"mongodb://127.0.0.1:{self._listening.getsockname()[1]}/?directConnection=true"
+        # The credentials and options are the database's own.
+        self.url = database_url.replace(f":{self._database}/", f":{self._listening.getsockname()[1]}/")
         self._lock = threading.Lock()
         self._wanted: tuple[Moment, threading.Event, threading.Event] | None = None
         self._both: threading.Event | None = None
@@ -182,8 +186,8 @@ class Tripwire:
 
 
 @contextmanager
-def tripwire(database_port: int) -> Iterator[Tripwire]:
-    made = Tripwire(database_port)
+def tripwire(database_url: str) -> Iterator[Tripwire]:
+    made = Tripwire(database_url)
     try:
         yield made
     finally:

@@ -6,9 +6,10 @@ import time
 from typing import Protocol
 
 from contracts.submissions.documents import Submission
+from tests.support.patience import PATIENCE
 
-BACK_SECONDS = 60.0
-END_SECONDS = 240.0
+BACK_SECONDS = PATIENCE
+END_SECONDS = 600.0
 POLL_SECONDS = 0.2
 
 

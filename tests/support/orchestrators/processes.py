@@ -186,7 +186,7 @@ class Front:
         self._documents: Any = Gated(world.store, StoreUnavailable("lost"), now=world.clock.now)
         moves: Any = Gated(MemoryLifecycleStore(world.store), StoreUnavailable("lost"))
         job_publisher: Any = QuietJobPublisher(world.broker)
-        self._lifecycle = Lifecycle(self._documents, moves, job_publisher)
+        self._lifecycle = Lifecycle(self._documents, moves, job_publisher, lambda _: True)
 
     def ask(self, identity: str, *, again: bool) -> Actor:
         def move() -> None:

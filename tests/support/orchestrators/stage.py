@@ -13,8 +13,8 @@ from enum import Enum
 from typing import Any
 
 from contracts.errors import ShowcaseError
+from tests.support.patience import PATIENCE
 
-PATIENCE_SECONDS = 30.0
 """A thread that does not stand again by then is caught in a lock or a loop."""
 
 
@@ -64,7 +64,7 @@ class Actor:
             threading.Thread(target=self._run, daemon=True).start()
         else:
             self._go.release()
-        assert self._stands.acquire(timeout=PATIENCE_SECONDS), f"stuck after {self.call}"
+        assert self._stands.acquire(timeout=PATIENCE), f"stuck after {self.call}"
 
     def stand(self, call: str, ready: Callable[[], bool] = lambda: True, *, port: bool = False) -> Fate:
         """Stop this thread before ``call`` and return what the test decides. Raises Killed.

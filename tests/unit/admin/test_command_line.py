@@ -65,7 +65,7 @@ def test_every_command_says_what_it_does_and_with_which_exit_status(words: str, 
 def test_every_command_is_in_its_groups_list(group: str, capsys: Captured) -> None:
     run([*group.split(), "--help"], RunningSystem())
     page = capsys.readouterr().out
-    named = re.findall(r"^│ ([a-z-]+) +[A-Z]", page, re.MULTILINE)
+    named = re.findall(r"^│ ([a-z][a-z-]*) +[A-Z]", page, re.MULTILINE)  # and not --help, which may stand there too
     below = [name for name in GROUPS[1:] + COMMANDS if name.rpartition(" ")[0] == group]
     assert named == [name.split()[-1] for name in below]
 

@@ -99,10 +99,12 @@ def test_every_error_has_its_exit_code(kind: type[errors.ShowcaseError]) -> None
         ["webhook", "x"],
         ["workflows"],
         ["models"],
+        ["workflows", "x"],
+        ["models", "x"],
         ["doctor"],
         ["submit", __file__, "--workflow", "w"],
     ],
-    ids=lambda arguments: arguments[0],
+    ids=lambda arguments: " ".join(arguments[:2]) if len(arguments) == 2 else arguments[0],
 )
 @pytest.mark.parametrize("as_json", [False, True])
 def test_without_a_server_every_command_says_so_and_exits_with_4(
@@ -142,6 +144,8 @@ def one_try() -> RetryPolicy:
         ["list", "--after", "yesterday"],
         ["export", "--before", "999999999d"],
         ["workflows", "one", "two"],
+        ["workflows", "--version", "v1.0.0"],
+        ["models", "one", "two"],
         ["export", "--format", "xml"],
         ["delete", "x"],
         ["download"],

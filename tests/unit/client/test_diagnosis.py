@@ -9,7 +9,7 @@ from showcase.diagnosis import Finding, Verdict, diagnose
 from showcase.retries import RetryPolicy
 from tests.support.client_servers import Reply, ScriptedServer, client_for, problem_response
 
-PARTS = {"store": "ready", "broker": "ready", "orchestrator": "ready"}
+PARTS = {"store": "ready", "broker": "ready", "orchestrator": "ready", "models": "ready"}
 SERVED = {"address": "http://models.test", "state": "answering"}
 
 
@@ -73,6 +73,41 @@ def test_a_model_that_does_not_answer_is_named_with_its_address() -> None:
     assert found["model"].message == "m@1.0.0 does not answer at http://models.test"
 
 
+JUDGED = {
+    "name": "m",
+    "version": "1.0.0",
+    "ready": True,
+    "address": "http://models.test",
+    "state": "answering",
+    "breaker": "closed",
+    "reason": None,
+}
+
+
+def test_models_and_restarts_are_told_as_the_health_document_has_them() -> None:
+    reason = "The model m@1.0.0 did not answer several calls in a row: its circuit breaker is open."
+    body = {
+        "status": "not ready",
+        "accepting": True,
+        "parts": PARTS | {"models": "missing"},
+        "message": f"{reason} Meanwhile submissions are accepted and wait.",
+        "orchestrators": {"working": [{}], "recent_starts": 16, "recent_crashes": 15},
+        "models": [JUDGED | {"ready": False, "breaker": "open", "reason": reason}],
+    }
+    found = findings(ready=httpx.Response(503, json=body))
+    assert missing(found) == {"models", "model"}
+    assert found["model"].message == f"m@1.0.0: {reason}"
+    assert "1 at work, 16 starts and 15 crashes in the last 5 minutes" in found["orchestrator"].message
+    assert found["message"].message == body["message"]
+
+
+def test_a_model_that_a_look_found_is_not_called_untried() -> None:
+    untried = {"name": "m", "versions": [{"version": "1.0.0", "served": SERVED | {"state": "untried"}}]}
+    body = {"status": "ready", "accepting": True, "parts": PARTS, "models": [JUDGED]}
+    found = findings(ready=httpx.Response(200, json=body), models=httpx.Response(200, json={"items": [untried]}))
+    assert found["model"].message == "m@1.0.0 at http://models.test, answering, breaker closed"
+
+
 @pytest.mark.parametrize("answer", [problem_response(404), problem_response(500), httpx.Response(200, text="hello")])
 def test_the_other_checks_run_after_one_that_fails(answer: Reply) -> None:
     found = findings(openapi=answer)
@@ -89,3 +124,31 @@ def test_without_a_gateway_it_says_how_to_start_one_and_stops(answer: Reply) -> 
     assert set(found) == {"client", "server"}
     assert found["server"].verdict is Verdict.MISSING
     assert "make up" in found["server"].remedy
+
+
+def stored(submissions: int, size: int, counted: str | None = "2026-11-30T12:00:00+00:00") -> dict[str, object]:
+    return {
+        "submissions": submissions,
+        "submissions_limit": 1000,
+        "bytes": size,
+        "bytes_limit": 4 * 2**30,
+        "counted_until": counted,
+    }
+
+
+@pytest.mark.parametrize(
+    ("report", "verdict", "words"),
+    [
+        (stored(17, 2**30), Verdict.GOOD, "17 of 1000 submissions, 1.00 GiB of 4.00 GiB"),
+        (stored(17, 0) | {"submissions_limit": None, "bytes_limit": None}, Verdict.GOOD, "17 submissions, 0.00 GiB"),
+        (stored(17, 2**30, None), Verdict.UNKNOWN, "still counting"),
+        (stored(1000, 2**30), Verdict.MISSING, "refuses"),
+        (stored(17, 4 * 2**30), Verdict.MISSING, "refuses"),
+    ],
+)
+def test_what_is_stored_is_said_with_its_limits(report: dict[str, object], verdict: Verdict, words: str) -> None:
+    full = verdict is Verdict.MISSING
+    body = {"status": "ready", "accepting": not full, "parts": PARTS, "stored": report, "message": "…"}
+    found = findings(ready=httpx.Response(200, json=body))
+    assert (found["storage"].verdict, words in found["storage"].message) == (verdict, True)
+    assert ("SHOWCASE_STORED_BYTES" in found["storage"].remedy, "admission" in found) == (full, False)

@@ -53,11 +53,13 @@ def test_torchserve_serves_every_version_in_the_store(settings: ClusterSettings)
     _archive(settings.model_store)
     archives = read_archives(settings.model_store)
     part = model_server_part(settings, archives, "/usr/bin/java")
-    [(text, _mode)] = part.files.values()
+    text, mode = part.files[settings.home / "torchserve" / "config.properties"]
+    assert mode == 0o600
     assert "load_models=digits_1.0.0.mar,digits_1.1.0.mar\n" in text
     addresses = [line for line in text.splitlines() if "address=" in line]
     assert len(addresses) == 5
-    assert all("127.0.0.1" in line for line in addresses)
+    private = f"unix:{settings.run_folder}/"
+    assert all("127.0.0.1" in line or line.split("=")[1].startswith(private) for line in addresses)
     assert "-Xmx256m" in part.command
     assert model_server_part(settings, archives[:1], "/usr/bin/java").digest(settings.home) != part.digest(
         settings.home

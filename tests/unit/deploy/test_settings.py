@@ -21,10 +21,9 @@ def test_everything_is_embedded_unless_a_url_replaces_it() -> None:
     settings = resolve_settings({})
     assert settings.home == OWN_HOME
     assert settings.mongo_url is None
-    assert settings.mongo_url_in_use == "mongodb://127.0.0.1:8113/?directConnection=true"
     assert settings.model_servers_in_use == "*=http://127.0.0.1:8114"
     elsewhere = resolve_settings({"SHOWCASE_MONGO_URL": "mongodb://db/", "SHOWCASE_AMQP_URL": "amqp://broker/"})
-    assert (elsewhere.mongo_url_in_use, elsewhere.amqp_url) == ("mongodb://db/", "amqp://broker/")
+    assert (elsewhere.mongo_url, elsewhere.amqp_url) == ("mongodb://db/", "amqp://broker/")
 
 
 def test_a_model_served_elsewhere_leaves_the_others_here() -> None:

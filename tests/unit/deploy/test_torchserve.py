@@ -6,9 +6,8 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,8 @@ from deploy.torchserve.__main__ import parser
 from deploy.torchserve.archives import Archive
 from deploy.torchserve.launch import Launch
 from deploy.torchserve.ports import listening_fault
-from deploy.torchserve.ready import models_without_worker
 from tests.support.checkout import CHECKOUT
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -37,9 +36,37 @@ def launch(tmp_path: Path) -> Launch:
 def test_only_the_inference_port_is_shown_to_others(launch: Launch) -> None:
     lines = dict(line.split("=", 1) for line in launch.configuration().splitlines() if "=" in line and line[0] != "#")
     assert lines["inference_address"] == "http://0.0.0.0:8080"
-    for name in ("management_address", "metrics_address", "grpc_inference_address", "grpc_management_address"):
-        assert "127.0.0.1" in lines[name]
+    for name in ("management_address", "metrics_address"):
+        assert lines[name].startswith(f"unix:{launch.temporary}/"), "a TCP port takes orders from every user and page"
+    for name in ("grpc_inference_address", "grpc_management_address"):
+        assert lines[name] == "127.0.0.1"
     assert lines["load_models"] == "digit_1.0.0.mar"
+
+
+def test_grpc_is_told_to_speak_a_tls_that_there_is_not(launch: Launch) -> None:
+    launch.prepare()
+    lines = launch.configuration_path.read_text().splitlines()
+    assert "enable_grpc_ssl=true" in lines
+    named = [
+        Path(line.partition("=")[2]) for line in lines if line.startswith(("certificate_file=", "private_key_file="))
+    ]
+    [rules] = [Path(word.partition("=")[2]) for word in launch.command("java") if "security.properties" in word]
+    for path in (*named, rules):
+        assert path.read_text()
+        assert path.parent == launch.state
+    assert {"TLSv1.2", "TLSv1.3", "RSA", "EC"} <= set(rules.read_text().partition("=")[2].strip().split(", "))
+
+
+def test_the_sockets_lie_where_only_their_owner_can_enter(launch: Launch) -> None:
+    launch.temporary.mkdir(parents=True)
+    launch.temporary.chmod(0o755)
+    launch.prepare()
+    assert launch.temporary.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_whose_path_is_too_long_for_a_socket_is_refused(launch: Launch, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="too long for a socket"):
+        replace(launch, temporary=tmp_path / ("x" * 100)).prepare()
 
 
 def test_the_command_is_javas_own_process(launch: Launch) -> None:
@@ -49,50 +76,6 @@ def test_the_command_is_javas_own_process(launch: Launch) -> None:
     assert "-Xmx256m" in command
 
 
-class Management:
-    """Answers as TorchServe's management port does."""
-
-    def __init__(self) -> None:
-        self.models: dict[str, list[str]] = {}
-
-    def __enter__(self) -> str:
-        models = self.models
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                if self.path.startswith("/models?"):
-                    body: object = {"models": [{"modelName": name} for name in models]}
-                else:
-                    states = models[self.path.split("/")[2]]
-                    body = [{"modelVersion": "1.0", "workers": [{"status": state} for state in states]}]
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(json.dumps(body).encode())
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-def test_ready_means_a_ready_worker_for_every_model() -> None:
-    management = Management()
-    with management as url:
-        assert models_without_worker(url) == ["any model"]
-        management.models.update(a=["READY"], b=["UNLOADING", "READY"])
-        assert models_without_worker(url) == []
-        management.models.update(b=["UNLOADING"], c=[])
-        assert models_without_worker(url) == ["b 1.0", "c 1.0"]
-
-
 def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "digits.mar", "w") as archive:
         manifest = {"model": {"modelName": "digits", "modelVersion": "1.0.0"}}
@@ -100,7 +83,7 @@ def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Pa
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         command = [sys.executable, "-m", "deploy.torchserve", "--model-store", str(tmp_path), "--port", port]
-        ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
+        ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=PATIENCE)
         assert listening_fault("127.0.0.1", int(port)) == "Address already in use"
     assert ran.returncode == 2
     assert f"cannot listen on port {port} of 127.0.0.1 (Address already in use)" in ran.stderr
@@ -120,12 +103,12 @@ def test_a_port_that_does_not_exist_is_refused(text: str, capsys: pytest.Capture
     [
         ("deploy.torchserve", ["--model-store", "{folder}"], "holds no models; run: make models"),
         ("deploy.torchserve", ["--model-store", "{folder}", "--models", "x"], "holds no model named x"),
-        ("deploy.torchserve.ready", ["--management-port", "1"], "port 1 does not answer"),
+        ("deploy.torchserve.ready", ["--state", "{folder}"], "management.sock does not answer"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path, module: str, options: list[str], said: str) -> None:
     command = [sys.executable, "-m", module, *(option.format(folder=tmp_path) for option in options)]
-    ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert ran.returncode in {1, 2}
     assert said in ran.stderr
     assert ran.stderr.count("\n") == 1

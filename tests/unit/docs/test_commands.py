@@ -18,11 +18,15 @@ from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from contracts.workflows.catalogue import load_catalogue
+from deploy.local.model_server import model_server_temporary
+from deploy.local.settings import resolve_settings
+from deploy.torchserve.launch import management_socket, metrics_socket
 from showcase.commands import app as command_line
 from tests.support.checkout import CHECKOUT, DOCS
 from tests.support.fakes import MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app
-from tests.support.pages import PAGES, blocks, name_of
+from tests.support.pages import PAGES, blocks, fences, is_make_target, name_of
+from tests.support.patience import PATIENCE
 
 CLIENT, RESULTS, LOCAL, WEBHOOKS = (
     f"tests/system/{name}.py"
@@ -34,6 +38,7 @@ NETWORK = "fetches from a network; the tests run in a checkout that is there"
 TUTORIAL = "tests/unit/docs/test_tutorial.py"
 NEWCOMER = "tests/unit/docs/test_newcomer.py"
 WHOLE = "tests/support/local_cluster.py"
+PACKAGE = "tests/system/test_client.py"
 
 BLOCKS: dict[tuple[str, str], str] = {
     ("README.md", "make up"): WHOLE,
@@ -55,8 +60,10 @@ BLOCKS: dict[tuple[str, str], str] = {
     ("docs/direct-calls.md", "make serve-model"): "tests/unit/deploy/test_torchserve.py",
     ("docs/docker.md", "cp .env.example .env"): DOCKER,
     ("docs/docker.md", "docker compose up"): DOCKER,
+    ("docs/docker.md", "MONGO_IMAGE="): DOCKER,
     ("docs/docker.md", "docker build"): DOCKER,
-    ("docs/operating.md", "set -a"): "tests/integration/test_dead_letters.py",
+    ("docs/operating.md", ".venv/bin/python -m admin dead-letters"): "tests/integration/test_dead_letters.py",
+    ("docs/operating.md", "curl --unix-socket"): "tests/system/test_other_users.py",
     ("docs/training.md", "make train"): DATA,
     ("docs/training.md", "make evaluate"): DATA,
     ("docs/tutorial.md", "git clone"): NETWORK,
@@ -75,6 +82,18 @@ BLOCKS: dict[tuple[str, str], str] = {
 }
 """The test that runs the same, or a reason. A test is named by its file."""
 
+OTHER_BLOCKS: dict[tuple[str, str], str] = {
+    ("README.md", "python"): PACKAGE,
+    ("client/README.md", "python"): PACKAGE,
+    ("docs/client.md", "python"): PACKAGE,
+    ("docs/client.md", "console"): "tests/unit/client/test_commands.py",
+    ("docs/webhooks.md", "python"): "tests/unit/docs/test_webhooks.py",
+}
+"""The same for blocks of other languages that a reader can run, by page and language."""
+
+DATA_LANGUAGES = {"json", "mermaid", "text", "yaml"}
+"""Nothing in these blocks is run."""
+
 SHOWN = [(name_of(page), block) for page in PAGES for block in blocks(page, "sh")]
 LINES = [
     (page, re.split(r"\s+#\s", line)[0].strip())
@@ -83,7 +102,6 @@ LINES = [
     for line in re.split(r"\n|&&", joined)
 ]
 COMMANDS = typer.main.get_command(command_line).commands  # type: ignore[attr-defined]  # it is a group
-TARGETS = re.findall(r"^([a-z][a-z-]*%?):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
 
 
 def starting_with(word: str) -> list[str]:
@@ -99,7 +117,17 @@ def test_every_block_says_what_runs_it_and_no_entry_is_left_over() -> None:
     assert used == set(BLOCKS)
 
 
-@pytest.mark.parametrize("test", sorted({each for each in BLOCKS.values() if each.startswith("tests/")}))
+def test_every_other_block_that_can_be_run_says_what_runs_it_and_every_block_names_its_language() -> None:
+    pages = [*PAGES, CHECKOUT / "client" / "README.md"]
+    found = {(name_of(page), language) for page in pages for language in fences(page)}
+    assert {(page, language) for page, language in found if language not in DATA_LANGUAGES | {"sh"}} == set(
+        OTHER_BLOCKS
+    )
+
+
+@pytest.mark.parametrize(
+    "test", sorted({each for each in (*BLOCKS.values(), *OTHER_BLOCKS.values()) if each.startswith("tests/")})
+)
 def test_a_test_that_is_named_is_there(test: str) -> None:
     assert (CHECKOUT / test).exists()
 
@@ -116,6 +144,14 @@ def test_every_call_goes_to_an_address_that_is_there(line: str, app: Flask) -> N
     for image in re.findall(r"@(\S+)", line):
         assert (CHECKOUT / image).is_file(), image
     path = urlsplit(url).path
+    if "--unix-socket" in words:
+        named = Path(words[words.index("--unix-socket") + 1])
+        folder = model_server_temporary(resolve_settings({}, home=Path(".local")))
+        assert (named, path.split("/")[1]) in {
+            (management_socket(folder), "models"),
+            (metrics_socket(folder), "metrics"),
+        }
+        return
     if path.startswith("/predictions/"):
         _, _, model, version = path.split("/")
         found = [CHECKOUT / "services" / model, DOCS / "examples" / model]
@@ -131,8 +167,7 @@ def test_every_call_goes_to_an_address_that_is_there(line: str, app: Flask) -> N
 
 @pytest.mark.parametrize("line", starting_with("make "))
 def test_every_target_of_make_is_there(line: str) -> None:
-    target = line.split()[1]
-    assert any(target == each or (each.endswith("%") and target.startswith(each[:-1])) for each in TARGETS)
+    assert is_make_target(line.split()[1])
 
 
 @pytest.mark.parametrize("line", starting_with(".venv/bin/showcase"))
@@ -159,7 +194,7 @@ def test_every_command_of_an_operator_is_there(command: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert ran.returncode == 0, ran.stderr
 

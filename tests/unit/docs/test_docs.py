@@ -17,7 +17,7 @@ from tests.faults.test_matrix import NORMAL_PER_SECOND, STOPPED_SECONDS
 from tests.support.checkout import CHECKOUT, DOCS
 from tests.support.faults.load import PER_SECOND
 from tests.support.faults.table import HEAD
-from tests.support.pages import IN_DOCS, PAGES, README, anchors, blocks, name_of, section
+from tests.support.pages import IN_DOCS, PAGES, README, anchors, blocks, is_make_target, name_of, section
 from tests.support.system import THIRD_WORKFLOW
 
 CONFIGURATION = DOCS / "configuration.md"
@@ -85,10 +85,14 @@ def test_the_readme_says_what_docker_publishes() -> None:
 
 
 def test_every_make_target_that_is_named_exists() -> None:
-    targets = set(re.findall(r"^([a-z][a-z-]*)[:%]", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
-        for named in re.findall(r"`make ([a-z-]+)", page.read_text()):
-            assert any(named == target or named.startswith(target) for target in targets), f"{name_of(page)}: {named}"
+        for named in re.findall(r"`make ([a-z][\w<>-]*)", page.read_text()):
+            assert is_make_target(named), f"{name_of(page)}: {named}"
+
+
+@pytest.mark.parametrize("name", ["upp", "u", "test-unit2", "train-", "train-digit", "model", "serve-models"])
+def test_what_only_begins_like_a_make_target_is_none(name: str) -> None:
+    assert not is_make_target(name)
 
 
 def test_the_moves_of_a_submission_are_the_legal_ones() -> None:

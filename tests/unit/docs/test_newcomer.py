@@ -49,7 +49,8 @@ def test_a_workflow_is_one_file(tmp_path: Path) -> None:
 def test_a_model_is_one_folder(tmp_path: Path) -> None:
     store = tmp_path / "model-store"
     archive_example(tmp_path, store)
-    assert [(archive.name, archive.version) for archive in read_archives(store)] == [(EXAMPLE, "1.0.0")]
+    served = [(archive.name, archive.version) for archive in read_archives(store)]
+    assert served == [(EXAMPLE, "1.0.0"), (EXAMPLE, "1.0.0-large")]
     (described,) = load_descriptions(store / "models.json")
     assert (described.name, described.version) == (EXAMPLE, "1.0.0")
     assert described.card is not None

@@ -17,9 +17,9 @@ from contracts.submissions.states import SubmissionState
 from contracts.webhooks.policy import parse_secrets
 from contracts.webhooks.targets import _CLASSES, LONGEST_URL, NOTHING, check_url, parse_allowed
 from gateway.api.v2.webhooks import DeliveryState
+from orchestrator.adapters.webhooks.sender import DELIVERY_SECONDS
 from orchestrator.webhooks.events import LONGEST_BODY, body, event, headers
 from orchestrator.webhooks.schedule import JITTER, LONGEST_PAUSE_SECONDS, SCHEDULE_SECONDS
-from orchestrator.webhooks.sender import DELIVERY_SECONDS
 from tests.support.checkout import DOCS
 from tests.support.factories import GATED, make_submission, make_workflow
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -17,16 +18,19 @@ from contracts.workflows.registry import Actor, WorkflowRecord
 from gateway.catalogue.models import ModelDirectory
 from gateway.housekeeping import (
     CLOCK_EVERY_RUNS,
+    COUNT_EVERY_RUNS,
     MODEL_STATUS_EVERY_RUNS,
     RETRY_SECONDS,
     RUN_EVERY_SECONDS,
     Housekeeping,
 )
 from gateway.submissions.lifecycle import Lifecycle
+from gateway.submissions.quota import Disk, StorageCount, StorageQuota, Stored
 from runtime.registry import WorkflowRegistry
 from tests.support.factories import GATED, NOW, ONE_STEP, make_workflow, png
 from tests.support.fake_catalogue import MemoryModelStatus, MemoryRegistryStore
 from tests.support.fake_lifecycle import MemoryLifecycleStore
+from tests.support.fake_sizes import MemorySizes
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app
 
@@ -38,8 +42,12 @@ def published() -> Catalogue:
     return Catalogue([make_workflow(text) for text in TEXTS])
 
 
+def storage(quota: StorageQuota | None = None) -> StorageCount:
+    return StorageCount(MemorySizes(), quota or StorageQuota())
+
+
 def lifecycle(store: MemoryStore) -> Lifecycle:
-    return Lifecycle(store, MemoryLifecycleStore(store), GatewayPublisher())
+    return Lifecycle(store, MemoryLifecycleStore(store), GatewayPublisher(), lambda _: True)
 
 
 @pytest.fixture
@@ -58,10 +66,12 @@ def make(
     kept: MemoryRegistryStore,
     catalogue: Catalogue,
     models: ModelDirectory | None = None,
+    count: StorageCount | None = None,
 ) -> Housekeeping:
     texts = [WorkflowText(make_workflow(text), text) for text in TEXTS]
     registry = WorkflowRegistry(kept, catalogue)
-    return Housekeeping(store, status, registry, texts, models or ModelDirectory(catalogue), lifecycle(store))
+    directory = models or ModelDirectory(catalogue)
+    return Housekeeping(store, status, registry, texts, directory, lifecycle(store), count or storage())
 
 
 @pytest.fixture
@@ -203,8 +213,8 @@ def test_an_unreported_model_is_looked_up_in_every_run(
     models = ModelDirectory(catalogue)
     housekeeping = make(store, status, kept, catalogue, models)
     housekeeping.run_once()
-    *early, late = [ServedModel(pin, "http://models", ServedState.UNTRIED, store.now()) for pin in models.pins]
-    status.report(early)
+    *early, late = [ServedModel(pin, "http://models", ServedState.ANSWERING, store.now()) for pin in models.pins]
+    status.report([*early, replace(late, state=ServedState.UNTRIED)])
     housekeeping.run_once()
     unreported = [models.unreported]
     status.report([late])
@@ -222,3 +232,17 @@ def test_an_unreported_model_is_looked_up_in_every_run(
     for _ in range(MODEL_STATUS_EVERY_RUNS):
         housekeeping.run_once()
     assert asked == [models.pins]
+
+
+def test_it_counts_what_is_stored_every_few_runs(
+    store: MemoryStore, status: MemoryModelStatus, kept: MemoryRegistryStore, catalogue: Catalogue
+) -> None:
+    quota, sizes = StorageQuota(), MemorySizes(Stored(3, 300), Disk(free=600, used=400))
+    housekeeping = make(store, status, kept, catalogue, count=StorageCount(sizes, quota))
+    housekeeping.run_once()
+    assert (quota.stored, quota.report()["bytes_limit"]) == (Stored(3, 300), 800)
+    sizes.stored = Stored(4, 400)
+    for _ in range(COUNT_EVERY_RUNS):
+        assert quota.stored == Stored(3, 300)
+        housekeeping.run_once()
+    assert quota.stored == Stored(4, 400)

@@ -19,6 +19,7 @@ from gateway.working import WorkLimit
 from tests.support.factories import GATED, NOW, make_submission, make_workflow, png
 from tests.support.fakes import MemoryStore
 from tests.support.gateway_app import serving
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def port(app: Flask) -> Iterator[int]:
 
 
 def talk(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         connection.sendall(request)
         received = b""
         while piece := connection.recv(65536):
@@ -81,14 +82,14 @@ def test_a_client_that_leaves_in_the_middle_of_an_export_frees_its_place(port: i
             make_submission(make_workflow(GATED), created_at=NOW - timedelta(seconds=age), reason=reason), png(8, 8)
         )
     request = b"GET /api/v2/export HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    begun = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(MAX_CONCURRENT_EXPORTS)]
+    begun = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) for _ in range(MAX_CONCURRENT_EXPORTS)]
     for each in begun:
         each.sendall(request)
         assert each.recv(1000).startswith(b"HTTP/1.1 200 ")
     for each in begun:
         each.close()
     end = time.monotonic() + 8  # before the server would cut off a slow reader by itself
-    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
         while True:
             connection.request("GET", "/api/v2/export")
             response = connection.getresponse()
@@ -111,7 +112,7 @@ def test_a_body_that_stands_still_is_refused_and_holds_up_no_other_request(app: 
     work = WorkLimit(1)
     head = b"POST /api/v1/submit_image HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
     with serving(app, work, slow_seconds=2.0) as port, socket.create_connection(("127.0.0.1", port)) as slow:
-        slow.settimeout(20)
+        slow.settimeout(PATIENCE)
         slow.sendall(head + b"Content-Length: 100000\r\n\r\n--x")
         assert talk(port, b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")[0] == 200
         assert slow.recv(65536).startswith(b"HTTP/1.1 408 ")
@@ -126,7 +127,7 @@ def test_a_large_body_is_refused_before_it_has_come(port: int) -> None:
 
 def test_an_upload_that_is_too_large_leaves_its_connection_usable(port: int) -> None:
     size = 11_000_000
-    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
         kind = {"Content-Type": "multipart/form-data; boundary=x"}
         connection.request("POST", "/api/v1/submit_image", b"x" * size, kind)
         refused = connection.getresponse()
@@ -145,7 +146,7 @@ def test_a_body_that_nobody_reads_is_read_to_its_end_so_that_its_client_gets_the
 def test_connections_beyond_the_limit_are_refused_with_a_retry_after(app: Flask) -> None:
     with serving(app, connections=8) as port, ExitStack() as stack:
         for _ in range(8):
-            held = stack.enter_context(closing(HTTPConnection("127.0.0.1", port, timeout=20)))
+            held = stack.enter_context(closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE)))
             held.request("GET", "/health/live")
             held.getresponse().read()
         answered, headers, body = talk(port, b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -12,6 +12,7 @@ import pytest
 
 from gateway import sockets
 from gateway.sockets import GuardedListener, GuardedSocket, StallBudget, Transfer, connections_within
+from tests.support.patience import PATIENCE
 
 BUDGET = StallBudget(seconds=10, bytes_per_second=100)
 
@@ -41,12 +42,12 @@ def test_what_moved_fast_earns_no_longer_a_pause_than_at_first() -> None:
 def listener() -> Iterator[GuardedListener]:
     made = GuardedListener(socket.create_server(("127.0.0.1", 0)), StallBudget(0.2, 1000), 0.2, limit=2)
     with closing(made):
-        made.settimeout(10)
+        made.settimeout(PATIENCE)
         yield made
 
 
 def connect(listener: GuardedListener) -> socket.socket:
-    made = socket.create_connection(listener.getsockname(), timeout=10)
+    made = socket.create_connection(listener.getsockname(), timeout=PATIENCE)
     made.sendall(b"x")  # without a byte the kernel keeps it
     return made
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from image_files import decoding
 from image_files.decoding import check_whole, decode, read_image
 from image_files.errors import DamagedImage, NotAnImage, UnsupportedImage
 from image_files.jpeg import JpegFile, read_jpeg
@@ -76,3 +77,22 @@ def test_a_frame_that_is_not_read_is_named(frame: bytes, error: type[Exception],
 def test_what_is_neither_is_no_image() -> None:
     with pytest.raises(NotAnImage):
         read_image(b"GIF89a")
+
+
+@pytest.mark.parametrize(("progressive", "kept"), [(False, 0.99), (False, 0.6), (True, 0.99), (True, 0.6)])
+@pytest.mark.parametrize("above", [False, True], ids=["within the bound", "above the bound"])
+def test_one_that_is_cut_off_is_damaged_however_large(
+    monkeypatch: pytest.MonkeyPatch, progressive: bool, kept: float, above: bool
+) -> None:
+    """A progressive one above the bound is not decoded: that its end is there must do."""
+    monkeypatch.setattr(decoding, "MAX_TRIAL_PIXELS", PICTURE.width * PICTURE.height - above)
+    whole = encoded(PICTURE.convert("RGB"), "JPEG", progressive=progressive)
+    check_whole(read_image(whole))
+    with pytest.raises(DamagedImage):
+        check_whole(read_image(whole[: int(len(whole) * kept)]))
+
+
+def test_a_large_progressive_one_is_not_decoded_to_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MAX_TRIAL_PIXELS", PICTURE.width * PICTURE.height - 1)
+    monkeypatch.setattr(decoding, "_load", lambda *_: pytest.fail("it was decoded"))
+    check_whole(read_image(encoded(PICTURE.convert("RGB"), "JPEG", progressive=True)))

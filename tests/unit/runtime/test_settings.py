@@ -227,3 +227,18 @@ def test_a_file_that_is_no_setting_is_named(
     path.write_text("mongodb://" + "x" * MAX_FILE_CHARACTERS)
     monkeypatch.setenv("SHOWCASE_MONGO_URL_FILE", str(path))
     assert "is no setting" in refusal(capsys)
+
+
+def test_files_complete_the_environment_the_later_one_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOWCASE_AMQP_URL", "amqp://environment/")
+    env, running = tmp_path / ".env", tmp_path / "environment"
+    env.write_text("SHOWCASE_MONGO_URL=mongodb://env/\nSHOWCASE_MONGO_DATABASE=env\nSHOWCASE_OTHER=1\n")
+    running.write_text("SHOWCASE_MONGO_URL='mongodb://running/'\nSHOWCASE_AMQP_URL='amqp://running/'\n")
+    files = (env, running, tmp_path / "absent")
+    found = read_settings(ConnectionSettings, "program", "purpose", [], files)
+    assert (found.mongo_url, found.mongo_database, found.amqp_url) == (
+        "mongodb://running/",
+        "env",
+        "amqp://environment/",
+    )
+    assert read_settings(ConnectionSettings, "program", "purpose", []).mongo_database == "showcase"

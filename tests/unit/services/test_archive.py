@@ -39,6 +39,7 @@ def test_a_second_build_is_left_out_and_a_change_is_seen(tmp_path: Path, monkeyp
     service = archive.read_service(MODEL)
     assert archive.build(service, tmp_path)
     assert zipfile.is_zipfile(tmp_path / "digit_recognizer_1.0.0.mar")
+    assert zipfile.is_zipfile(tmp_path / "digit_recognizer_1.0.0-large.mar")
     monkeypatch.setattr(subprocess, "run", lambda *_args, **_options: pytest.fail("built again"))
     assert not archive.build(service, tmp_path)
     changed = archive.Service(**{**vars(service), "serving": {**service.serving, "batchSize": 2}})
@@ -60,7 +61,7 @@ def test_a_failing_archiver_leaves_no_archive_and_reports_its_output(
     ("change", "sentence"),
     [
         ({"version": 1.0}, "'version' must be a str"),
-        ({"extra": 1}, "may have decode_bytes, overlay, and no others"),
+        ({"extra": 1}, "may have decode_bytes, jpeg_decode_bytes, overlay, and no others"),
         ({"overlay": {}}, "must have the key mask"),
         ({"overlay": {"mask": "mask", "color": "red"}}, "no key color; it has mask, channel"),
         ({"overlay": {"mask": 1}}, "'overlay.mask' must be a field's name"),

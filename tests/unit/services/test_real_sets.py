@@ -23,8 +23,7 @@ from services.flair.evaluation import answers
 from services.flair.network import SliceClassifier, SliceSegmenter
 from services.flair.training import pooled_dice
 
-pytestmark = [pytest.mark.data, pytest.mark.timeout(300)]
-
+pytestmark = [pytest.mark.data, pytest.mark.timeout(3600)]  # about a minute each where nothing else runs
 
 DICE_FLOORS = {"validation": 0.85, "test": 0.87}
 

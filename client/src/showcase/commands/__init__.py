@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from showcase.address import RULE
 from showcase.commands import catalogue, download, inspect, lifecycle, submitting, webhooks
 from showcase.commands.doctor import doctor
 from showcase.commands.exit_codes import MEANINGS
@@ -15,7 +16,7 @@ _EXIT_CODES = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.
 
 app = typer.Typer(
     help="Submit images to the workflows of ML Showcase, and get the results with the reasons for them.",
-    epilog=f"Exit codes:\n\n{_EXIT_CODES}",
+    epilog=f"{RULE}\n\nExit codes:\n\n{_EXIT_CODES}",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

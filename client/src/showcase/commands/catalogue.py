@@ -1,4 +1,4 @@
-"""The commands ``showcase workflows`` and ``showcase models``."""
+"""The commands ``showcase workflows [NAME]`` and ``showcase models [NAME]``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
-from showcase.catalogue import Workflow
+from showcase.catalogue import Model, ModelVersion, Workflow
 from showcase.client import Client
 from showcase.commands import formatting, options
 from showcase.commands.output import output_console, print_json, print_pairs, print_table, printable
 
 LICENCE_CHARACTERS = 60
+NOT_REPORTED = "not reported"
+STABLE = "stable"
 
 
 def workflows(
@@ -19,15 +21,23 @@ def workflows(
         str | None, typer.Argument(metavar="[NAME]", help="Show this workflow with its graph.", show_default=False)
     ] = None,
     version: Annotated[
-        str, typer.Option("--version", metavar="vX.Y.Z", help="The workflow's version or an alias.")
-    ] = "stable",
+        str | None,
+        typer.Option(
+            "--version",
+            metavar="vX.Y.Z",
+            help="With NAME: the workflow's version or an alias (stable).",
+            show_default=False,
+        ),
+    ] = None,
     json: options.Json = False,
     url: options.Url = options.URL,
 ) -> None:
     """List the workflows, or show one: its steps, gates, models, output and limits."""
+    if name is None and version is not None:
+        raise typer.BadParameter("It needs the NAME of a workflow.", param_hint="--version")
     with Client(url) as client:
         if name is not None:
-            workflow = client.workflow(name, version)
+            workflow = client.workflow(name, version or STABLE)
             if json:
                 print_json(workflow.raw)
             else:
@@ -45,9 +55,23 @@ def workflows(
     print_table(("WORKFLOW", "STABLE", "VERSIONS", "TITLE"), rows)
 
 
-def models(json: options.Json = False, url: options.Url = options.URL) -> None:
-    """List the models that workflows call: versions, licence, where they are served, and whether they answer."""
+def models(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Show this model's versions with their cards.", show_default=False),
+    ] = None,
+    json: options.Json = False,
+    url: options.Url = options.URL,
+) -> None:
+    """List the models that workflows call, or show one: its licence, key figures, weights, and where it is served."""
     with Client(url) as client:
+        if name is not None:
+            model = client.model(name)
+            if json:
+                print_json(model.raw)
+            else:
+                _print_model(model)
+            return
         used = client.models()
     if json:
         for each in used:
@@ -56,9 +80,9 @@ def models(json: options.Json = False, url: options.Url = options.URL) -> None:
     rows = [
         (
             f"{model.name}@{each.version}",
-            each.served.state if each.served else "not reported",
+            each.served.state if each.served else NOT_REPORTED,
             each.served.address if each.served else "-",
-            ", ".join(sorted({f"{use.workflow}.{use.step}" for use in each.used_by})),
+            _uses(each),
             printable(model.licence or "-", limit=LICENCE_CHARACTERS),
         )
         for model in used
@@ -88,3 +112,34 @@ def _print_workflow(workflow: Workflow) -> None:
         output_console().print(f"\nstep {printable(step.name)}: model {printable(str(step.model))}", style="bold")
         seconds = None if step.timeout_seconds is None else f"{step.timeout_seconds:g} s"
         print_pairs([("when", step.when), ("waits for", ", ".join(step.needs) or None), ("timeout", seconds)], indent=2)
+
+
+def _print_model(model: Model) -> None:
+    for place, each in enumerate(model.versions):
+        heading = f"{model.name}@{each.version}"
+        if place:
+            output_console().print()
+        output_console().print(f"model {printable(heading)}", style="bold")
+        card, weights, served = each.card, each.weights, each.served
+        print_pairs(
+            [
+                ("title", card.title if card else None),
+                ("summary", card.summary if card else None),
+                ("licence", card.licence if card else None),
+                ("weights", f"{weights.digest} ({formatting.size(weights.bytes)})" if weights else None),
+                ("served at", f"{served.address}, {served.state}" if served else NOT_REPORTED),
+                ("used by", _uses(each)),
+                *_figures(each),
+            ],
+            indent=2,
+        )
+
+
+def _uses(version: ModelVersion) -> str:
+    return ", ".join(sorted({f"{use.workflow}.{use.step}" for use in version.used_by}))
+
+
+def _figures(version: ModelVersion) -> list[tuple[str, str]]:
+    found = version.card.figures if version.card else ()
+    lines = [f"{each.name}: {each.value}" + (f" ({each.interval})" if each.interval else "") for each in found]
+    return [("figures" if place == 0 else "", line) for place, line in enumerate(lines)]

@@ -9,11 +9,16 @@ from typing import Annotated
 import typer
 
 from showcase.queries import Filters
-from showcase.server import DEFAULT_URL
 
 Url = Annotated[
-    str,
-    typer.Option("--url", envvar="SHOWCASE_URL", metavar="URL", help="The server's address.", show_default=True),
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="SHOWCASE_URL",
+        metavar="URL",
+        help="The server's address; `showcase --help` says which one it is by default.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the server's answer, one JSON value per line.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The submission's id.", show_default=False)]
@@ -53,7 +58,7 @@ Timeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", min=0, help="The longest wait; then exit with 5.")
 ]
 
-URL = DEFAULT_URL
+URL = None
 WAIT_SECONDS = 600.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -95,6 +95,15 @@ def test_no_ipv6_address_carries_an_ipv4_one_past_the_guard(address: ipaddress.I
         "https://user:secret@receiver.example/",
         "https://receiver.example@127.0.0.1/",
         "https://receiver.example/#fragment",
+        "https://receiver.example/#",
+        "https://receiver.example#",
+        "https://@receiver.example/",
+        "https://receiver.example/a\\b",
+        "https://re%63eiver.example/",
+        "https://receiver.example%00/",
+        "https://[2606:4700::1111%25eth0]/",
+        "https://[2606:4700::1111%eth0]/",
+        f"https://receiver.example/{'a' * (LONGEST_URL - len('https://receiver.example/') + 1)}",
         "https://receiver.example:0/",
         "https://receiver.example:65536/",
         "https://receiver.example:x/",
@@ -139,6 +148,19 @@ def test_a_url_is_taken_apart_as_it_will_be_called() -> None:
     assert (plain.host, plain.port, plain.path, plain.authority) == ("8.8.8.8", 80, "/", "8.8.8.8")
     six = check_url("https://[2606:4700::1111]/x", NOTHING)
     assert (six.port, six.authority, six.literal) == (443, "[2606:4700::1111]", ipaddress.ip_address("2606:4700::1111"))
+
+
+def test_a_path_may_be_percent_encoded_and_as_long_as_a_url() -> None:
+    assert check_url("https://receiver.example/a%20b%2F?c=%23", NOTHING).path == "/a%20b%2F?c=%23"
+    start = "https://receiver.example/"
+    assert len(check_url(start + "a" * (LONGEST_URL - len(start)), NOTHING).path) == LONGEST_URL - len(start) + 1
+
+
+@pytest.mark.parametrize("host", ["fe80::1%25eth0", "fe80::1%eth0"])
+def test_an_allowed_network_allows_no_zone_of_it(host: str) -> None:
+    """A zone names an interface of the operator's machine."""
+    with pytest.raises(InvalidWebhook, match="names no host"):
+        check_url(f"https://[{host}]/", parse_allowed("fe80::/10"))
 
 
 def test_the_operator_may_allow_networks_addresses_and_names() -> None:

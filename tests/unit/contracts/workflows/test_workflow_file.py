@@ -69,6 +69,19 @@ def test_a_good_file_is_read() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "version", ["1", "1.0", "1.0.0", "1.0.0-rc.1", "1.0.0-draft", "1.0.0-0", "1.0.0-alpha-2.x7.0", "10.2.3-20260301a"]
+)
+def test_a_pin_may_be_short_or_a_prerelease(version: str) -> None:
+    first, _ = parse(change("@1.2.0", f"@{version}")).steps
+    assert (first.model.name, first.model.version) == ("classifier", version)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("600", 600.0), ("0.001", 0.001), ("6e2", 600.0)])
+def test_a_time_limit_goes_up_to_its_bound(text: str, seconds: float) -> None:
+    assert parse(change("seconds: 5", f"seconds: {text}")).steps[0].timeout_seconds == seconds
+
+
 def test_what_may_be_left_out_has_a_default() -> None:
     workflow = parse(BASE.replace("title: A title\n", "").replace(", formats: [png]", ""))
     assert workflow.title == "flow"
@@ -115,6 +128,21 @@ def test_a_new_submission_starts_with_every_step_pending() -> None:
         pytest.param("@1.2.0", "@latest", 7, "does not pin a model: write name@1.0.0", id="pinned to a word"),
         pytest.param("@1.2.0", "@", 7, "does not pin a model", id="pinned to nothing"),
         pytest.param("classifier@", "../x@", 7, "does not pin a model", id="path as model"),
+        pytest.param("@1.2.0", "@1.0.0-beta!x", 7, "does not pin a model", id="prerelease with a sign"),
+        pytest.param("@1.2.0", "@1.0.0-", 7, "does not pin a model", id="prerelease without a word"),
+        pytest.param("@1.2.0", "@1.0.0-rc.", 7, "does not pin a model", id="prerelease that ends in a dot"),
+        pytest.param("@1.2.0", "@1.0.0-rc.01", 7, "does not pin a model", id="prerelease with a leading zero"),
+        pytest.param("@1.2.0", "@1.0-rc.1", 7, "does not pin a model", id="prerelease of a short version"),
+        pytest.param("@1.2.0", "@1.0.0+build", 7, "does not pin a model", id="build metadata"),
+        pytest.param("@1.2.0", "@1.0.0/../x", 7, "does not pin a model", id="path behind the version"),
+        pytest.param("classifier@1.2.0", '"classifier@1.2.0\\n"', 7, "does not pin", id="pin with a line break"),
+        pytest.param("classifier@1.2.0", '"classifier@1.2.0-rc\\n"', 7, "does not pin", id="prerelease with a break"),
+        pytest.param("@1.2.0", "@1.2.\u0660", 7, "does not pin a model", id="pin in other digits"),
+        pytest.param("classifier@", "x" * 129 + "@", 7, "does not pin a model", id="endless model name"),
+        pytest.param("@1.2.0", "@1.2." + "9" * 10, 7, "does not pin a model", id="endless pin"),
+        pytest.param("@1.2.0", "@1.2.0-" + "x" * 65, 7, "does not pin a model", id="endless prerelease"),
+        pytest.param("seconds: 5", "seconds: 600.001", 8, "up to 600", id="time just over the bound"),
+        pytest.param("seconds: 5", "seconds: inf", 8, "up to 600", id="infinite time"),
         pytest.param("seconds: 5", "seconds: 0", 8, "timeout_seconds is a number over 0", id="no time"),
         pytest.param("seconds: 5", "seconds: -1", 8, "timeout_seconds is", id="negative time"),
         pytest.param("seconds: 5", "seconds: nan", 8, "timeout_seconds is", id="time that is no number"),

@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gateway.adapters.mongo.group_commit import GroupCommit
-
-PATIENCE_SECONDS = 20
+from tests.support.patience import PATIENCE
 
 
 class Disk:
@@ -26,7 +25,7 @@ class Disk:
         self.batches.append(list(items))
         if not self.begun.is_set():
             self.begun.set()
-            assert self.released.wait(PATIENCE_SECONDS)
+            assert self.released.wait(PATIENCE)
         if self.refused & set(items):
             raise OSError("no space")
 
@@ -58,12 +57,12 @@ def test_items_added_during_a_write_are_written_together(disk: Disk) -> None:
     commit = GroupCommit[int](disk.write, 16)
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(commit.add, 0)
-        assert disk.begun.wait(PATIENCE_SECONDS)
+        assert disk.begun.wait(PATIENCE)
         rest = [pool.submit(commit.add, number) for number in range(1, 5)]
         _waiting(commit, 4)
         disk.released.set()
         for added in [first, *rest]:
-            added.result(PATIENCE_SECONDS)
+            added.result(PATIENCE)
     assert disk.batches[0] == [0]
     assert sorted(disk.batches[1]) == [1, 2, 3, 4]
     assert len(disk.batches) == 2
@@ -73,12 +72,12 @@ def test_a_batch_has_a_limit(disk: Disk) -> None:
     commit = GroupCommit[int](disk.write, 2)
     with ThreadPoolExecutor(6) as pool:
         added = [pool.submit(commit.add, 0)]
-        assert disk.begun.wait(PATIENCE_SECONDS)
+        assert disk.begun.wait(PATIENCE)
         added += [pool.submit(commit.add, number) for number in range(1, 6)]
         _waiting(commit, 5)
         disk.released.set()
         for one in added:
-            one.result(PATIENCE_SECONDS)
+            one.result(PATIENCE)
     assert [len(batch) for batch in disk.batches] == [1, 2, 2, 1]
     assert sorted(item for batch in disk.batches for item in batch) == list(range(6))
 
@@ -88,13 +87,13 @@ def test_a_failed_write_raises_in_its_own_batch_and_the_next_one_goes_on(disk: D
     commit = GroupCommit[int](disk.write, 16)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(commit.add, 1)
-        assert disk.begun.wait(PATIENCE_SECONDS)
+        assert disk.begun.wait(PATIENCE)
         second = pool.submit(commit.add, 2)
         _waiting(commit, 1)
         disk.released.set()
         with pytest.raises(OSError, match="no space"):
-            first.result(PATIENCE_SECONDS)
-        second.result(PATIENCE_SECONDS)
+            first.result(PATIENCE)
+        second.result(PATIENCE)
     commit.add(3)
     assert disk.batches == [[1], [2], [3]]
 

@@ -16,10 +16,13 @@ from werkzeug.test import TestResponse
 from contracts import errors
 from contracts.errors import ShowcaseError, problem_of
 from contracts.workflows.catalogue import Catalogue
+from gateway.api.requests.body_limits import FORM_BYTES
 from gateway.api.resources.addresses import PREFIX
-from gateway.app import FORM_BYTES, SECURITY_HEADERS
+from gateway.app import SECURITY_HEADERS
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.support.gateway_app import LIMITS, make_app
+
+FOR_CLIENTS = {errors.QueueFull, errors.StorageFull, errors.OutOfResources, errors.Busy, errors.TooManyWatchers}
 
 CUT = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\ncut'
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
@@ -162,7 +165,7 @@ def test_every_error_of_ours_has_a_status(app: Flask, kind: type[ShowcaseError])
     assert response.status_code == kind.status
     assert is_failure(response)
     # What went wrong inside is for the log; what the client can change is for the client.
-    for_the_client = response.status_code < 500 or kind in {errors.QueueFull, errors.Busy, errors.TooManyWatchers}
+    for_the_client = response.status_code < 500 or kind in FOR_CLIENTS
     assert ("A sentence of ours." in response.text) == for_the_client
     assert (kind.public is None) == for_the_client
 

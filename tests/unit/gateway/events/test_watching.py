@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,9 +25,9 @@ from orchestrator.ports import Progress
 from tests.support.factories import NOW, make_submission, make_workflow, png
 from tests.support.fakes import MemoryStore
 from tests.support.gateway_app import GatewayPublisher, make_app, serving
+from tests.support.patience import PATIENCE, eventually
 
 WORKING = 2
-PATIENCE_SECONDS = 20
 
 
 @dataclass
@@ -39,7 +38,7 @@ class World:
     connections: list[http.client.HTTPConnection] = field(default_factory=list)
 
     def connect(self) -> http.client.HTTPConnection:
-        self.connections.append(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS))
+        self.connections.append(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE))
         return self.connections[-1]
 
     def accepted(self, **changes: Any) -> Submission:
@@ -87,13 +86,6 @@ def world(store: MemoryStore, job_publisher: GatewayPublisher, catalogue: Catalo
         yield made
         for connection in made.connections:
             connection.close()
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def parsed(text: str) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from contracts.messaging.jobs import Job, encode_job
 from orchestrator.execution.consumer import PASSES_LIMIT, STORE_UNAVAILABLE_DELAY_SECONDS, Consumer
 from orchestrator.execution.engine import Done, PublishLater
 from tests.support.fakes import FakeJobPublisher
+from tests.support.patience import PATIENCE
 
 JOB = Job("id-1", "workflow_000", "v1.0.0")
 
@@ -111,14 +112,14 @@ def test_draining_requeues_what_has_not_begun_and_waits_for_what_has() -> None:
     class SlowEngine:
         def process(self, job: Job) -> Outcome:
             begun.set()
-            assert go_on.wait(5)
+            assert go_on.wait(PATIENCE)
             return Done()
 
     consumer = Consumer(SlowEngine(), FakeJobPublisher(), threads=1)
     first, second = FakeDelivery(), FakeDelivery()
     consumer.receive(first)
     consumer.receive(second)
-    assert begun.wait(5)
+    assert begun.wait(PATIENCE)
     assert consumer.drain(0) is False
     go_on.set()
     assert consumer.drain(5) is True

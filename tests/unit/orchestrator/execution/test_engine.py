@@ -17,6 +17,7 @@ from contracts.errors import (
     ModelRefused,
     ModelTimeout,
     ModelUnavailable,
+    ModelUnreachable,
     StoreUnavailable,
     UnknownSchema,
 )
@@ -28,11 +29,13 @@ from contracts.workflows.definition import Workflow
 from orchestrator.execution.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, HeldClaims, PublishLater
 from orchestrator.execution.leases import LeaseKeeper
 from orchestrator.execution.model_calls import Caller
+from orchestrator.execution.workflow_run import WorkflowRun
 from orchestrator.planning.retries import Policy
 from orchestrator.ports import Claim, Progress
 from tests.support.factories import GATED, NOW, ONE_STEP, make_submission, make_workflow, png
 from tests.support.fake_lifecycle import MemoryLifecycleStore
 from tests.support.fakes import FakeClock, FakeEventPublisher, FakeModels, MemoryStore
+from tests.support.patience import PATIENCE
 
 ABNORMAL = {"label": "abnormality", "score": 0.9}
 PICTURE = png()
@@ -176,7 +179,7 @@ def test_the_later_step_in_the_file_carries_its_name_whichever_ends_first(
         ended = threading.Event()
 
         def wait_for_the_other(_number: int, ended: threading.Event = ended) -> object:
-            assert ended.wait(5)
+            assert ended.wait(PATIENCE)
             return MASK
 
         here = world(PARALLEL, {"left": MASK, "right": MASK, "last": {"x": 1}, slow: wait_for_the_other})
@@ -234,7 +237,7 @@ def test_after_an_outage_it_goes_on_from_the_checkpoint(world: MakeWorld) -> Non
 
 
 def test_a_model_that_is_away_is_not_asked_for_every_submission(world: MakeWorld) -> None:
-    here = world(ONE_STEP, {"digit_recognizer": ModelUnavailable("away")})
+    here = world(ONE_STEP, {"digit_recognizer": ModelUnreachable("away")})
     here.process()
     asked = len(here.models.calls)
     outcome = here.process()  # its message came early; any other submission of this model fares the same
@@ -584,3 +587,90 @@ def test_what_could_not_be_written_is_not_told(world: MakeWorld) -> None:
 
     here.process()
     assert published(here) == [(1, ["submission.running", "step.running"])]
+
+
+def test_an_end_and_a_deferral_are_told_with_their_events(world: MakeWorld) -> None:
+    for answer, last in [
+        (ModelRefused("damaged"), "submission.failed"),
+        (ModelUnavailable("away"), "submission.queued"),
+    ]:
+        here = world(ONE_STEP, {"digit_recognizer": answer})
+        here.process()
+        assert published(here)[-1][1][-1] == last
+        assert here.event_publisher.changes[-1].state is here.stored.state
+        assert [event for change in here.event_publisher.changes for event in change.events] == here.stored.events
+
+
+@pytest.mark.parametrize("fault", [ModelRefused("damaged"), ModelUnavailable("away")])
+def test_a_step_that_answers_beside_one_that_does_not_is_not_called_again(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    here = world(PARALLEL, {"left": fault, "last": {"x": 1}})
+    settled = threading.Event()
+
+    def answer_when_the_other_one_is_settled(_number: int) -> object:
+        assert settled.wait(30)
+        return MASK
+
+    here.models.answers["right"] = answer_when_the_other_one_is_settled
+    settle = here.engine._settle
+
+    def settle_and_tell(*arguments: Any) -> None:
+        settle(*arguments)
+        settled.set()
+
+    monkeypatch.setattr(here.engine, "_settle", settle_and_tell)
+    here.process()
+    right = here.stored.step("right")
+    assert (right.state, (right.output or {})["mask"]) == (StepState.SUCCEEDED, {"artifact": "right.mask.png"})
+    assert here.stored_image("right.mask.png") == PICTURE
+
+
+CHAIN = """
+workflow: chain
+version: v1.0.0
+input: {kind: image}
+steps:
+  first: {model: first@1.0}
+  second: {model: second@1.0, after: [first]}
+  third: {model: third@1.0, after: [second]}
+output: {image: third.mask}
+"""
+
+
+def test_a_picture_of_a_step_behind_all_others_needs_no_prefix(world: MakeWorld) -> None:
+    """Through any number of steps: what has always ended when it is called cannot answer at the same time."""
+    here = world(CHAIN, {"first": {"x": 1}, "second": {"x": 1}, "third": MASK})
+    here.process()
+    assert here.stored.result == {"image": {"artifact": "mask.png"}}
+
+
+def test_whoever_counts_them_hears_of_each_end_and_of_no_deferral(world: MakeWorld) -> None:
+    for answer, ends in [({"digit": 1, "score": 1.0}, 1), (ModelRefused("damaged"), 1), (ModelUnavailable("away"), 0)]:
+        here = world(ONE_STEP, {"digit_recognizer": answer})
+        ended: list[Submission] = []
+        here.engine._ended = ended.append
+        here.process()
+        assert [each.id for each in ended] == [here.submission.id] * ends
+
+
+def test_a_lease_is_renewed_a_few_times_before_it_ends(world: MakeWorld) -> None:
+    """One renewal that fails, or comes late, costs no lease."""
+    here = world(ONE_STEP, {})
+    claim = here.store.claim(here.submission, "owner", 10, Progress(here.submission.steps))
+    assert claim is not None
+    here.held.add(claim, WorkflowRun(here.stored, here.workflow))
+    keeper = LeaseKeeper(here.store, here.held, here.clock, 10)
+    left: list[float] = []
+
+    def sleep(seconds: float) -> bool:
+        here.clock.advance(seconds)
+        lease = here.stored.lease
+        assert lease is not None
+        left.append((lease.until - here.clock.now()).total_seconds())
+        return len(left) < 5
+
+    here.clock.sleep = sleep  # type: ignore[method-assign]
+    keeper.run()
+    assert len(left) == 5
+    assert min(left) > 10 / 2

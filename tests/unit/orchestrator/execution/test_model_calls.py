@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from PIL import Image
 
-from contracts.errors import ModelCrashed, ModelFault, ModelNotLoaded, ModelTimeout, ModelUnavailable
+from contracts.errors import (
+    ModelCrashed,
+    ModelFault,
+    ModelNotLoaded,
+    ModelTimeout,
+    ModelUnavailable,
+    ModelUnreachable,
+)
 from contracts.submissions.documents import ModelRef, from_document, to_document
 from contracts.submissions.images import StoredImage
-from contracts.submissions.states import StepState
-from orchestrator.execution.model_calls import Caller
+from contracts.submissions.states import ServedState, StepState
+from orchestrator.execution.circuit_breakers import FAILURE_THRESHOLD
+from orchestrator.execution.model_calls import Caller, CallOutcome
 from orchestrator.execution.workflow_run import WorkflowRun
-from orchestrator.planning.retries import Policy
-from tests.support.factories import make_submission, make_workflow
+from orchestrator.planning.retries import Defer, Policy
+from tests.support.factories import encoded, make_submission, make_workflow
 from tests.support.fakes import FakeClock
 
 POLICY = Policy()
@@ -50,7 +60,9 @@ def met_until_failure(script: Script) -> Script | None:
         run = WorkflowRun(submission, workflow)
         (spec,), (step,) = workflow.steps, run.steps
         caller = Caller(models, clock, POLICY, uniform=lambda: 0.5)
-        outcome = caller.call(spec, IMAGE, faults=step.faults, age_seconds=0.0, renew_lease=lambda: None)
+        outcome = caller.call(
+            spec, IMAGE, submission_id=submission.id, faults=step.faults, age_seconds=0.0, renew_lease=lambda: None
+        )
         run.settle(spec, outcome)
         if step.state is StepState.SUCCEEDED:
             return None
@@ -90,3 +102,89 @@ def test_a_retry_counts_from_nothing() -> None:
     step.state, step.faults = StepState.FAILED, {ModelCrashed.code: POLICY.fault_tries}
     (again,) = make_submission(workflow, steps=[step]).renewed_steps()
     assert (again.faults, step.faults) == ({}, {ModelCrashed.code: POLICY.fault_tries})
+
+
+LARGE = StoredImage("image/png", encoded(Image.new("L", (3000, 3000)), "PNG", compress_level=1))
+
+
+def ask(caller: Caller, image: StoredImage, submission_id: str = "one", age_seconds: float = 0.0) -> CallOutcome:
+    (spec,) = make_workflow().steps
+    return caller.call(
+        spec, image, submission_id=submission_id, faults={}, age_seconds=age_seconds, renew_lease=lambda: None
+    )
+
+
+class Nested:
+    """Asks for a second picture while the first is with the model."""
+
+    def __init__(self, inner: StoredImage) -> None:
+        self.inner: StoredImage | None = inner
+        self.caller = Caller(self, FakeClock(), POLICY)
+        self.outcome: CallOutcome | None = None
+
+    def predict(self, model: ModelRef, image: StoredImage, timeout_seconds: float) -> tuple[object, str]:
+        inner, self.inner = self.inner, None
+        if inner is not None:
+            self.outcome = ask(self.caller, inner, "two", age_seconds=7.0)
+        return {"digit": 1, "score": 1.0}, "http://model.test"
+
+
+def test_a_large_picture_is_deferred_while_another_one_is_with_the_model() -> None:
+    models = Nested(LARGE)
+    assert ask(models.caller, LARGE).answer is not None
+    assert models.outcome is not None
+    assert models.outcome.follows == Defer(2)
+    assert models.outcome.attempts == []
+    assert "another large picture" in str(models.outcome.fault)
+    assert ask(models.caller, LARGE).answer is not None  # it is the next one's turn
+
+
+@pytest.mark.parametrize(("first", "second"), [(IMAGE, LARGE), (LARGE, IMAGE), (IMAGE, IMAGE)])
+def test_ordinary_pictures_wait_for_no_other(first: StoredImage, second: StoredImage) -> None:
+    models = Nested(second)
+    assert ask(models.caller, first).answer is not None
+    assert models.outcome is not None
+    assert models.outcome.answer is not None
+
+
+def test_a_large_pictures_turn_ends_with_its_fault() -> None:
+    crashes: Script = [ModelCrashed, ModelCrashed]
+    caller = Caller(ScriptedModels(crashes), FakeClock(), POLICY)
+    assert isinstance(ask(caller, LARGE).follows, Defer)
+    assert ask(caller, LARGE).answer is not None
+
+
+def test_large_pictures_that_crash_their_model_stop_no_ordinary_one() -> None:
+    crashes: Script = [ModelCrashed for _ in range(2 * FAILURE_THRESHOLD)]
+    caller = Caller(ScriptedModels(crashes), FakeClock(), POLICY)
+    for number in range(FAILURE_THRESHOLD):
+        assert ask(caller, LARGE, str(number)).answer is None
+    assert "not called for a while" in str(ask(caller, LARGE, "new").fault)
+    assert ask(caller, IMAGE).answer is not None
+    (spec,) = make_workflow().steps
+    assert caller.state(spec.model) is ServedState.ANSWERING
+
+
+def test_a_model_that_has_large_pictures_alone_has_their_state() -> None:
+    caller = Caller(ScriptedModels([]), FakeClock(), POLICY)
+    (spec,) = make_workflow().steps
+    assert caller.state(spec.model) is ServedState.UNTRIED
+    ask(caller, LARGE)
+    assert caller.state(spec.model) is ServedState.ANSWERING
+
+
+@given(st.lists(st.sampled_from([ModelCrashed, ModelTimeout, ModelUnavailable]), max_size=40))
+def test_a_picture_that_its_model_cannot_stand_stops_no_other(script: Script) -> None:
+    models = ScriptedModels(script)
+    caller = Caller(models, FakeClock(), POLICY)
+    while models.calls < len(script):
+        ask(caller, IMAGE, "killer")
+    assert ask(caller, IMAGE, "another").answer is not None
+
+
+def test_a_server_that_accepts_no_connection_is_left_alone_whoever_asks() -> None:
+    models = ScriptedModels([ModelUnreachable] * 100)
+    caller = Caller(models, FakeClock(), POLICY)
+    while "not called for a while" not in str(ask(caller, IMAGE, "the only one").fault):
+        assert models.calls <= FAILURE_THRESHOLD
+    assert models.calls == FAILURE_THRESHOLD

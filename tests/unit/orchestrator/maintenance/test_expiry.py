@@ -114,3 +114,42 @@ def test_the_loop_outlives_a_database_that_is_away(monkeypatch: pytest.MonkeyPat
     setting.expiry.run(2.0)
     assert key in setting.expiry_store.tombstones
     assert sleeps == [2.0] * 4
+
+
+def test_one_that_is_kept_for_seconds_has_its_tombstone_while_it_is_there() -> None:
+    """The range that it expires in was read before it was created."""
+    setting = Setting()
+    setting.expiry.once()
+    setting.clock.advance(1)
+    key = setting.kept(4)
+    setting.expiry.once()
+    assert setting.store.documents.keys() == setting.expiry_store.tombstones.keys() == {key}
+
+
+@pytest.mark.parametrize("minutes", [0.1, 10, 600])
+def test_one_that_is_created_after_the_clock_was_set_back_is_deleted_in_time(minutes: float) -> None:
+    setting = Setting()
+    setting.expiry.once()
+    setting.clock.advance(-60 * minutes)
+    setting.expiry.once()
+    key = setting.kept(30)
+    for removed in (0, 1, 0):
+        assert setting.expiry.once() == removed
+        setting.clock.advance(31)
+    assert setting.expiry_store.tombstones.keys() == {key}
+    assert not setting.store.documents
+
+
+def test_a_tombstone_is_written_once_in_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting()
+    written: list[Tombstone] = []
+    monkeypatch.setattr(setting.expiry_store, "write_tombstones", written.extend)
+    monkeypatch.setattr(setting.expiry_store, "remove", lambda _: None)
+    key = setting.kept(20)
+    for _ in range(10):
+        setting.expiry.once()
+        setting.clock.advance(1)
+    assert [each.id for each in written] == [key]
+    setting.clock.advance(60)
+    setting.expiry.once()
+    assert setting.expiry._written == {}, "what has expired is forgotten: a process runs for months"

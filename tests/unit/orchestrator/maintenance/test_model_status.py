@@ -49,7 +49,7 @@ def test_a_change_is_told_at_once_and_all_else_now_and_then() -> None:
     scene.clock.advance(REPORT_SECONDS / 2)
     scene.model_status_reporter.once()
     assert scene.kept.served_models[CLASSIFIER].seen_at == first
-    scene.breakers.failed(CLASSIFIER, scene.clock.monotonic())
+    scene.breakers.failed(CLASSIFIER, scene.clock.monotonic(), "one", of_server=False)
     scene.model_status_reporter.once()
     assert scene.told()[CLASSIFIER][1] is ServedState.FAILING
     scene.breakers.answered(CLASSIFIER)
@@ -64,7 +64,7 @@ def test_a_model_that_is_away_is_failing_until_it_answers() -> None:
     breakers = Breakers()
     assert breakers.state("m") is ServedState.UNTRIED
     for number in range(FAILURE_THRESHOLD + 2):
-        breakers.failed("m", float(number))
+        breakers.failed("m", float(number), "one", of_server=True)
         assert breakers.state("m") is ServedState.FAILING
     breakers.answered("m")
     assert breakers.state("m") is ServedState.ANSWERING

@@ -6,6 +6,7 @@ import pytest
 
 from contracts.errors import BrokerUnavailable, StoreUnavailable
 from contracts.submissions.documents import Submission
+from contracts.submissions.events import SubmissionChanged
 from contracts.submissions.states import SubmissionState
 from orchestrator.execution.engine import HeldClaims
 from orchestrator.execution.leases import LeaseKeeper
@@ -51,6 +52,11 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+def changed(world: World, state: SubmissionState) -> SubmissionChanged:
+    """Without a number: only the document knows which event it is."""
+    return SubmissionChanged(world.submission.id, "digits", state, None)
 
 
 def test_what_was_just_accepted_is_left_to_the_gateways_publisher(world: World) -> None:
@@ -117,6 +123,9 @@ def test_a_lost_lease_is_taken_over_and_its_job_published(world: World) -> None:
     assert world.sweep.once() == 1
     stored = world.stored
     assert (stored.state, stored.fence, stored.lost_leases) == (SubmissionState.QUEUED, 2, 1)
+    assert world.job_publisher.published == [(world.submission.id, 0.0)]
+    assert world.event_publisher.changes == [changed(world, SubmissionState.QUEUED)]
+    assert world.sweep.once() == 0  # its message is on the way
 
 
 def test_after_an_outage_of_the_store_the_living_have_a_leases_time_to_say_so(world: World) -> None:
@@ -178,7 +187,23 @@ def test_what_outlives_its_owners_fails_as_poison(world: World) -> None:
     assert stored.state is SubmissionState.FAILED
     assert "poison" in str(stored.reason)
     assert world.job_publisher.dead_lettered == [world.submission.id]
+    assert world.job_publisher.published == [(world.submission.id, 0.0)] * 2
+    assert world.event_publisher.changes[-1] == changed(world, SubmissionState.FAILED)
     assert stored.due_at is None
+    assert world.sweep.once() == 0
+
+
+def test_one_that_another_process_took_over_first_is_neither_published_nor_dead_lettered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.claim()
+    world.clock.advance(11)
+    (due,) = world.store.due(10)
+    assert world.store.take_back(due, 30)
+    monkeypatch.setattr(world.store, "due", lambda _limit: [due, due.model_copy(update={"lost_leases": 9})])
+    assert world.sweep.once() == 0
+    assert (world.job_publisher.published, world.job_publisher.dead_lettered) == ([], [])
+    assert world.event_publisher.changes == []
 
 
 def test_without_a_broker_everything_stays_due(world: World) -> None:

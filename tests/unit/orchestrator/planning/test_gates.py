@@ -46,3 +46,11 @@ def test_text_that_looks_like_a_path_is_not_a_value_seen() -> None:
     outputs: dict[str, dict[str, object]] = {"a": {"label": "b.c"}, "b": {"c": 1, "d": 2}}
     expression = compile_expression("a.label == 'b.c' && b.d == 2 // b.e")
     assert inputs_of(expression, outputs) == {"a": {"label": "b.c"}, "b": {"d": 2}}
+
+
+@pytest.mark.parametrize("value", [1, "yes", None])
+def test_a_gate_that_is_neither_true_nor_false_says_what_it_is(value: object) -> None:
+    with pytest.raises(Unevaluable, match="neither true nor false") as caught:
+        evaluate_gate(compile_expression("a.go"), {"a": {"go": value}})
+    assert str(caught.value) == f"'a.go' is {value!r}, neither true nor false"
+    assert caught.value.skipped is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contracts.submissions.documents import Attempt, Step
 from contracts.submissions.states import StepState
 from contracts.workflows.definition import Workflow
-from orchestrator.planning.plan import Plan, make_plan
+from orchestrator.planning.plan import Plan, failure_of, make_plan
 from tests.support.factories import GATED, NOW, ONE_STEP, make_workflow
 from tests.support.strategies import workflow_files
 
@@ -98,6 +98,23 @@ def test_a_step_left_running_by_a_dead_owner_is_called_again() -> None:
     steps[0].state = StepState.RUNNING
     assert calls(make_plan(workflow, steps)) == ["recognition"]
     assert calls(make_plan(workflow, steps, frozenset({"recognition"}))) == []
+
+
+def test_what_a_step_answered_counts_only_if_it_succeeded() -> None:
+    workflow = make_workflow(GATED)
+    steps = steps_of(workflow, classification={"label": "abnormality"})
+    steps[0].state = StepState.SKIPPED
+    plan = make_plan(workflow, steps)
+    assert (calls(plan), [name for name, _ in plan.skips], plan.result) == ([], ["segmentation"], {})
+
+
+def test_a_failure_says_how_often_it_was_tried_if_more_than_once() -> None:
+    step = make_workflow(GATED).fresh_steps()[0]
+    assert failure_of(step) == "The step classification failed: its model gave no answer."
+    step.record(Attempt(started_at=NOW, ended_at=NOW, error="it hung."))
+    assert failure_of(step) == "The step classification failed: it hung."
+    step.record(Attempt(started_at=NOW, ended_at=NOW))
+    assert failure_of(step) == "The step classification failed after 2 tries: it hung."
 
 
 def test_a_failed_step_ends_it() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import ModelCrashed, ModelFault, ModelNotLoaded, ModelRefused, ModelTimeout, ModelUnavailable
 from contracts.messaging.topology import DELAYS_SECONDS
-from orchestrator.planning.retries import Defer, GiveUp, Policy, Retry, decide
+from orchestrator.planning.retries import Defer, GiveUp, Policy, Retry, decide, large_picture_delay
 from runtime.backoff import backoff
 
 POLICY = Policy()
@@ -23,6 +23,11 @@ def after(
 
 def test_what_was_refused_is_never_called_again() -> None:
     assert after(ModelRefused("no")) == GiveUp()
+
+
+@pytest.mark.parametrize(("age", "delay"), [(0, 2), (8, 2), (9, 5), (20, 5), (21, 15), (61, 15), (1e6, 15)])
+def test_a_large_picture_asks_less_often_the_longer_it_has_waited(age: float, delay: int) -> None:
+    assert large_picture_delay(age) == delay
 
 
 @pytest.mark.parametrize("fault", [ModelUnavailable("x"), *RARELY_MENDED])
@@ -57,3 +62,25 @@ def test_an_unreachable_model_is_waited_for_until_patience_ends() -> None:
 @given(tries=st.integers(0, 10**6), jitter=st.floats(0, 1, exclude_max=True))
 def test_backoff_stays_between_nothing_and_its_cap(tries: int, jitter: float) -> None:
     assert 0 <= backoff(tries, 0.2, 2.0, jitter) <= 2.0
+
+
+def test_a_retry_waits_as_long_as_the_backoff_says() -> None:
+    for count in (1, 2, 5):
+        wait = backoff(count, POLICY.base_seconds, POLICY.cap_seconds, 0.5)
+        assert after(ModelUnavailable("x"), count=count) == Retry(wait)
+        assert after(ModelUnavailable("x"), count=count, elapsed=POLICY.budget_seconds - wait) == Retry(wait)
+        assert after(ModelUnavailable("x"), count=count, elapsed=POLICY.budget_seconds - wait + 0.001) == Defer(2)
+
+
+def test_each_five_calls_in_vain_take_the_next_longer_delay() -> None:
+    waits = [after(ModelUnavailable("x"), count=count, elapsed=99) for count in range(1, 31)]
+    assert waits == [Defer(seconds) for seconds in [*[2] * 5, *[5] * 5, *[15] * 5, *[60] * 15]]
+
+
+def test_a_more_patient_policy_ends_at_the_longest_delay() -> None:
+    patient = Policy(fault_tries=20)
+    waits = [
+        decide(ModelCrashed("x"), count=count, elapsed_seconds=0, age_seconds=0, policy=patient, jitter=0.5)
+        for count in range(2, 20)
+    ]
+    assert waits == [Defer(seconds) for seconds in [*DELAYS_SECONDS, *[DELAYS_SECONDS[-1]] * 14]]

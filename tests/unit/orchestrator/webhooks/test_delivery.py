@@ -22,6 +22,7 @@ from orchestrator.webhooks.schedule import SCHEDULE_SECONDS
 from tests.support.factories import NOW, make_submission
 from tests.support.fake_outbox import FakeSender, MemoryOutbox
 from tests.support.fakes import FakeClock, MemoryStore
+from tests.support.patience import PATIENCE
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 URL = "https://receiver.example/hook"
@@ -291,9 +292,9 @@ def test_the_loop_sends_when_an_end_wakes_it_and_stops_when_told(world: World) -
         loop = threading.Thread(target=deliverer.run, daemon=True)
         loop.start()
         deliverer.ended(world.ended())
-        assert sent.wait(30)
+        assert sent.wait(PATIENCE)
         deliverer.stop(30)
-        loop.join(30)
+        loop.join(PATIENCE)
         assert not loop.is_alive()
     world.ended()
     assert deliverer.once() == 0

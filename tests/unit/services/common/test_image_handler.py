@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zlib
 from typing import Any
 
@@ -175,3 +176,58 @@ def test_what_the_gateway_accepts_is_read_and_what_it_refuses_is_not(mode: str, 
                 decode_image(content)
         else:
             assert decode_image(content).size == size
+
+
+class Recording(Brightness):
+    """Keeps what it is asked for while it starts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared: list[Image.Image] = []
+        self.batches: list[tuple[int, ...]] = []
+        self.broken = False
+
+    def prepare(self, image: Image.Image) -> np.ndarray:
+        self.prepared.append(image)
+        return super().prepare(image)
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        assert not self.model.training
+        assert torch.is_inference_mode_enabled()
+        if self.broken:
+            raise ValueError("wrong shapes")
+        self.batches.append(tuple(batch.shape))
+        return super().forward(batch)
+
+
+@pytest.fixture
+def started(tmp_path: Any) -> FakeContext:
+    save_file({"weight": torch.ones(1, 1), "bias": torch.zeros(1)}, tmp_path / "weights.safetensors")
+    return FakeContext(tmp_path)
+
+
+def test_one_blank_picture_is_computed_before_the_first_request(started: FakeContext) -> None:
+    handler = Recording()
+    handler.initialize(started)
+    (image,) = handler.prepared
+    assert (image.size, image.mode, image.getextrema()) == ((64, 64), "RGB", ((255, 255),) * 3)
+    assert handler.batches == [(1, 1)]
+
+
+def test_a_model_that_cannot_compute_fails_when_it_is_loaded(started: FakeContext) -> None:
+    handler = Recording()
+    handler.broken = True
+    with pytest.raises(ValueError, match="wrong shapes"):
+        handler.initialize(started)
+
+
+@pytest.mark.parametrize(("version", "niceness"), [("1.0.0-large", [5]), ("1.0.0", []), (None, [])])
+def test_the_worker_of_large_pictures_leaves_the_processor_to_others(
+    version: str | None, niceness: list[int], started: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(os, "nice", asked.append)
+    if version is not None:
+        started.manifest["model"]["modelVersion"] = version
+    Recording().initialize(started)
+    assert asked == niceness

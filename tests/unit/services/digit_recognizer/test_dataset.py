@@ -46,6 +46,22 @@ def test_what_is_not_mnist_is_said_in_a_sentence(tmp_path: Path, content: bytes 
         read_mnist(tmp_path, "train")
 
 
+@pytest.mark.parametrize("pictures", [b"", bytes(28 * 28), bytes(28 * 28 * 2 - 1), bytes(28 * 28 * 3)])
+def test_pictures_and_labels_that_do_not_match_are_said_in_a_sentence(tmp_path: Path, pictures: bytes) -> None:
+    (tmp_path / PICTURES).write_bytes(idx(2051, 16, pictures))
+    (tmp_path / LABELS).write_bytes(idx(2049, 8, bytes([7, 3])))
+    with pytest.raises(UnusableDataset, match=f"holds 2 labels and {len(pictures)} bytes of pictures in its train"):
+        read_mnist(tmp_path, "train")
+
+
+@pytest.mark.parametrize("header", [4, 8])
+def test_files_without_a_digit_are_said_in_a_sentence(tmp_path: Path, header: int) -> None:
+    (tmp_path / PICTURES).write_bytes(idx(2051, 2 * header, b""))
+    (tmp_path / LABELS).write_bytes(idx(2049, header, b""))
+    with pytest.raises(UnusableDataset, match="holds 0 labels"):
+        read_mnist(tmp_path, "train")
+
+
 def test_training_and_evaluation_without_data_end_with_a_sentence(tmp_path: Path) -> None:
     for main in (train.main, evaluate.main):
         with pytest.raises(SystemExit, match="is missing: the data folder needs mnist/"):

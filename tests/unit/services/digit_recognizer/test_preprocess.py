@@ -69,7 +69,9 @@ def test_a_constant_picture_has_no_ink(colour: str, size: tuple[int, int]) -> No
 
 
 def test_not_a_number_in_a_float_picture_is_no_ink() -> None:
-    check(preprocess(Image.fromarray(np.full((40, 40), np.nan, dtype=np.float32))))
+    nothing = preprocess(Image.fromarray(np.full((40, 40), np.nan, dtype=np.float32)))
+    check(nothing)
+    assert not nothing.any()
 
 
 def test_mnist_form_comes_through_unchanged_and_inverted_too() -> None:

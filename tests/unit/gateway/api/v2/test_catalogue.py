@@ -75,6 +75,7 @@ def test_a_version_has_its_graph_and_limits(shipped: tuple[Flask, ModelDirectory
         "max_bytes": LIMITS.bytes,
         "max_pixels": LIMITS.pixels,
         "max_decoded_bytes": None,
+        "max_jpeg_decoded_bytes": None,
         "max_side": MAX_SIDE,
     }
 
@@ -142,4 +143,5 @@ def test_the_shipped_segmenter_alone_declares_an_overlay(shipped: tuple[Flask, M
     # As masks were drawn before models declared it: what clients have cached stays right.
     assert declared.pop(SEGMENTER) == Overlay(mask="mask")
     assert set(declared.values()) == {None}
-    assert models.overlay(ModelRef(name=SEGMENTER, version="9.9.9")) is None
+    # One that is not described any more: its stored masks can still be drawn.
+    assert models.overlay(ModelRef(name=SEGMENTER, version="9.9.9")) == Overlay(mask="mask")

@@ -145,13 +145,13 @@ class Overtaken(MemoryLifecycleStore):
 
 def test_a_move_that_loses_a_race_is_tried_again(store: MemoryStore, job_publisher: GatewayPublisher) -> None:
     submission = keep(store, SubmissionState.RUNNING)
-    lifecycle = Lifecycle(store, Overtaken(store, TRIES - 1), job_publisher)
+    lifecycle = Lifecycle(store, Overtaken(store, TRIES - 1), job_publisher, lambda _: True)
     assert lifecycle.cancel(submission).state is SubmissionState.CANCELED
 
 
 def test_a_move_that_always_loses_its_races_is_refused(store: MemoryStore, job_publisher: GatewayPublisher) -> None:
     submission = keep(store, SubmissionState.RUNNING)
-    lifecycle = Lifecycle(store, Overtaken(store, 100), job_publisher)
+    lifecycle = Lifecycle(store, Overtaken(store, 100), job_publisher, lambda _: True)
     with pytest.raises(IllegalMove, match="keep changing"):
         lifecycle.cancel(submission)
     with pytest.raises(IllegalMove, match="keep changing"):
@@ -172,10 +172,10 @@ def test_a_deletion_that_another_gateway_left_is_finished(
     submission = keep(store, SubmissionState.FAILED)
     moves = Stops(store)
     with pytest.raises(KeyboardInterrupt):
-        Lifecycle(store, moves, job_publisher).delete(submission)
+        Lifecycle(store, moves, job_publisher, lambda _: True).delete(submission)
     later = MemoryLifecycleStore(store)
     later.due = moves.due
-    survivor = Lifecycle(store, later, job_publisher)
+    survivor = Lifecycle(store, later, job_publisher, lambda _: True)
     survivor.finish_deletions()
     assert store.images, "it may be under way yet"
     store.clock.advance(61)

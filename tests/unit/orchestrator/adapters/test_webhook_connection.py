@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import httpcore
 import pytest
 
-from orchestrator.webhooks.connection import MAX_ADDRESSES, READ_BYTES, Deadline, DeadlineStream
+from orchestrator.adapters.webhooks.connection import MAX_ADDRESSES, READ_BYTES, Deadline, DeadlineStream
 
 
 class ManualClock:

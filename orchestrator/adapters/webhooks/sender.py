@@ -9,7 +9,7 @@ import httpcore
 
 from contracts.errors import InvalidWebhook
 from contracts.webhooks.targets import Allowed, check_url
-from orchestrator.webhooks.connection import Deadline, DeadlineStream, Resolve, checked_addresses, resolve
+from orchestrator.adapters.webhooks.connection import Deadline, DeadlineStream, Resolve, checked_addresses, resolve
 from orchestrator.webhooks.ports import Answer
 
 CONNECT_SECONDS = 5.0

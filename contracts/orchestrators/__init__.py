@@ -1,0 +1,1 @@
+"""What an orchestrator reports of itself and of the models that it calls."""

@@ -1,0 +1,1 @@
+"""The orchestrator's port that sends webhooks, over HTTP, to addresses that were checked."""
