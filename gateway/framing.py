@@ -16,7 +16,7 @@ LINE_BYTES = 4096
 TRAILER_LINES = 64
 CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
-NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+NAME = re.compile(rb"[!#\$%&'*+.^_`|~0-9A-Za-z-]+")
 SINGLE = frozenset({b"content-length", b"host", b"transfer-encoding"})
 """Headers of which two would be two meanings of one request."""
 

@@ -80,7 +80,7 @@ def local_images() -> dict[str, str]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
         )
         if shown.returncode == 0 and shown.stdout.strip() == "0":
             found[variable] = tag
