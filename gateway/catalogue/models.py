@@ -60,8 +60,9 @@ class ModelDirectory:
 
     @property
     def pins(self) -> list[ModelRef]:
-        """Every version of every model that a workflow calls."""
-        return [ModelRef(name=name, version=version) for name, versions in self._uses.items() for version in versions]
+        """Every version of every model that a workflow calls, by name."""
+        uses = sorted(self._uses.items())
+        return [ModelRef(name=name, version=version) for name, versions in uses for version in versions]
 
     @property
     def unreported(self) -> bool:

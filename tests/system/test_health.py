@@ -19,7 +19,7 @@ import requests
 from deploy.local.errors import ClusterError
 from tests.support.checkout import CHECKOUT
 from tests.support.local_cluster import LocalCluster
-from tests.support.patience import eventually
+from tests.support.patience import PATIENCE, eventually
 from tests.support.system import Client
 
 pytestmark = [pytest.mark.clusters("local"), pytest.mark.timeout(1200)]
@@ -32,7 +32,9 @@ def doctor(cluster: LocalCluster) -> Ran:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("SHOWCASE_")}
     command = [sys.executable, "-m", "showcase", "doctor", "--url", cluster.url]
     ours["PYTHONPATH"] = str(CHECKOUT / "client" / "src")
-    return subprocess.run(command, cwd=CHECKOUT, env=ours, capture_output=True, text=True, check=False, timeout=180)
+    return subprocess.run(
+        command, cwd=CHECKOUT, env=ours, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
 
 
 def up(cluster: LocalCluster) -> Ran:
@@ -81,7 +83,7 @@ def crashing(cluster: LocalCluster) -> Iterator[None]:
     def kill() -> None:
         while not ended.wait(0.5):
             try:
-                found = requests.get(f"{cluster.url}/health/ready", timeout=30).json()
+                found = requests.get(f"{cluster.url}/health/ready", timeout=PATIENCE).json()
                 pid = cluster.pid("orchestrator")
                 if pid in {each["pid"] for each in found.get("orchestrators", {"working": []})["working"]}:
                     os.kill(pid, signal.SIGKILL)

@@ -22,6 +22,7 @@ from deploy.local.supervision import belongs_to
 from deploy.torchserve.launch import management_socket, metrics_socket
 from deploy.torchserve.management import Management
 from tests.support.local_cluster import LocalCluster
+from tests.support.patience import PATIENCE
 from tests.support.system import Client
 
 pytestmark = pytest.mark.clusters("local")
@@ -89,9 +90,12 @@ def test_the_model_servers_grpc_refuses_everybody(cluster: LocalCluster, process
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     trusting.set_alpn_protocols(["h2"])
     for port in (ports.grpc_inference, ports.grpc_management):
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, pytest.raises((OSError, ssl.SSLError)):
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as plain,
+            pytest.raises((OSError, ssl.SSLError)),
+        ):
             trusting.wrap_socket(plain)
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as plain:
             plain.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000"))
             answer = plain.recv(100)
         # An HTTP/2 server answers with its settings: a frame of type 4.

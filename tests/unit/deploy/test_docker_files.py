@@ -15,6 +15,7 @@ from gateway.settings import GatewaySettings
 from orchestrator.settings import OrchestratorSettings
 from runtime.settings import describe
 from tests.support.checkout import CHECKOUT
+from tests.support.patience import PATIENCE
 
 COMPOSE = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
@@ -165,7 +166,7 @@ def test_digests_are_brought_up_to_date(tmp_path: Path) -> None:
     def pin(answer: str) -> subprocess.CompletedProcess[str]:
         docker.write_text(f"#!/bin/sh\necho {answer}\n")
         docker.chmod(0o755)
-        return subprocess.run([script], env=environment, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run([script], env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
     before = compose.read_text()
     new = "sha256:" + "0123456789abcdef" * 4

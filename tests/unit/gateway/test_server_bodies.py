@@ -15,11 +15,13 @@ import pytest
 from flask import Flask
 
 from contracts.workflows.catalogue import Catalogue
-from gateway.api.requests.body_limits import READERS, UNREAD_BYTES, body_limit
+from contracts.workflows.workflow_file import MAX_FILE_BYTES
+from gateway.api.requests.body_limits import READERS, UNREAD_BYTES, WORKFLOW_READERS, body_limit
 from gateway.submissions.quota import StorageQuota, Stored
 from tests.support.factories import png
 from tests.support.fakes import FakeJobPublisher, MemoryStore
 from tests.support.gateway_app import LIMITS, make_app, serving
+from tests.support.patience import PATIENCE
 
 FORM = "multipart/form-data; boundary=x"
 PART = b'--x\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n'
@@ -42,7 +44,7 @@ def form(image: bytes) -> bytes:
 
 
 def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=30)
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
 
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, str], Any]:
@@ -98,23 +100,25 @@ def test_in_chunks_it_is_refused_when_that_much_has_come(port: int) -> None:
 
 def test_every_route_has_its_limit(app: Flask) -> None:
     endpoints = {rule.endpoint for rule in app.url_map.iter_rules()}
-    assert endpoints >= READERS
+    assert endpoints >= READERS | WORKFLOW_READERS
     form_limit = body_limit("v2_submissions.submit", "multipart/form-data", 10 * 2**20)
     assert 10 * 2**20 < form_limit < 11 * 2**20
     assert body_limit("v2_submissions.submit", "application/json", 9) > 12
-    assert {body_limit(each, "", 2**20) for each in endpoints - READERS} == {UNREAD_BYTES}
+    assert {body_limit(each, "", 2**20) for each in endpoints - READERS - WORKFLOW_READERS} == {UNREAD_BYTES}
+    assert {body_limit(each, "", 1) for each in WORKFLOW_READERS} == {2 * MAX_FILE_BYTES}
 
 
 def test_every_operation_with_a_body_may_have_one(app: Flask) -> None:
     document = app.test_client().get("/api/v2/openapi.json").json
     assert document is not None
     readers = {
-        operation["operationId"]
+        operation["operationId"]: operation["requestBody"]["content"]
         for path in document["paths"].values()
         for operation in path.values()
         if isinstance(operation, dict) and "requestBody" in operation
     }
-    assert readers == {"create_submission"}
+    small = {"set_workflow_alias", "split_workflow_traffic"}  # a few fields, which fit into what is read anywhere
+    assert readers.keys() == {"create_submission", "validate_workflow", "publish_workflow_version"} | small
 
 
 @pytest.fixture

@@ -110,7 +110,8 @@ def test_more_checks_than_fit_are_told_to_come_back(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(accept, "examine", slow)
     threads = [
-        threading.Thread(target=made.prepare, args=(make_workflow(), upload(png()))) for _ in range(CHECKED_AT_ONCE)
+        threading.Thread(target=made.prepare, args=(lambda _: make_workflow(), upload(png()), "1"))
+        for _ in range(CHECKED_AT_ONCE)
     ]
     for thread in threads:
         thread.start()

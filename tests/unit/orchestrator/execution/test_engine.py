@@ -609,7 +609,7 @@ def test_a_step_that_answers_beside_one_that_does_not_is_not_called_again(
     settled = threading.Event()
 
     def answer_when_the_other_one_is_settled(_number: int) -> object:
-        assert settled.wait(30)
+        assert settled.wait(PATIENCE)
         return MASK
 
     here.models.answers["right"] = answer_when_the_other_one_is_settled

@@ -22,7 +22,7 @@ from contracts.workflows.catalogue import Catalogue
 from gateway.adapters.rabbitmq.job_publisher import RabbitJobPublisher
 from gateway.api.v2.exports import ndjson
 from gateway.submissions.export import in_chunks
-from tests.support.factories import NOW, make_submission, png
+from tests.support.factories import GATED, NOW, ONE_STEP, make_submission, make_workflow, png
 from tests.support.fakes import MemoryStore
 from tests.support.gateway_app import make_app
 
@@ -67,9 +67,10 @@ def past_submissions(draw: st.DrawFn) -> Submission:
 
 
 @pytest.fixture(scope="module")
-def served(catalogue: Catalogue) -> tuple[FlaskClient, MemoryStore]:
+def served() -> tuple[FlaskClient, MemoryStore]:
     """The application as ``gateway.__main__`` builds it, its real publisher without a broker included."""
     store = MemoryStore()
+    catalogue = Catalogue([make_workflow(ONE_STEP), make_workflow(GATED)])
     publisher = RabbitJobPublisher("amqp://127.0.0.1:1/", catalogue.names, store.mark_published)
     return make_app(store, publisher, catalogue).test_client(), store
 
