@@ -14,7 +14,7 @@ from collections.abc import Callable
 import requests
 from PIL import Image
 
-from bench.hostile_images import flat, photograph
+from bench.costly_pictures import flat, photograph
 from bench.measuring import cluster_settings, line, machine, parser
 
 WAIT_SECONDS = 60
