@@ -123,7 +123,7 @@ def test_a_broken_request_is_answered_in_the_same_shape(client: Client) -> None:
 def test_a_request_that_is_no_http_gets_json_and_a_closed_connection(client: Client) -> None:
     address = urlsplit(client.url)
     with socket.create_connection((address.hostname, address.port), timeout=PATIENCE) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n")
+        connection.sendall(b"POST /api/v1/submit_image HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n")
         # Read as a client reads: a proxy in between may hold the connection for the body that was promised.
         answer = http.client.HTTPResponse(connection)
         answer.begin()

@@ -11,23 +11,20 @@ from pydantic import BaseModel, Field, StringConstraints
 from contracts.submissions.documents import ModelRef
 from contracts.workflows.definition import VERSION_LENGTH
 from gateway.api.application import Application
+from gateway.api.openapi.schema import reference
 from gateway.api.problems import described
-from gateway.api.requests.workflow_text import read_workflow_text
+from gateway.api.requests.workflow_text import WorkflowDocument, read_workflow_text
 from gateway.api.resources.addresses import PREFIX, workflow_url
 from gateway.api.resources.workflows import WorkflowVersion, workflow_version
 from gateway.api.responses import tagged
 from gateway.api.v2.workflows import WORKFLOWS, WorkflowPath
 
+ANY_TEXT = {"required": True, "content": {"application/yaml": {"schema": {}}, "application/json": {"schema": {}}}}
+"""A check takes any text, and says what is wrong with it."""
+
 TEXT_BODY = {
     "required": True,
-    "content": {
-        "application/yaml": {
-            "schema": {"type": "string", "description": "The workflow's file."},
-            "example": "workflow: digits\nversion: v1.0.0\ninput: {kind: image}\nsteps:\n"
-            "  recognition: {model: digit_recognizer@1.0.0}\noutput:\n  digit: recognition.digit\n",
-        },
-        "application/json": {"schema": {"type": "object", "description": "The same as JSON."}},
-    },
+    "content": {"application/yaml": reference(WorkflowDocument), "application/json": reference(WorkflowDocument)},
 }
 
 
@@ -72,8 +69,8 @@ def blueprint(application: Application) -> APIBlueprint:
         "/workflows/validate",
         summary="Check a workflow",
         operation_id="validate_workflow",
-        responses={"200": ValidationResource, **described(400, 413, 415)},
-        openapi_extensions={"requestBody": TEXT_BODY},
+        responses={"200": ValidationResource, **described(400, 413, 415, 422)},
+        openapi_extensions={"requestBody": ANY_TEXT},
     )
     def validate() -> Response:
         """Check a workflow's text and return every error with its line and column. Nothing is published."""

@@ -30,7 +30,10 @@ _PERCENTS: TypeAdapter[dict[str, int]] = TypeAdapter(
 
 
 class AliasPath(WorkflowPath):
-    alias: str = Field(description="stable, or a name of your own.", json_schema_extra={"example": "stable"})
+    alias: str = Field(
+        description="stable, or a name of your own.",
+        json_schema_extra={"example": "stable", "pattern": "^[a-z][a-z0-9-]{0,31}$"},
+    )
 
 
 class AliasBody(BaseModel):
@@ -57,6 +60,7 @@ TRAFFIC_BODY = {
             "schema": {
                 "type": "object",
                 "description": "Percent by version; they sum to 100.",
+                "propertyNames": {"minLength": 1, "maxLength": VERSION_LENGTH},
                 "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 100},
                 "minProperties": 1,
                 "maxProperties": MAX_SHARES,
