@@ -61,7 +61,7 @@ def test_an_alias_that_an_operator_sets_takes_effect(client: Client, cluster: Lo
     def meant() -> dict[str, str]:
         return dict(get(client, f"workflows/{WORKFLOW}")["aliases"])
 
-    assert operator("set", WORKFLOW, "canary", "v1.0.0") == f"{WORKFLOW}: canary means v1.0.0.\n"
+    assert operator("set", WORKFLOW, "canary", "v1.0.0") == f"{WORKFLOW}: canary points to v1.0.0.\n"
     eventually(lambda: meant() == {"canary": "v1.0.0", "stable": "v1.0.0"})
     image = next(samples.glob("flair/*.png")).read_bytes()
     answer = client.http.post(
