@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from contracts.models.status import shown_address
-from contracts.submissions.documents import Attempt, Event, Gate, InputInfo, ModelRef, Step, Submission, WorkflowRef
+from contracts.submissions.documents import Attempt, Event, Gate, InputInfo, ModelRef, Step, Submission
 from contracts.submissions.states import StepState, SubmissionState
+from gateway.submissions.version_run import VersionRun, version_run
 
 
 class RecordedGate(BaseModel):
@@ -68,7 +69,7 @@ class Record(BaseModel):
     """How a submission came to its result."""
 
     id: str = Field(description="The submission's id.")
-    workflow: WorkflowRef = Field(description="`digest` is the SHA-256 of the workflow's file.")
+    workflow: VersionRun = Field(description="`digest` is the SHA-256 of the workflow's file.")
     state: SubmissionState = Field(description="The submission's state.")
     reason: str | None = Field(description="Why it waits, or why it failed.")
     input: InputInfo = Field(description="The submitted image.")
@@ -85,7 +86,7 @@ def record(submission: Submission) -> Record:
     first = submission.event_count - len(submission.events) + 1
     return Record(
         id=submission.id,
-        workflow=submission.workflow,
+        workflow=version_run(submission.workflow),
         state=submission.state,
         reason=submission.reason,
         input=submission.input,

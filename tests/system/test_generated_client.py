@@ -20,6 +20,7 @@ from tests.support.system import Client
 PACKAGE = "generated_showcase_client"
 CONTENT_TYPES = """\
 content_type_overrides:
+  application/yaml: application/octet-stream
   image/png: application/octet-stream
   image/jpeg: application/octet-stream
   application/problem+json: application/json

@@ -1,25 +1,32 @@
-"""The catalogue of workflows and models that the server publishes, as typed values."""
+"""The catalogue of workflows and models that the server publishes, and its audit log, as typed values."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from showcase.resources import ModelRef, Resource, Value
 
 
 class PublishedVersion(Value):
     version: str
+    draft: bool = False
     digest: str = ""
+    published_at: datetime | None = None
 
 
 class WorkflowSummary(Resource):
-    """A workflow with its versions, newest first; ``aliases`` maps each alias to a version."""
+    """A workflow with its versions, newest first; ``aliases`` maps each alias to a version.
+
+    ``traffic`` is the percent of the submissions without a version that each version gets; empty without a split.
+    """
 
     name: str
     title: str = ""
     aliases: dict[str, str] = Field(default_factory=dict)
+    traffic: dict[str, int] = Field(default_factory=dict)
     versions: tuple[PublishedVersion, ...] = ()
 
 
@@ -46,15 +53,72 @@ class InputLimits(Value):
 
 
 class Workflow(Resource):
-    """One published version of a workflow: its graph and the limits of its input images."""
+    """One version of a workflow: its graph and the limits of its input images.
+
+    ``state`` is published or retired. ``content_digest`` leaves out layout, title and description.
+    """
 
     name: str
     version: str
     title: str = ""
+    description: str = ""
+    state: str = ""
+    draft: bool = False
     digest: str = ""
+    content_digest: str = ""
+    published_at: datetime | None = None
+    retired_at: datetime | None = None
     aliases: tuple[str, ...] = ()
     input: InputLimits = InputLimits()
     graph: Graph = Graph()
+
+
+class PublishedWorkflow(Workflow):
+    """A version as publishing it answers; ``created`` says whether it is new."""
+
+    _created: bool = PrivateAttr(default=False)
+
+    @property
+    def created(self) -> bool:
+        return self._created
+
+    @classmethod
+    def of_response(cls, body: Any, *, created: bool) -> Self:
+        """Raises UnexpectedAnswer when the body does not fit."""
+        read = cls.of(body)
+        read._created = created  # noqa: SLF001 - the same class
+        return read
+
+
+class WorkflowFault(Value):
+    """An error in a workflow's text, by its line and column from 1."""
+
+    line: int = 1
+    column: int = 1
+    message: str
+
+
+class Validation(Resource):
+    """What a check found: every error, and the models that no server is known to serve, which make nothing invalid."""
+
+    valid: bool
+    errors: tuple[WorkflowFault, ...] = ()
+    unserved_models: tuple[ModelRef, ...] = ()
+
+
+class AuditEntry(Resource):
+    """One change of the published workflows: what (``action``), of what to what, when, why, and from where."""
+
+    number: int
+    at: datetime
+    action: str
+    workflow: str
+    version: str | None = None
+    alias: str | None = None
+    before: str | None = None
+    after: str | None = None
+    reason: str | None = None
+    source: str = ""
 
 
 class ServingStatus(Value):

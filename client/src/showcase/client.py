@@ -24,10 +24,10 @@ from showcase.queries import (
     submission_path,
     whole_seconds,
 )
+from showcase.registry import Registry
 from showcase.resources import Artifact, Event, Record, Submission, Webhook
 from showcase.retries import RetryPolicy
 from showcase.saving import save
-from showcase.server import Server
 from showcase.watching import RECONNECT_POLICY, follow
 
 PAGE_SIZE = 100
@@ -40,7 +40,7 @@ MIN_POLL_SECONDS = 0.5
 ExportFormat = Literal["ndjson", "csv"]
 
 
-class Client(Server):
+class Client(Registry):
     """ML Showcase at ``url`` (default: as ``showcase.address`` says). Safe to share between threads.
 
     When the connection breaks or the server is overloaded, the client retries each request that is safe to repeat, as

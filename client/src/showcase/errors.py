@@ -2,6 +2,7 @@
 
     ShowcaseError
     |-- ImageUnreadable        the client cannot read the image and has sent nothing
+    |-- FileUnreadable         the client cannot read the workflow's file and has sent nothing
     |-- Unreachable            no response: every connection failed or broke
     |-- UnexpectedAnswer       a response that the API never gives: another program may listen at the address
     |-- WaitTimedOut           the submission has not ended in time; it continues (``submission_id``, ``state``)
@@ -11,8 +12,9 @@
         |-- BadRequest         400
         |-- NotAllowed         401, 403
         |-- NotFound           404
-        |-- Conflict           409: the submission's state forbids it
-        |-- Gone               410: deleted, or past its retention
+        |-- Conflict           409: the state of the submission or the workflow forbids it
+        |-- Gone               410: deleted, or past its retention; a version that is retired
+        |-- PreconditionFailed 412: it is not as the request wants it to be
         |-- TooLarge           413
         |-- UnsupportedMedia   415
         |-- Invalid            422
@@ -26,6 +28,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_OF_EVERY_PROBLEM = frozenset({"type", "title", "status", "detail", "instance", "code"})
+
 
 class ShowcaseError(Exception):
     """The root; ``str()`` is a sentence that says what to do."""
@@ -37,6 +41,10 @@ class ShowcaseError(Exception):
 
 class ImageUnreadable(ShowcaseError):
     """The client cannot read the image."""
+
+
+class FileUnreadable(ShowcaseError):
+    """The client cannot read the workflow's file."""
 
 
 class Unreachable(ShowcaseError):
@@ -70,7 +78,8 @@ class Refused(ShowcaseError):
     """The server refused, with a problem document (RFC 9457).
 
     ``status`` is the HTTP status, ``code`` the problem's name, ``detail`` the server's sentence, ``problem`` the whole
-    document, and ``retry_after`` the seconds after which the server wants the next try, or None.
+    document, ``extensions`` its members beyond those of every problem (``errors``, ``successor``, ``diff``), and
+    ``retry_after`` the seconds after which the server wants the next try, or None.
     """
 
     def __init__(self, status: int, problem: dict[str, Any], retry_after: float | None = None) -> None:
@@ -84,6 +93,10 @@ class Refused(ShowcaseError):
 
     def __str__(self) -> str:
         return self.detail
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return {name: value for name, value in self.problem.items() if name not in _OF_EVERY_PROBLEM}
 
 
 class BadRequest(Refused):
@@ -104,6 +117,10 @@ class Conflict(Refused):
 
 class Gone(Refused):
     """410."""
+
+
+class PreconditionFailed(Refused):
+    """412."""
 
 
 class TooLarge(Refused):
@@ -129,6 +146,7 @@ _BY_STATUS: dict[int, type[Refused]] = {
     404: NotFound,
     409: Conflict,
     410: Gone,
+    412: PreconditionFailed,
     413: TooLarge,
     415: UnsupportedMedia,
     422: Invalid,

@@ -9,12 +9,18 @@ from typing import TypedDict, Unpack
 from urllib.parse import quote
 
 SUBMISSIONS = "/api/v2/submissions"
+WORKFLOWS = "/api/v2/workflows"
+AUDIT = "/api/v2/audit"
 MAX_WAIT_SECONDS = 60
 """The longest wait in seconds that the API accepts for one request (``Prefer: wait``)."""
 
 
 def submission_path(submission_id: str, *further: str) -> str:
     return "/".join([SUBMISSIONS, *map(path_segment, [submission_id, *further])])
+
+
+def workflow_path(name: str, *further: str) -> str:
+    return "/".join([WORKFLOWS, *map(path_segment, [name, *further])])
 
 
 def path_segment(text: str) -> str:

@@ -46,6 +46,12 @@ class WorkflowRef(Value):
     digest: str = ""
 
 
+class VersionRun(WorkflowRef):
+    """The version that a submission runs; a ``draft`` may have been overwritten since, ``digest`` is what ran."""
+
+    draft: bool = False
+
+
 class ModelRef(Value):
     name: str
     version: str = ""
@@ -111,7 +117,7 @@ class Submission(Resource):
     """One image submitted to one version of a workflow. Times are aware datetimes in UTC."""
 
     id: str
-    workflow: WorkflowRef
+    workflow: VersionRun
     state: str
     reason: str | None = None
     created_at: datetime
@@ -148,7 +154,7 @@ class Record(Resource):
     """Which steps ran, which were skipped and why: steps with gates, attempts and outputs. ``raw`` has every field."""
 
     id: str
-    workflow: WorkflowRef
+    workflow: VersionRun
     state: str
     reason: str | None = None
     steps: tuple[Step, ...] = ()

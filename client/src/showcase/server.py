@@ -13,14 +13,14 @@ from showcase.address import default_url, own_checkout
 from showcase.answers import json_body, json_object, list_items
 from showcase.catalogue import Model, Workflow, WorkflowSummary
 from showcase.errors import Unavailable, UnexpectedAnswer
-from showcase.queries import path_segment
+from showcase.queries import WORKFLOWS, path_segment, workflow_path
 from showcase.retries import RetryPolicy
 from showcase.transport import Transport
 from showcase.version import VERSION
 
 
 class Server:
-    """The calls that do not concern submissions; ``Client`` adds those that do."""
+    """The server itself and its catalogue. ``Registry`` adds the calls that change workflows, ``Client`` the rest."""
 
     def __init__(
         self,
@@ -52,13 +52,12 @@ class Server:
 
     def workflows(self) -> list[WorkflowSummary]:
         """Return every workflow with its versions and aliases."""
-        body = json_body(self._transport.request("GET", "/api/v2/workflows"))
+        body = json_body(self._transport.request("GET", WORKFLOWS))
         return [WorkflowSummary.of(each) for each in list_items(body)]
 
     def workflow(self, name: str, version: str = "stable") -> Workflow:
         """Return one version of a workflow, with its graph; ``version`` may be an alias."""
-        path = f"/api/v2/workflows/{path_segment(name)}/{path_segment(version)}"
-        return Workflow.of(json_body(self._transport.request("GET", path)))
+        return Workflow.of(json_body(self._transport.request("GET", workflow_path(name, version))))
 
     def models(self) -> list[Model]:
         """Return every model that a workflow uses, with its versions, its licence and where they are served."""

@@ -10,11 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from contracts.submissions.documents import INPUT_NAME, InputInfo, ModelRef, Submission, WorkflowRef
+from contracts.submissions.documents import INPUT_NAME, InputInfo, ModelRef, Submission
 from contracts.submissions.states import StepState, SubmissionState
 from gateway.api.resources.addresses import submission_url
 from gateway.submissions.ports import Backlog
 from gateway.submissions.results import artifact_name
+from gateway.submissions.version_run import VersionRun, version_run
 
 
 class StepResource(BaseModel):
@@ -61,7 +62,7 @@ class SubmissionResource(BaseModel):
     """One image, processed by one version of a workflow."""
 
     id: str = Field(description="A version 4 UUID.", examples=["0b0f8a4e-6c5e-4b43-9d7a-6a4f2b6b3f4e"])
-    workflow: WorkflowRef = Field(description="The version of the workflow that processes it.")
+    workflow: VersionRun = Field(description="The version of the workflow that processes it.")
     state: SubmissionState = Field(description="The submission's state.")
     reason: str | None = Field(description="Why it waits, or why it failed.")
     created_at: datetime = Field(description="When it was accepted.")
@@ -96,7 +97,7 @@ def resource(submission: Submission, backlog: Backlog, now: datetime) -> Submiss
     key = submission.id
     return SubmissionResource(
         id=key,
-        workflow=submission.workflow,
+        workflow=version_run(submission.workflow),
         state=submission.state,
         reason=submission.reason,
         created_at=submission.created_at,

@@ -106,3 +106,20 @@ def test_each_lists_without_a_name_and_shows_one_with_it(
     assert name in capsys.readouterr().out
     command(name, url="http://server.test")
     assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"state": "retired", "retired_at": "2026-01-02T03:04:05Z"}, "state     retired 2026-01-02 03:04:05Z"),
+        ({"state": "published", "draft": True}, "state     draft: it may be overwritten"),
+    ],
+)
+def test_an_unusual_version_says_what_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], words: str
+) -> None:
+    catalogue.workflows("workflow_000", url="http://server.test")
+    assert "state" not in capsys.readouterr().out
+    monkeypatch.setitem(ONE, "/api/v2/workflows/workflow_000/stable", {**WORKFLOW, **fields})
+    catalogue.workflows("workflow_000", url="http://server.test")
+    assert words in capsys.readouterr().out

@@ -29,7 +29,18 @@ PAGE = (DOCS / "client.md").read_text()
 CLOSED_PORT = "http://127.0.0.1:9"
 GROUP = typer.main.get_command(app)
 assert isinstance(GROUP, TyperGroup)
-COMMANDS = GROUP.commands
+WORKFLOWS = GROUP.commands["workflows"]
+assert isinstance(WORKFLOWS, TyperGroup)
+COMMANDS = {name: command for name, command in GROUP.commands.items() if name != "workflows"} | {
+    "workflows" if name == "show" else f"workflows {name}": command for name, command in WORKFLOWS.commands.items()
+}
+"""Every command; ``showcase workflows`` without a further one is its ``show``."""
+
+SHOWN = [
+    (f"workflows {second}" if first == "workflows" and second in WORKFLOWS.commands else first, f" {second}{rest}")
+    for first, second, rest in re.findall(r"^\$ showcase ([a-z]+) ?(\S*)(.*)$", PAGE, re.MULTILINE)
+]
+"""The commands of the page, each with its arguments."""
 
 
 class Run(NamedTuple):
@@ -57,12 +68,11 @@ def test_every_command_has_the_options_json_and_url(name: str) -> None:
 
 
 def test_the_page_names_every_command_and_no_other() -> None:
-    named = set(re.findall(r"^\$ showcase ([a-z]+)", PAGE, re.MULTILINE))
-    assert named == set(COMMANDS)
+    assert {name for name, _ in SHOWN} == set(COMMANDS)
 
 
 def test_the_page_names_no_option_that_is_not_there() -> None:
-    for name, used in re.findall(r"^\$ showcase ([a-z]+)(.*)$", PAGE, re.MULTILINE):
+    for name, used in SHOWN:
         options = {each for parameter in COMMANDS[name].params for each in (*parameter.opts, *parameter.secondary_opts)}
         assert set(re.findall(r"(?<=\s)--?[a-z-]+", used)) <= options | {"--help"}, name
 
@@ -100,6 +110,14 @@ def test_every_error_has_its_exit_code(kind: type[errors.ShowcaseError]) -> None
         ["workflows"],
         ["models"],
         ["workflows", "x"],
+        ["workflows", "show", "publish"],
+        ["workflows", "validate", __file__],
+        ["workflows", "publish", __file__],
+        ["workflows", "retire", "x", "v1.0.0"],
+        ["workflows", "alias", "x", "stable", "v1.0.0"],
+        ["workflows", "rollback", "x"],
+        ["workflows", "traffic", "x", "v1.0.0=100"],
+        ["workflows", "audit"],
         ["models", "x"],
         ["doctor"],
         ["submit", __file__, "--workflow", "w"],
@@ -145,6 +163,15 @@ def one_try() -> RetryPolicy:
         ["export", "--before", "999999999d"],
         ["workflows", "one", "two"],
         ["workflows", "--version", "v1.0.0"],
+        ["workflows", "validate"],
+        ["workflows", "validate", "none.yaml"],
+        ["workflows", "publish", "none.yaml"],
+        ["workflows", "alias", "x", "stable"],
+        ["workflows", "alias", "x", "stable", "v1.0.0", "--remove"],
+        ["workflows", "traffic", "x"],
+        ["workflows", "traffic", "x", "v1.0.0"],
+        ["workflows", "traffic", "x", "v1.0.0=50", "v1.0.0=50"],
+        ["workflows", "traffic", "x", "v1.0.0=100", "--end"],
         ["models", "one", "two"],
         ["export", "--format", "xml"],
         ["delete", "x"],

@@ -132,6 +132,16 @@ def test_every_place_for_a_change_exists() -> None:
 
 DEFINED: dict[str, dict[str, str]] = {
     "a workflow": {"workflows/<name>/<version>.yaml": "steps:"},
+    "a field of a workflow's file": {
+        "contracts/workflows/workflow_file.py": "parse_workflow",
+        "contracts/workflows/definition.py": "Workflow",
+    },
+    "a change of what is published": {
+        "contracts/workflows/changes.py": "publish set_alias",
+        "gateway/catalogue/publishing.py": "Publishing",
+        "admin/aliases.py": "app",
+        "client/src/showcase/registry.py": "Registry",
+    },
     "a model": {"services/archive.py": "Service", "docker-compose.yml": "SHOWCASE_MODEL_SERVERS"},
     "an endpoint of v2": {"gateway/api/v2/": "blueprint"},
     "an error": {"contracts/errors.py": "ShowcaseError", "gateway/api/problems.py": "described"},

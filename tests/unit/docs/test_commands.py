@@ -39,6 +39,8 @@ TUTORIAL = "tests/unit/docs/test_tutorial.py"
 NEWCOMER = "tests/unit/docs/test_newcomer.py"
 WHOLE = "tests/support/local_cluster.py"
 PACKAGE = "tests/system/test_client.py"
+CHANGING = "tests/system/test_changing_workflows.py"
+PUBLISHING = "tests/unit/gateway/api/v2/test_publishing.py"
 
 BLOCKS: dict[tuple[str, str], str] = {
     ("README.md", "make up"): WHOLE,
@@ -55,6 +57,9 @@ BLOCKS: dict[tuple[str, str], str] = {
     ("docs/api-v2.md", "curl -N"): "tests/system/test_watching.py",
     ("docs/catalogue.md", "curl"): "tests/system/test_catalogue.py",
     ("docs/catalogue.md", ".venv/bin/python -m admin aliases list"): "tests/system/test_catalogue.py",
+    ("docs/changing-workflows.md", ".venv/bin/showcase"): CHANGING,
+    ("docs/changing-workflows.md", "curl -X POST"): PUBLISHING,
+    ("docs/changing-workflows.md", ".venv/bin/python -m admin workflows"): "tests/unit/docs/test_admin_commands.py",
     ("docs/direct-calls.md", "curl -X POST"): RESULTS,
     ("docs/direct-calls.md", "curl -F"): RESULTS,
     ("docs/direct-calls.md", "make serve-model"): "tests/unit/deploy/test_torchserve.py",
@@ -73,6 +78,7 @@ BLOCKS: dict[tuple[str, str], str] = {
     ("docs/tutorial.md", "curl -F image=@samples/digits/digit_0"): "tests/integration/test_torchserve.py",
     ("docs/tutorial.md", ".venv/bin/showcase submit samples/digits/digit_7"): CLIENT,
     ("docs/tutorial.md", "sed "): TUTORIAL,
+    ("docs/tutorial.md", ".venv/bin/showcase workflows alias"): CHANGING,
     ("docs/tutorial.md", "make down"): WHOLE,
     ("docs/webhooks.md", "curl -F image"): WEBHOOKS,
     ("docs/webhooks.md", "export SHOWCASE_WEBHOOK_SECRET"): "tests/unit/docs/test_webhooks.py",
@@ -158,7 +164,7 @@ def test_every_call_goes_to_an_address_that_is_there(line: str, app: Flask) -> N
         text = "".join((folder / "service.yaml").read_text() for folder in found if folder.is_dir())
         assert re.search(rf'^version: "?{re.escape(version)}"?$', text, re.MULTILINE)
         return
-    method = "POST" if "-F" in words or "POST" in words else "GET"
+    method = words[words.index("-X") + 1] if "-X" in words else "POST" if "-F" in words else "GET"
     try:
         app.url_map.bind("127.0.0.1").match(path, method)
     except (NotFound, MethodNotAllowed):
@@ -174,13 +180,19 @@ def test_every_target_of_make_is_there(line: str) -> None:
 def test_every_command_of_the_client_can_be_typed(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CHECKOUT)
     _, name, *arguments = shlex.split(line)
-    COMMANDS[name].make_context(name, arguments)
+    command = COMMANDS[name]
+    if arguments and arguments[0] in getattr(command, "commands", {}):
+        name, *arguments = arguments
+        command = command.commands[name]
+    command.make_context(name, arguments)
 
 
 def operators_commands() -> list[str]:
     pages = "".join(page.read_text() for page in PAGES)
     named = re.findall(
-        r"(?:python -m admin |`)((?:aliases|dead-letters|submissions) (?:list|set|remove|show|requeue))", pages
+        r"(?:python -m admin |`)((?:aliases|dead-letters|submissions|workflows) "
+        r"(?:list|set|remove|rollback|show|requeue|validate))",
+        pages,
     )
     return sorted(set(named))
 

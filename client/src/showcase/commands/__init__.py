@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from showcase.address import RULE
-from showcase.commands import catalogue, download, inspect, lifecycle, submitting, webhooks
+from showcase.commands import catalogue, download, inspect, lifecycle, submitting, webhooks, workflows
 from showcase.commands.doctor import doctor
 from showcase.commands.exit_codes import MEANINGS
 from showcase.version import VERSION
@@ -50,8 +50,8 @@ for command in (
     download.download,
     download.export,
     webhooks.webhook,
-    catalogue.workflows,
     catalogue.models,
     doctor,
 ):
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(workflows.app, name="workflows")

@@ -102,6 +102,7 @@ def _print_workflow(workflow: Workflow) -> None:
         [
             ("workflow", f"{workflow.name} {workflow.version}"),
             ("title", workflow.title),
+            ("state", _state(workflow)),
             ("aliases", ", ".join(workflow.aliases) or None),
             ("digest", workflow.digest or None),
             ("input", ", ".join(accepted)),
@@ -112,6 +113,13 @@ def _print_workflow(workflow: Workflow) -> None:
         output_console().print(f"\nstep {printable(step.name)}: model {printable(str(step.model))}", style="bold")
         seconds = None if step.timeout_seconds is None else f"{step.timeout_seconds:g} s"
         print_pairs([("when", step.when), ("waits for", ", ".join(step.needs) or None), ("timeout", seconds)], indent=2)
+
+
+def _state(workflow: Workflow) -> str | None:
+    """Return what is unusual about the version: nothing for a release that accepts submissions."""
+    if workflow.state == "retired":
+        return f"retired {formatting.timestamp(workflow.retired_at)}: it accepts no submissions"
+    return "draft: it may be overwritten, and runs only when it is named" if workflow.draft else None
 
 
 def _print_model(model: Model) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from showcase.errors import (
+    FileUnreadable,
     ImageUnreadable,
     Refused,
     ShowcaseError,
@@ -24,7 +25,7 @@ PIPE_CLOSED = 141
 
 MEANINGS = {
     DONE: "success; every submission that the command waited for succeeded",
-    FAILED: "a submission failed or was canceled; doctor: something is missing",
+    FAILED: "a submission failed or was canceled; doctor: something is missing; validate: a file has an error",
     USAGE: "the command is wrong, or a file cannot be read or written",
     REFUSED: "the server refused the request and gave a reason",
     UNREACHABLE: "no usable response from the server: run showcase doctor",
@@ -35,7 +36,7 @@ MEANINGS = {
 
 def exit_code_of(error: ShowcaseError) -> int:
     """Return the exit code for the error."""
-    if isinstance(error, ImageUnreadable):
+    if isinstance(error, ImageUnreadable | FileUnreadable):
         return USAGE
     if isinstance(error, WaitTimedOut):
         return TIMED_OUT

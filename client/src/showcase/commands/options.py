@@ -23,6 +23,10 @@ Url = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the server's answer, one JSON value per line.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The submission's id.", show_default=False)]
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="The submissions' ids.", show_default=False)]
+Workflow = Annotated[str, typer.Argument(metavar="NAME", help="The workflow's name.", show_default=False)]
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the audit log.", show_default=False)
+]
 State = Annotated[
     str | None,
     typer.Option(

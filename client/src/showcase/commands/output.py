@@ -30,6 +30,7 @@ def print_error(error: ShowcaseError | str) -> None:
         fields: dict[str, Any] = {"error": type(error).__name__, "detail": str(error)}
         if isinstance(error, Refused):
             fields |= {"status": error.status, "code": error.code, "retry_after": error.retry_after}
+            fields |= {name: value for name, value in error.extensions.items() if name not in fields}
         sys.stderr.write(json.dumps(fields) + "\n")
     else:
         sys.stderr.write(f"showcase: {printable(str(error), limit=4 * MAX_CHARACTERS)}\n")

@@ -177,6 +177,26 @@ def test_a_draft_is_overwritten_and_runs_only_when_it_is_named(client: FlaskClie
     assert draft["workflow"]["digest"] == body(response)["digest"]
 
 
+@pytest.mark.parametrize(("version", "is_draft"), [("v1.0.0", False), ("v1.1.0-draft", True)])
+def test_a_submission_says_everywhere_whether_it_runs_a_draft(
+    client: FlaskClient, version: str, is_draft: bool
+) -> None:
+    publish(client, "v1.0.0", "v1.1.0-draft")
+    accepted = body(submit(client, version=version))
+    address = accepted["urls"]["self"]
+    exported = client.get("/api/v2/export?format=ndjson").text.splitlines()
+    shown = [
+        accepted,
+        body(client.get(address)),
+        body(client.get(f"{address}/record")),
+        body(client.get("/api/v2/submissions"))["items"][0],
+        json.loads(exported[0]),
+    ]
+    assert [each["workflow"]["draft"] for each in shown] == [is_draft] * len(shown)
+    client.delete(f"{WORKFLOWS}/numbers/{version}")  # a draft is then gone, and its submissions say it all the same
+    assert body(client.get(address))["workflow"]["draft"] is is_draft
+
+
 # Retiring.
 
 
