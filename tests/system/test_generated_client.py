@@ -24,7 +24,6 @@ content_type_overrides:
   image/png: application/octet-stream
   image/jpeg: application/octet-stream
   application/problem+json: application/json
-  application/yaml: application/json
   application/x-ndjson: text/html
   text/csv: text/html
   text/event-stream: text/html

@@ -22,6 +22,10 @@ BUDGET_SECONDS = 90
 
 SECONDS = 280
 
+OVERLAPPING = "allow_header_conformance"
+"""GET /workflows/validate is also a workflow of that name, and /workflows/<name>/traffic a version: OPTIONS says so,
+where the document says what each address is for."""
+
 
 def fuzz(client: Client, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -35,6 +39,8 @@ def fuzz(client: Client, folder: Path) -> subprocess.CompletedProcess[str]:
             f"{client.url}/api/v2/openapi.json",
             "--checks",
             "all",
+            "--exclude-checks",
+            OVERLAPPING,
         ]
         + ["--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--no-color"]
         + ["--request-timeout", "30", "--max-time", str(BUDGET_SECONDS)]
