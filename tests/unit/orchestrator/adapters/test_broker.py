@@ -11,7 +11,7 @@ def test_a_connection_that_breaks_is_made_again(monkeypatch: pytest.MonkeyPatch)
     broker = Broker("amqp://nobody:nothing@127.0.0.1:1/", ["w"], prefetch=1)
     tries = []
 
-    def connect(_receive: object) -> None:
+    def connect() -> None:
         tries.append(1)
         if len(tries) == 2:
             broker.stop()
