@@ -15,10 +15,10 @@ from typing import Any
 import requests
 
 from contracts.submissions.documents import WorkflowRef
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, eventually
 
-THREADS = 4
-PAUSE_SECONDS = 0.8
+THREADS = 6
+PAUSE_SECONDS = 0.9
 """Between two submissions of one thread: together some five a second, fewer on a slow machine."""
 
 
@@ -89,6 +89,11 @@ class SteadyLoad:
         self._killed_until[gateway] = math.inf
         yield
         self._killed_until[gateway] = time.monotonic()
+
+    def go_on(self, count: int = 15) -> None:
+        """Wait until so many further submissions were accepted."""
+        wanted = len(self.accepted) + count
+        eventually(lambda: self.failures or len(self.accepted) >= wanted)
 
     def _run(self) -> None:
         while not self._stopping.wait(PAUSE_SECONDS):

@@ -87,8 +87,8 @@ class Operator:
         return bool(answer.status_code == 200 and answer.json()["digest"] == workflow.digest)
 
     def shows(self, **fields: Any) -> bool:
-        found = self.call("GET", f"workflows/{NAME}")
-        return {name: found[name] for name in fields} == fields
+        answer = requests.get(f"{self.url}/api/v2/workflows/{NAME}", timeout=PATIENCE)
+        return answer.status_code == 200 and {name: answer.json()[name] for name in fields} == fields
 
     def registry(self) -> list[Any]:
         """Return all that the registry says: workflows, versions, aliases, traffic, and the audit log."""
@@ -186,6 +186,7 @@ def changed(cluster: LocalCluster, folder: Path, load: SteadyLoad, here: Operato
     assert f"{NAME}/{FIRST}.yaml:6:" in refused.stderr
     shutil.rmtree(folder / NAME)
     assert process_ids(cluster) == before
+    load.go_on()
 
     # A draft is published, run and overwritten; what was accepted before runs the text of before.
     here.publish(first_draft)
@@ -204,15 +205,19 @@ def changed(cluster: LocalCluster, folder: Path, load: SteadyLoad, here: Operato
     there.publish(second)
     sent.append(there.submit(SECOND))
     kill(cluster, "orchestrator")
+    load.go_on()
     eventually(lambda: here.has(second))
     load.targets = (DIGITS, UNNAMED, Target(NAME, SECOND))
-    assert here.submit().ref.version == FIRST
+    sent.append(here.submit())
+    assert sent[-1].ref.version == FIRST
+    load.go_on()
 
     # Traffic is split, moved and rolled back; the gateway that moved it dies at once.
     here.call("PUT", f"workflows/{NAME}/traffic", json={FIRST: 90, SECOND: 10})
     sent += both_versions(here)
     eventually(lambda: there.shows(traffic={FIRST: 90, SECOND: 10}))
     sent += both_versions(there)
+    load.go_on()
     with load.killed(here.url):
         here.call("PUT", f"workflows/{NAME}/aliases/stable", json={"version": SECOND})
         kill(cluster, "gateway")
@@ -224,6 +229,7 @@ def changed(cluster: LocalCluster, folder: Path, load: SteadyLoad, here: Operato
     sent.append(here.submit())
     assert sent[-1].ref.version == FIRST
     eventually(lambda: there.shows(aliases={"stable": FIRST}))
+    load.go_on()
 
     # A version is retired: those that it accepted still run.
     sent += [there.submit(SECOND) for _ in range(AT_ONCE)]
@@ -231,9 +237,19 @@ def changed(cluster: LocalCluster, folder: Path, load: SteadyLoad, here: Operato
     there.call("DELETE", f"workflows/{NAME}/{SECOND}", 204)
     gone = submit(there.url, Target(NAME, SECOND), there.image)
     assert (gone.status_code, gone.json()["successor"]) == (410, FIRST)
-    eventually(lambda: submit(here.url, Target(NAME, SECOND), here.image).status_code == 410)
+    eventually(lambda: refused_or_noted(here, SECOND, sent))
+    load.go_on()
     eventually(lambda: load.gone)
     return sent
+
+
+def refused_or_noted(operator: Operator, version: str, sent: list[Accepted]) -> bool:
+    """Return whether the version is gone. A gateway that has not learnt of it accepts a submission, which must run."""
+    target = Target(NAME, version)
+    answer = submit(operator.url, target, operator.image)
+    if answer.status_code != 410:
+        sent.append(accepted(answer, target))
+    return answer.status_code == 410
 
 
 def contradict(folder: Path) -> None:
