@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from rich.text import Text
 from admin.command_line import EXIT_STATUS, Json, NothingToDo, command_group, show, show_json, system_of
 from admin.formatting import columns
 from contracts.errors import InvalidWorkflow
-from contracts.workflows.workflow_file import MAX_FILE_BYTES, parse_workflow
+from contracts.workflows.catalogue import read_folder, read_texts
 
 app = command_group("Check workflow files, and show the published workflows.")
 
@@ -27,34 +28,21 @@ def validate(context: typer.Context, files: Files = None, as_json: Json = False)
 
     The exit status is 1 when a file has an error. --json prints [{file, line, column, message}], one for each error.
     """
-    if not files:
-        folder = system_of(context).workflows_folder()
-        files = sorted(path for path in folder.glob("*/*") if path.suffix in {".yaml", ".yml"})
-        if not files:
-            raise NothingToDo(f"{folder}: there is no workflow here. Expected {folder}/<name>/<version>.yaml.")
-    faults: list[dict[str, object]] = []
-    for file in files:
-        try:
-            with file.open("rb") as opened:
-                content = opened.read(MAX_FILE_BYTES + 1)
-            parse_workflow(content, str(file))
-        except OSError as error:
-            faults.append({"file": str(file), "line": 1, "column": 1, "message": f"cannot be read ({error.strerror})."})
-        except InvalidWorkflow as error:
-            faults += [
-                {"file": str(file), "line": fault.line, "column": fault.column, "message": fault.message}
-                for fault in error.faults
-            ]
+    try:
+        found, faults = read_texts(files) if files else read_folder(system_of(context).workflows_folder())
+    except InvalidWorkflow as error:
+        raise NothingToDo(error.message) from error
+    checked = len({*(each.path for each in found), *(fault.file for fault in faults)})
     if as_json:
-        show_json(faults)
+        show_json([asdict(fault) | {"file": str(fault.file)} for fault in faults])
     else:
         for fault in faults:
-            show(Text(f"{fault['file']}:{fault['line']}:{fault['column']}: {fault['message']}"))
+            show(Text(str(fault)))
     if faults:
-        wrong = len({fault["file"] for fault in faults})
-        raise NothingToDo(f"{len(faults)} error{'s' * (len(faults) > 1)} in {wrong} of {len(files)} files.")
+        wrong = len({fault.file for fault in faults})
+        raise NothingToDo(f"{len(faults)} error{'s' * (len(faults) > 1)} in {wrong} of {checked} files.")
     if not as_json:
-        show(Text(f"{len(files)} file{'s' * (len(files) > 1)} checked, no error."))
+        show(Text(f"{checked} file{'s' * (checked > 1)} checked, no error."))
 
 
 @app.command("list", epilog=EXIT_STATUS)

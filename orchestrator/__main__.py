@@ -35,7 +35,7 @@ from orchestrator.health import touch
 from orchestrator.maintenance.catalogue import CatalogueFollower
 from orchestrator.maintenance.expiry import Expiry
 from orchestrator.maintenance.looks import Looks, model_report, served_state
-from orchestrator.maintenance.model_status import ModelStatusReporter
+from orchestrator.maintenance.model_status import ModelStatusReporter, ServedPin, served_pins
 from orchestrator.maintenance.status import StatusReporter
 from orchestrator.maintenance.sweep import Sweep
 from orchestrator.planning.retries import Policy
@@ -91,12 +91,15 @@ class Process:
         )
         models = TorchServeModels(parse_servers(settings.model_servers))
         caller = Caller(models, self.clock, policy)
-        pins = {str(step.model): step.model for workflow in catalogue.all() for step in workflow.steps}
-        servers = {name: url for name, model in pins.items() if (url := models.server(model.name))}
-        self.looks = Looks(models, servers.values(), self.clock)
+
+        def servers() -> list[ServedPin]:
+            return served_pins(catalogue, models.server)
+
+        self.looks = Looks(models, lambda: [each.url for each in servers()], self.clock)
 
         def state(model: ModelRef) -> ServedState:
-            return served_state(caller.state(model), self.looks.latest(servers[str(model)]))
+            url = models.server(model.name)
+            return served_state(caller.state(model), self.looks.latest(url) if url else None)
 
         self.model_status_reporter = ModelStatusReporter(
             MongoServedModels(database), catalogue, models.server, state, self.clock.monotonic
@@ -104,8 +107,10 @@ class Process:
         self.status = StatusReporter(
             MongoOrchestrators(database),
             lambda: [
-                model_report(pins[name], url, state(pins[name]), caller.breaker(pins[name]), self.looks.latest(url))
-                for name, url in servers.items()
+                model_report(
+                    each.model, each.url, state(each.model), caller.breaker(each.model), self.looks.latest(each.url)
+                )
+                for each in servers()
             ],
         )
         self.engine = Engine(

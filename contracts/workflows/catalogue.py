@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contracts.errors import InvalidWorkflow, UnknownWorkflow
+from contracts.errors import InvalidWorkflow, UnknownWorkflow, WorkflowFault
 from contracts.submissions.documents import WorkflowRef
 from contracts.workflows.changes import FILE, publish, retired_error
 from contracts.workflows.definition import Workflow, version_key
@@ -20,7 +20,7 @@ from contracts.workflows.registry import (
     WorkflowRecord,
     empty_record,
 )
-from contracts.workflows.workflow_file import parse_workflow
+from contracts.workflows.workflow_file import MAX_FILE_BYTES, parse_workflow
 
 _BEFORE_THE_REGISTRY = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -161,43 +161,76 @@ def labelled(workflow: Workflow, record: WorkflowRecord) -> Workflow:
 
 @dataclass(frozen=True)
 class WorkflowText:
-    """A workflow with its text, as it is published."""
+    """A workflow with its text, as it is published; ``path`` is its file, if it comes from one."""
 
     workflow: Workflow
     text: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class FileFault:
+    """One error in a workflow file; ``line`` and ``column`` count from 1."""
+
+    file: Path
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+def read_texts(paths: Iterable[Path]) -> tuple[list[WorkflowText], list[FileFault]]:
+    """Read workflow files; return those without an error, and every error of the others."""
+    found: list[WorkflowText] = []
+    faults: list[FileFault] = []
+    for path in paths:
+        try:
+            with path.open("rb") as opened:
+                content = opened.read(MAX_FILE_BYTES + 1)
+            found.append(WorkflowText(parse_workflow(content, str(path)), content.decode(), path))
+        except OSError as error:
+            faults.append(FileFault(path, 1, 1, f"cannot be read ({error.strerror})."))
+        except InvalidWorkflow as error:
+            faults += [FileFault(path, fault.line, fault.column, fault.message) for fault in error.faults]
+    return found, faults
+
+
+def read_folder(folder: Path) -> tuple[list[WorkflowText], list[FileFault]]:
+    """Read ``folder``/<name>/<version>.yaml, as ``read_texts`` does. A file in another place is an error.
+
+    Raises InvalidWorkflow when there is no file.
+    """
+    paths = sorted(path for path in folder.glob("*/*") if path.suffix in {".yaml", ".yml"})
+    if not paths:
+        raise InvalidWorkflow(f"{folder}: there is no workflow here. Expected {folder}/<name>/<version>.yaml.")
+    found, faults = read_texts(paths)
+    faults += [
+        FileFault(
+            each.path,
+            1,
+            1,
+            f"the file says {each.workflow.name} {each.workflow.version}; "
+            f"it belongs in {each.workflow.name}/{each.workflow.version}.yaml.",
+        )
+        for each in found
+        if each.path is not None
+        and (each.path.parent.name, each.path.name) != (each.workflow.name, f"{each.workflow.version}.yaml")
+    ]
+    return found, sorted(faults, key=lambda fault: (fault.file, fault.line, fault.column))
 
 
 def load_texts(folder: Path) -> list[WorkflowText]:
     """Load ``folder``/<name>/<version>.yaml. Raises InvalidWorkflow with the errors of every file."""
-    paths = sorted(path for path in folder.glob("*/*") if path.suffix in {".yaml", ".yml"})
-    if not paths:
-        raise InvalidWorkflow(f"{folder}: there is no workflow here. Expected {folder}/<name>/<version>.yaml.")
-    found, errors = [], []
-    for path in paths:
-        try:
-            found.append(_load(path))
-        except InvalidWorkflow as error:
-            errors.append(error)
-    if errors:
-        faults = [fault for error in errors for fault in error.faults]
-        raise InvalidWorkflow("\n".join(error.message for error in errors), faults)
+    found, faults = read_folder(folder)
+    if faults:
+        raise InvalidWorkflow(
+            "\n".join(map(str, faults)), [WorkflowFault(fault.line, fault.column, fault.message) for fault in faults]
+        )
     return found
 
 
 def load_catalogue(folder: Path) -> Catalogue:
     """Load ``folder``/<name>/<version>.yaml. Raises InvalidWorkflow with the errors of every file."""
     return Catalogue(each.workflow for each in load_texts(folder))
-
-
-def _load(path: Path) -> WorkflowText:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InvalidWorkflow(f"{path}:1: cannot be read ({error.strerror}).") from error
-    workflow = parse_workflow(content, str(path))
-    if (path.parent.name, path.name) != (workflow.name, f"{workflow.version}.yaml"):
-        raise InvalidWorkflow(
-            f"{path}:1: the file says {workflow.name} {workflow.version}; "
-            f"it belongs in {workflow.name}/{workflow.version}.yaml."
-        )
-    return WorkflowText(workflow, content.decode())

@@ -7,9 +7,11 @@ import os
 import sys
 from pathlib import Path
 
+from contracts.workflows.catalogue import WorkflowText
+from deploy.local.application import APPLICATIONS
 from deploy.local.archives import build_archives
 from deploy.local.changes import changes
-from deploy.local.cluster import PART_NAMES, recall_cluster
+from deploy.local.cluster import PART_NAMES, embedded_parts, recall_cluster
 from deploy.local.env_file import with_env_file
 from deploy.local.errors import ClusterError, explain
 from deploy.local.foreground import run
@@ -26,6 +28,7 @@ from deploy.local.settings import CHECKOUT, OWN_HOME, ClusterSettings, recall_se
 from deploy.local.starting import bring_up, install
 from deploy.local.stopping import reset, take_down
 from deploy.local.supervision import Supervisor
+from deploy.local.workflows import checked_workflows, contradictions
 
 EPILOGUE = """\
 Settings that `up` reads from the environment, and where it has none of that name from the checkout's .env:
@@ -108,15 +111,31 @@ def _settings(arguments: argparse.Namespace) -> ClusterSettings:
 
 def _up(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
+    texts = _checked(settings)
+    running = Supervisor(settings.home).is_running()
+    contradicted = contradictions(texts, settings.ports.gateway) if running else None
+    _print_contradictions(contradicted)
     if not _confirm_changes(settings, asks=not arguments.yes):
         print("Nothing was changed. Settings that are to stay belong into .env.")
         return 1
     cluster = bring_up(settings, os.environ, arguments.timeout)
+    if contradicted is None:  # the registry could not be asked before
+        _print_contradictions(contradictions(texts, settings.ports.gateway))
     if any(part.name == "gateway" for part in cluster.parts):
         print(f"ML Showcase is ready: http://127.0.0.1:{settings.ports.gateway}/")
     else:
         print(f"{', '.join(part.name for part in cluster.parts)}: ready, without a gateway.")
     return 0
+
+
+def _checked(settings: ClusterSettings) -> list[WorkflowText]:
+    """Return the workflows that this cluster publishes. Raises ClusterError with all their errors."""
+    return checked_workflows(settings) if embedded_parts(settings) & set(APPLICATIONS) else []
+
+
+def _print_contradictions(sentences: list[str] | None) -> None:
+    for sentence in sentences or []:
+        print(sentence, flush=True)
 
 
 def _confirm_changes(settings: ClusterSettings, *, asks: bool) -> bool:
@@ -164,7 +183,9 @@ def _run(arguments: argparse.Namespace) -> int:
         case "up":
             return _up(arguments)
         case "run":
-            run(_settings(arguments), os.environ, arguments.timeout)
+            settings = _settings(arguments)
+            _checked(settings)
+            run(settings, os.environ, arguments.timeout)
         case "down":
             take_down(home)
         case "status":

@@ -8,6 +8,7 @@ from pathlib import Path
 from contracts.models.descriptions import FILE_NAME
 from deploy.local.parts import Part, digest_of_files, source_files
 from deploy.local.settings import CHECKOUT, ClusterSettings
+from deploy.local.workflows import workflows_folder
 
 APPLICATIONS = ("orchestrator", "gateway")
 
@@ -36,9 +37,11 @@ def _part(
     stop_wait_seconds: int,
     niceness: int = 0,
     reads: tuple[Path, ...] = (),
+    workflows: Path = CHECKOUT / "workflows",
 ) -> Part:
     # Read at the start and never again: a running process is stale once one of them changes.
-    sources = source_files(*(CHECKOUT / each for each in (name, "contracts", "image_files", "runtime", "workflows")))
+    sources = source_files(*(CHECKOUT / each for each in (name, "contracts", "image_files", "runtime")))
+    published = [path for path in workflows.glob("*/*") if path.is_file()]
     others = [digest_of_files([path], path.parent) for path in reads if path.exists()]
     return Part(
         name=name,
@@ -47,7 +50,7 @@ def _part(
         # Each thread that read a large upload would otherwise keep a heap of its own of that size.
         environment={"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", **environment},
         ports=ports,
-        inputs=(digest_of_files(sources, CHECKOUT), *others),
+        inputs=(digest_of_files(sources, CHECKOUT), digest_of_files(published, workflows), *others),
         # Both would wait for these two anyway; started at the same time, they slow them down and log warnings.
         needs=frozenset({"rabbitmq", "database"}),
         stop_wait_seconds=stop_wait_seconds,
@@ -61,10 +64,18 @@ def application_parts(settings: ClusterSettings, mongo_url: str, amqp_url: str) 
     public = public_address(settings) | {"SHOWCASE_MODEL_DESCRIPTIONS": str(descriptions)}
     if settings.mongo_url is None:  # the embedded database's disk bounds what may be stored
         public["SHOWCASE_STORE_FOLDER"] = str(settings.home / "database")
+    workflows = workflows_folder(settings)
     made = [
         # It drains for SHOWCASE_DRAIN_SECONDS and then gives its submissions back. It has a lower priority than the
         # gateway, because accepted submissions can wait and a client that submits should not.
-        _part("orchestrator", common, (), stop_wait_seconds=20, niceness=5),
-        _part("gateway", common | public, (settings.ports.gateway,), stop_wait_seconds=10, reads=(descriptions,)),
+        _part("orchestrator", common, (), stop_wait_seconds=20, niceness=5, workflows=workflows),
+        _part(
+            "gateway",
+            common | public,
+            (settings.ports.gateway,),
+            stop_wait_seconds=10,
+            reads=(descriptions,),
+            workflows=workflows,
+        ),
     ]
     return [part for part in made if (CHECKOUT / part.name / "__main__.py").exists()]

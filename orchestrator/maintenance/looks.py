@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,11 +34,14 @@ class Look:
 
 
 class Looks:
-    """``run`` has a thread of its own; ``latest`` may be called from any."""
+    """``run`` has a thread of its own; ``latest`` may be called from any.
 
-    def __init__(self, servers: ModelServers, addresses: Iterable[str], clock: Clock) -> None:
+    ``addresses`` returns the servers that the workflows need now: which are published changes while this runs.
+    """
+
+    def __init__(self, servers: ModelServers, addresses: Callable[[], Iterable[str]], clock: Clock) -> None:
         self._servers = servers
-        self._addresses = sorted(set(addresses))
+        self._addresses = addresses
         self._clock = clock
         self._latest: Mapping[str, Look] = {}
 
@@ -48,12 +51,14 @@ class Looks:
 
     def once(self) -> None:
         """Look at every server, at several at the same time. Raises StoreUnavailable."""
-        if not self._addresses:
+        addresses = sorted(set(self._addresses()))
+        if not addresses:
+            self._latest = {}
             return
-        with ThreadPoolExecutor(min(AT_ONCE, len(self._addresses)), thread_name_prefix="look") as pool:
-            reasons = list(pool.map(lambda each: self._servers.look(each, ANSWER_SECONDS), self._addresses))
+        with ThreadPoolExecutor(min(AT_ONCE, len(addresses)), thread_name_prefix="look") as pool:
+            reasons = list(pool.map(lambda each: self._servers.look(each, ANSWER_SECONDS), addresses))
         now = self._clock.now()
-        found = {address: Look(now, reason) for address, reason in zip(self._addresses, reasons, strict=True)}
+        found = {address: Look(now, reason) for address, reason in zip(addresses, reasons, strict=True)}
         for address, look in found.items():
             before = self._latest.get(address)
             if look.reason and (before is None or before.reason is None):

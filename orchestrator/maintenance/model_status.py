@@ -6,6 +6,7 @@ No server is called for the report.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -23,6 +24,20 @@ class Store(Protocol):
     def now(self) -> datetime: ...
 
     def report(self, served: Iterable[ServedModel]) -> None: ...
+
+
+@dataclass(frozen=True)
+class ServedPin:
+    """A model that a workflow calls, and the address that its calls go to."""
+
+    model: ModelRef
+    url: str
+
+
+def served_pins(catalogue: Catalogue, server: Callable[[str], str | None]) -> list[ServedPin]:
+    """Return each model that the workflows call now and that has a server, once."""
+    pins = {str(step.model): step.model for workflow in catalogue.all() for step in workflow.steps}
+    return [ServedPin(model, url) for model in pins.values() if (url := server(model.name))]
 
 
 class ModelStatusReporter:
@@ -46,15 +61,10 @@ class ModelStatusReporter:
 
     def once(self) -> None:
         """Report when a state has changed, and at least every REPORT_SECONDS. Raises StoreUnavailable."""
-        pins = {str(step.model): step.model for workflow in self._catalogue.all() for step in workflow.steps}
-        addresses = {
-            name: (model, shown_address(url)) for name, model in pins.items() if (url := self._server(model.name))
-        }
-        states = {name: self._state(model) for name, (model, _) in addresses.items()}
+        pins = served_pins(self._catalogue, self._server)
+        states = {str(pin.model): self._state(pin.model) for pin in pins}
         if states == self._reported and self._monotonic() < self._due:
             return
         now = self._store.now()
-        self._store.report(
-            ServedModel(model, address, states[name], now) for name, (model, address) in addresses.items()
-        )
+        self._store.report(ServedModel(pin.model, shown_address(pin.url), states[str(pin.model)], now) for pin in pins)
         self._reported, self._due = states, self._monotonic() + REPORT_SECONDS

@@ -44,6 +44,11 @@ def test_without_files_the_folder_is_checked(system: MemorySystem, capsys: Captu
     (tmp_path / "digits" / "README.md").write_text("words")
     assert system("workflows", "validate") == 0
     assert capsys.readouterr().out == "1 file checked, no error.\n"
+    (tmp_path / "digits" / "v1.0.0.yaml").rename(tmp_path / "digits" / "v1.1.0.yaml")
+    assert system("workflows", "validate") == 1
+    printed = capsys.readouterr()
+    assert printed.out.endswith("v1.1.0.yaml:1:1: the file says digits v1.0.0; it belongs in digits/v1.0.0.yaml.\n")
+    assert "1 error in 1 of 1 files" in printed.err
 
 
 def test_the_list_shows_every_version(system: MemorySystem, capsys: Captured) -> None:

@@ -132,13 +132,13 @@ def test_a_file_in_the_wrong_place_is_told_the_right_one(tmp_path: Path, name: s
     write(tmp_path, name)
     with pytest.raises(InvalidWorkflow) as caught:
         load_catalogue(tmp_path)
-    assert caught.value.message.startswith(f"{tmp_path / name}:1: the file says digits v1.0.0")
+    assert caught.value.message.startswith(f"{tmp_path / name}:1:1: the file says digits v1.0.0")
     assert caught.value.message.endswith("it belongs in digits/v1.0.0.yaml.")
 
 
-def test_a_wrong_file_is_named_with_its_line(tmp_path: Path) -> None:
+def test_a_wrong_file_is_named_with_its_line_and_column(tmp_path: Path) -> None:
     write(tmp_path, "digits/v1.0.0.yaml", ONE_STEP.replace("@1.0.0", ""))
-    with pytest.raises(InvalidWorkflow, match=r"digits/v1\.0\.0\.yaml:6: 'digit_recognizer' does not pin"):
+    with pytest.raises(InvalidWorkflow, match=r"digits/v1\.0\.0\.yaml:6:24: 'digit_recognizer' does not pin"):
         load_catalogue(tmp_path)
 
 
@@ -160,7 +160,7 @@ def test_a_folder_without_workflows_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "digits" / "v1.0.0.yaml").mkdir(parents=True)
-    with pytest.raises(InvalidWorkflow, match=r"v1\.0\.0\.yaml:1: cannot be read"):
+    with pytest.raises(InvalidWorkflow, match=r"v1\.0\.0\.yaml:1:1: cannot be read"):
         load_catalogue(tmp_path)
 
 

@@ -24,15 +24,18 @@ from contracts.errors import (
 from contracts.messaging.jobs import Job
 from contracts.submissions.documents import SCHEMA, Submission
 from contracts.submissions.states import StepState, SubmissionState
-from contracts.workflows.catalogue import Catalogue
+from contracts.workflows.catalogue import Catalogue, WorkflowText
 from contracts.workflows.definition import Workflow
+from contracts.workflows.registry import Actor
 from orchestrator.execution.engine import UNKNOWN_WORKFLOW_DELAY_SECONDS, Done, Engine, HeldClaims, PublishLater
 from orchestrator.execution.leases import LeaseKeeper
 from orchestrator.execution.model_calls import Caller
 from orchestrator.execution.workflow_run import WorkflowRun
 from orchestrator.planning.retries import Policy
 from orchestrator.ports import Claim, Progress
+from runtime.registry import WorkflowRegistry
 from tests.support.factories import GATED, NOW, ONE_STEP, make_submission, make_workflow, png
+from tests.support.fake_catalogue import MemoryRegistryStore
 from tests.support.fake_lifecycle import MemoryLifecycleStore
 from tests.support.fakes import FakeClock, FakeEventPublisher, FakeModels, MemoryStore
 from tests.support.patience import PATIENCE
@@ -67,11 +70,13 @@ class World:
         self.threads = ThreadPoolExecutor(4)
         self.engine = self.new_engine("first")
 
-    def new_engine(self, owner: str, workflows: list[Workflow] | None = None) -> Engine:
+    def new_engine(
+        self, owner: str, workflows: list[Workflow] | None = None, registry: WorkflowRegistry | None = None
+    ) -> Engine:
         return Engine(
             store=self.store,
             caller=Caller(self.models, self.clock, Policy(), uniform=lambda: 0.5),
-            workflows=Catalogue(workflows or [self.workflow]),
+            workflows=registry or Catalogue(workflows or [self.workflow]),
             clock=self.clock,
             owner=owner,
             lease_seconds=10,
@@ -449,6 +454,39 @@ def test_an_unknown_or_changed_version_waits_for_a_newer_release(world: MakeWorl
     assert here.stored == here.submission.model_copy(update={"due_at": here.stored.due_at})
     assert here.stored.due_at is not None
     assert here.stored.due_at > here.clock.now() + timedelta(seconds=UNKNOWN_WORKFLOW_DELAY_SECONDS)
+
+
+def test_an_accepted_draft_runs_the_text_that_it_was_accepted_with(world: MakeWorld) -> None:
+    text = ONE_STEP.replace("v1.0.0", "v1.0.0-draft")
+    here = world(text, {"digit_recognizer": {"digit": 7, "score": 0.9}})
+    catalogue = Catalogue([make_workflow(GATED)])
+    store = MemoryRegistryStore(here.store)
+    registry = WorkflowRegistry(store, catalogue)
+    for version in (text, text.replace("digit: recognition.digit", "digit: recognition.digit + 1")):
+        registry.publish(WorkflowText(make_workflow(version), version), Actor("api", NOW))
+    engine = here.new_engine("first", registry=registry)
+    here.process(engine)  # its catalogue has not learnt of the workflow
+    assert here.stored.result == {"digit": 7, "score": 0.9}
+
+    registry.refresh()  # and after it has learnt of the text that replaced it
+    again = make_submission(here.workflow)
+    here.store.accept(again, b"img")
+    assert engine.process(Job(again.id, again.workflow.name, again.workflow.version)) == Done()
+    found = here.store.read(again.id)
+    assert found is not None
+    assert (found.state, found.result) == (SubmissionState.SUCCEEDED, {"digit": 7, "score": 0.9})
+
+
+def test_while_the_registry_is_away_the_job_is_delivered_again(world: MakeWorld) -> None:
+    here = world(ONE_STEP, {})
+    away = MemoryStore(here.clock)
+    away.away = True
+    engine = here.new_engine(
+        "first", registry=WorkflowRegistry(MemoryRegistryStore(away), Catalogue([make_workflow(GATED)]))
+    )
+    with pytest.raises(StoreUnavailable):
+        here.process(engine)
+    assert here.stored == here.submission
 
 
 def test_an_image_that_is_gone_fails_it(world: MakeWorld) -> None:

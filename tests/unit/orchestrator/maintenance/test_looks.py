@@ -28,7 +28,7 @@ class Servers:
 
 def test_every_server_is_looked_at_once() -> None:
     servers = Servers(two=FROZEN)
-    looks = Looks(servers, ["one", "two", "one"], FakeClock())
+    looks = Looks(servers, lambda: ["one", "two", "one"], FakeClock())
     assert looks.latest("one") is None
     looks.once()
     assert (looks.latest("one"), looks.latest("two")) == (Look(NOW), Look(NOW, FROZEN))
@@ -37,10 +37,18 @@ def test_every_server_is_looked_at_once() -> None:
     assert looks.latest("two") == Look(NOW)
 
 
+def test_the_servers_of_workflows_that_are_published_or_retired_meanwhile_are_followed() -> None:
+    addresses = ["one"]
+    looks = Looks(Servers(), lambda: addresses, FakeClock())
+    for addresses[:] in (["one"], ["one", "two"], ["two"], []):
+        looks.once()
+        assert [each for each in ("one", "two") if looks.latest(each)] == addresses
+
+
 def test_it_looks_before_its_first_pause_and_until_it_is_stopped() -> None:
     clock = FakeClock()
     clock.stopped = True
-    looks = Looks(Servers(), ["one"], clock)
+    looks = Looks(Servers(), lambda: ["one"], clock)
     looks.run()
     assert looks.latest("one") == Look(NOW)
 

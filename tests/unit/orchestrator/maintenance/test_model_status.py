@@ -7,7 +7,7 @@ import pytest
 from contracts.models.status import shown_address
 from contracts.submissions.documents import ModelRef
 from contracts.submissions.states import ServedState
-from contracts.workflows.catalogue import Catalogue
+from contracts.workflows.catalogue import Catalogue, entries_of
 from orchestrator.execution.circuit_breakers import FAILURE_THRESHOLD, Breakers
 from orchestrator.maintenance.model_status import REPORT_SECONDS, ModelStatusReporter
 from tests.support.factories import GATED, ONE_STEP, make_workflow
@@ -24,9 +24,9 @@ class Scene:
         self.store = MemoryStore(self.clock)
         self.kept = MemoryModelStatus(self.store)
         self.breakers = Breakers()
-        catalogue = Catalogue([make_workflow(GATED), make_workflow(ONE_STEP)])
+        self.catalogue = Catalogue([make_workflow(GATED), make_workflow(ONE_STEP)])
         self.model_status_reporter = ModelStatusReporter(
-            self.kept, catalogue, SERVERS.get, lambda model: self.breakers.state(str(model)), self.clock.monotonic
+            self.kept, self.catalogue, SERVERS.get, lambda model: self.breakers.state(str(model)), self.clock.monotonic
         )
 
     def told(self) -> dict[str, tuple[str, ServedState]]:
@@ -96,3 +96,12 @@ def test_an_address_is_shown_without_credentials(url: str, shown: str) -> None:
 
 def test_a_pin_reads_as_name_and_version() -> None:
     assert str(ModelRef(name="classifier", version="1.2.0")) == CLASSIFIER
+
+
+def test_a_model_of_a_workflow_that_is_published_later_is_told() -> None:
+    scene = Scene()
+    scene.model_status_reporter.once()
+    newer = make_workflow(GATED.replace(CLASSIFIER, "classifier@1.3.0"))
+    scene.catalogue.replace(entries_of([newer]))
+    scene.model_status_reporter.once()
+    assert scene.told()["classifier@1.3.0"] == ("http://one:8080/models", ServedState.UNTRIED)
