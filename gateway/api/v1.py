@@ -33,7 +33,7 @@ def blueprint(application: Application) -> Blueprint:
             catalogue.entry(name)
         except UnknownWorkflow:
             return failure("Incorrect 'workflow_name' included in the request.", 404)
-        upload = Upload(lambda: data, image.file_name)
+        upload = Upload(lambda: data, image.file_name, bytes=len(data))
         submission = submissions.acceptance.accept(lambda key: catalogue.choose(name, None, key), upload)
         return jsonify(
             {

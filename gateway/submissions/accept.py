@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from contracts.messaging.jobs import Job
-from contracts.submissions.documents import Submission
+from contracts.submissions.documents import InputInfo, Submission
 from contracts.submissions.events import submission_event
 from contracts.submissions.states import SubmissionState
 from contracts.webhooks.policy import WebhookPolicy
@@ -19,13 +19,20 @@ from gateway.submissions.admission import AdmissionControl
 from gateway.submissions.ports import Clock, JobPublisher, QueueDepths, SubmissionWriter
 from gateway.submissions.quota import StorageQuota
 from gateway.submissions.slots import Slots
+from image_files.cost import is_large
 from runtime.clock import whole_milliseconds
 
 UNPUBLISHED_DUE_SECONDS = 5
 """When the sweep checks a submission whose job was not published."""
 
-CHECKED_AT_ONCE = 2
-"""Checking the worst picture that is accepted, a progressive JPEG of 3 million pixels, takes some 20 MB."""
+CHECKED_AT_ONCE = 4
+"""How many ordinary images are checked at once."""
+
+COSTLY_CHECKED_AT_ONCE = 2
+"""How many large images, and files of more than SMALL_FILE_BYTES, are checked at once, so that they neither keep
+ordinary ones waiting nor fill the memory. The worst, a progressive JPEG of 3 million pixels, takes some 20 MB."""
+
+SMALL_FILE_BYTES = 1_000_000
 
 CHECK_SECONDS = 20.0
 """How long an image waits for its check. An ordinary check takes milliseconds, the worst about a second."""
@@ -39,13 +46,14 @@ Choose = Callable[[str], Workflow]
 
 @dataclass(frozen=True)
 class Upload:
-    """What a client sent. ``read`` returns the image's bytes; ``retention`` overrides the default."""
+    """What a client sent. ``read`` returns the image, of about ``bytes``; ``retention`` overrides the default."""
 
     read: Callable[[], bytes]
     file_name: str
     metadata: Mapping[str, str] = field(default_factory=dict)
     retention: timedelta | None = None
     webhook: str | None = None
+    bytes: int = 0
 
 
 class Store(SubmissionWriter, Clock, Protocol): ...
@@ -81,6 +89,7 @@ class Acceptance:
         self.retention = retention
         self._quota = quota or StorageQuota()
         self._checks = Slots(CHECKED_AT_ONCE, CHECKS_BUSY, retry_after_seconds=2)
+        self._costly_checks = Slots(COSTLY_CHECKED_AT_ONCE, CHECKS_BUSY, retry_after_seconds=2)
 
     def limits_of(self, workflow: Workflow) -> Limits:
         """Return what images this version accepts: the gateway's limits, and the lowest bound of its models."""
@@ -106,9 +115,7 @@ class Acceptance:
         self._admission.check(workflow.name)
         self._quota.check()
         webhook = self._webhooks.accept(upload.webhook) if upload.webhook is not None else None
-        with self._checks.acquire(wait_seconds=CHECK_SECONDS):
-            data = upload.read()  # here, so that the images that wait are in memory once
-            info = examine(data, upload.file_name, self.limits_of(workflow), workflow.formats)
+        data, info = self._examined(upload, workflow)
         now = self._store.now()
         retention = self.retention if upload.retention is None else upload.retention
         submission = Submission(
@@ -127,6 +134,15 @@ class Acceptance:
             webhook=webhook,
         )
         return submission, data
+
+    def _examined(self, upload: Upload, workflow: Workflow) -> tuple[bytes, InputInfo]:
+        """Return the image and what it is. Raises Busy and RejectedUpload."""
+        data = upload.read() if upload.bytes <= SMALL_FILE_BYTES else None
+        costly = data is None or is_large(data)
+        with (self._costly_checks if costly else self._checks).acquire(wait_seconds=CHECK_SECONDS):
+            if data is None:
+                data = upload.read()  # here, so that the large files that wait are in memory once
+            return data, examine(data, upload.file_name, self.limits_of(workflow), workflow.formats)
 
     def publish(self, submission: Submission) -> None:
         """Publish the job of a submission that is stored, and count it."""

@@ -84,7 +84,8 @@ def _read(parsing: Slots) -> tuple[SubmissionFields, Upload]:
         example = """an object, as {"workflow": "workflow_000", "image": "<base64>"}"""
         with whole_body(request.stream) as content, parsing.acquire(wait_seconds=PARSING_SECONDS):
             body = checked(JsonSubmission, read_json(content.read(), "The body", example))
-        return body, Upload(body.decoded, body.file_name, body.metadata, body.retention, body.webhook)
+        size = len(body.image) * 3 // 4  # base64
+        return body, Upload(body.decoded, body.file_name, body.metadata, body.retention, body.webhook, size)
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType
     form = read_form(request, IMAGE, FIELDS)
@@ -94,4 +95,5 @@ def _read(parsing: Slots) -> tuple[SubmissionFields, Upload]:
         if image is None:
             raise InvalidRequest("There is no image. Send it as the part 'image' of a multipart/form-data request.")
         data = image.read()
-    return fields, Upload(lambda: data, image.file_name or IMAGE, fields.metadata, fields.retention, fields.webhook)
+    name = image.file_name or IMAGE
+    return fields, Upload(lambda: data, name, fields.metadata, fields.retention, fields.webhook, len(data))

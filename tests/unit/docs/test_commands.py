@@ -39,7 +39,7 @@ TUTORIAL = "tests/unit/docs/test_tutorial.py"
 NEWCOMER = "tests/unit/docs/test_newcomer.py"
 WHOLE = "tests/support/local_cluster.py"
 PACKAGE = "tests/system/test_client.py"
-CHANGING = "tests/system/test_changing_workflows.py"
+CHANGING = "tests/system/test_workflow_commands.py"
 PUBLISHING = "tests/unit/gateway/api/v2/test_publishing.py"
 
 BLOCKS: dict[tuple[str, str], str] = {

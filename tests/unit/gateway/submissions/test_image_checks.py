@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import zlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from contracts.errors import Busy, RejectedUpload
 from contracts.webhooks.policy import WebhookPolicy
 from gateway.images.validation import Limits, examine
 from gateway.submissions import accept
-from gateway.submissions.accept import CHECKED_AT_ONCE, Acceptance, Upload
+from gateway.submissions.accept import CHECKED_AT_ONCE, COSTLY_CHECKED_AT_ONCE, SMALL_FILE_BYTES, Acceptance, Upload
 from gateway.submissions.admission import AdmissionControl
 from tests.support.factories import GATED, encoded, make_workflow, png
 from tests.support.fakes import MemoryStore
@@ -122,3 +123,33 @@ def test_more_checks_than_fit_are_told_to_come_back(monkeypatch: pytest.MonkeyPa
     for thread in threads:
         thread.join(timeout=PATIENCE)
     made.prepare(lambda _: make_workflow(), upload(png()), "1")
+
+
+def test_large_images_keep_no_ordinary_one_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accept, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(accept, "is_large", lambda data: data == b"large")
+    made = acceptance()
+    inside, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(data: bytes, *arguments: object) -> object:
+        if data == b"large":
+            inside.release()
+            go_on.wait(timeout=PATIENCE)
+        return examine(png(), *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(accept, "examine", slow)
+    threads = [
+        threading.Thread(target=made.prepare, args=(lambda _: make_workflow(), upload(b"large"), "1"))
+        for _ in range(COSTLY_CHECKED_AT_ONCE)
+    ]
+    for thread in threads:
+        thread.start()
+        assert inside.acquire(timeout=PATIENCE)
+    never = replace(upload(b"large"), bytes=SMALL_FILE_BYTES + 1, read=lambda: pytest.fail("read while it waits"))
+    for costly in (upload(b"large"), never):
+        with pytest.raises(Busy, match="checking other images"):
+            made.prepare(lambda _: make_workflow(), costly, "1")
+    made.prepare(lambda _: make_workflow(), upload(png()), "1")
+    go_on.set()
+    for thread in threads:
+        thread.join(timeout=PATIENCE)
