@@ -11,6 +11,7 @@ from standardwebhooks import Webhook as Signer
 
 from contracts.submissions.documents import Submission
 from contracts.webhooks.policy import event_id
+from contracts.workflows.definition import is_draft
 
 LONGEST_BODY = 16 * 1024
 """In bytes. A body says what happened and where the rest is; images are never sent."""
@@ -26,7 +27,7 @@ def event(submission: Submission) -> dict[str, Any]:
         "timestamp": _moment(submission.ended_at or submission.created_at),
         "data": {
             "id": submission.id,
-            "workflow": submission.workflow.model_dump(),
+            "workflow": submission.workflow.model_dump() | {"draft": is_draft(submission.workflow.version)},
             "state": submission.state.value,
             "reason": submission.reason,
             "created_at": _moment(submission.created_at),

@@ -44,7 +44,7 @@ class WorkflowDocument(BaseModel):
     version: str = Field(description="v1.0.0, or v1.0.0-draft for a draft.", examples=["v1.0.0"])
     title: str | None = Field(default=None, description="What it does, in a line.", examples=["Handwritten digit"])
     description: str | None = Field(default=None, description="More about it.")
-    input: InputDocument = Field(description="Which images it accepts.")
+    input: InputDocument = Field(description="The kind of input, and its formats.")
     steps: dict[str, StepDocument] = Field(
         description="The steps by name.", examples=[{"recognition": {"model": "digit_recognizer@1.0.0"}}]
     )
