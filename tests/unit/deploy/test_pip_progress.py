@@ -11,7 +11,7 @@ from deploy.local.pip_progress import PipProgress, count_packages
 from tests.support.checkout import CHECKOUT
 
 LINES = """\
-Looking in indexes: https://pypi.org/simple
+Looking in indexes: https://index.example/simple
 Collecting flask==3.1.2 (from -r requirements/development.lock (line 9))
   Downloading flask-3.1.2-py3-none-any.whl.metadata (3.2 kB)
 Processing /wheels/numpy-2.3.1-cp311-cp311-manylinux_2_28_x86_64.whl (from -r requirements/development.lock (line 20))
