@@ -26,7 +26,9 @@ from tests.support.faults.waits import BACK_SECONDS, POLL_SECONDS, final_records
 from tests.support.local_cluster import LocalCluster, running
 
 PARTS = ("gateway", "orchestrator", "torchserve", "model workers", "rabbitmq", "database")
-WORKERS = 3
+WORKERS = 6
+"""Two of each model: one for ordinary pictures, one for large ones."""
+
 WARM_SECONDS = 2.0
 STOPPED_SECONDS = 30.0
 AFTER_SECONDS = 6.0

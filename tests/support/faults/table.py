@@ -17,7 +17,7 @@ Each part of a local cluster is killed (`kill -9`) at each moment in the life of
 {stopped:.0f} s (SIGSTOP: the process exists and does not answer), while {rate} submissions a second of both workflows
 arrive. A proxy in front of the database recognises the moments by the calls that mark them. It holds one submission at
 each of the short moments until the part is dead or stopped, and it recognises when two models are working. For the rest
-of its {stopped:.0f} s, a stopped part meets whatever arrives, in both steps. The model workers are all three.
+of its {stopped:.0f} s, a stopped part meets whatever arrives, in both steps. The model workers are all six.
 
 | column | meaning |
 |---|---|
