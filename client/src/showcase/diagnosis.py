@@ -173,8 +173,8 @@ def _orchestrators(report: object) -> str:
     if not isinstance(report, dict) or not isinstance(report.get("working"), list):
         return ""
     return (
-        f"; {len(report['working'])} at work, {report.get('recent_starts', 0)} starts and "
-        f"{report.get('recent_crashes', 0)} crashes in the last 5 minutes"
+        f"; {len(report['working'])} at work; in the last 5 minutes, starts: {report.get('recent_starts', 0)}, "
+        f"crashes: {report.get('recent_crashes', 0)}"
     )
 
 

@@ -97,7 +97,7 @@ def test_models_and_restarts_are_told_as_the_health_document_has_them() -> None:
     found = findings(ready=httpx.Response(503, json=body))
     assert missing(found) == {"models", "model"}
     assert found["model"].message == f"m@1.0.0: {reason}"
-    assert "1 at work, 16 starts and 15 crashes in the last 5 minutes" in found["orchestrator"].message
+    assert "1 at work; in the last 5 minutes, starts: 16, crashes: 15" in found["orchestrator"].message
     assert found["message"].message == body["message"]
 
 
